@@ -1,0 +1,121 @@
+"""The metrics log: one JSON object per line, always on, the source of truth for every curve.
+
+A run dies at any byte, so two rules make the file trustworthy afterwards: a last line that was only half
+written does not count, and a run that resumes from step s first removes what it had logged after s, because
+it is about to do those steps again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from vaak.errors import BadInput
+
+# JSON has no spelling for these three; as strings every JSON reader can open the file, and `read_jsonl` restores them.
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+class Tracker(Protocol):
+    """Takes the numbers of one step. `values` maps a metric's name to a number, a string or a list of these."""
+
+    def log(self, values: Mapping[str, Any], step: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class JsonlTracker:
+    """Appends one row per `log` to `path` and hands it to the operating system at once.
+
+    `resume_step=s` first removes every row of a step later than s. Without it an existing file is continued
+    as it stands. Either way a half-written last line is removed, so that no row is glued to its remains.
+    A row survives the death of the process; it is not synced to the disk, so the last rows may be lost with the power.
+    """
+
+    def __init__(self, path: str | Path, resume_step: int | None = None) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            _repair(self.path, resume_step)
+        self._file: BinaryIO = open(self.path, "ab", buffering=0)  # noqa: SIM115  (stays open until close())
+
+    def log(self, values: Mapping[str, Any], step: int) -> None:
+        """Append `{"step": step, **values}`. Scalars of numpy and torch become plain numbers."""
+        row = {"step": int(step), **{name: _plain(value) for name, value in values.items() if name != "step"}}
+        # One write per row: with O_APPEND another writer's row can stand before or after it, never inside.
+        self._file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> JsonlTracker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
+    """All rows of a log, in file order. A torn last line is left out; it is being written, or was when the run died.
+
+    Raises `BadInput` if the file is missing or any other line is no JSON object.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(f"{path} does not exist; name the metrics.jsonl of a run that has started")
+    return [row for _, row in _rows(path)]
+
+
+def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """(line with its newline, row) of every whole row of `path`."""
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            whole = line.endswith(b"\n")
+            try:
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError("not an object")
+            except ValueError:  # bad JSON, or bytes that are no UTF-8
+                if not whole:
+                    return
+                raise BadInput(f"{path} line {number} is not a JSON object; remove that line") from None
+            yield line if whole else line + b"\n", {name: _restored(value) for name, value in row.items()}
+
+
+def _repair(path: Path, resume_step: int | None) -> None:
+    """Remove a torn last line, and the rows past `resume_step`; the old file stands until the new one is complete."""
+    temporary = path.with_name(path.name + ".new")
+    with open(temporary, "wb") as file:
+        for line, row in _rows(path):
+            if resume_step is None or row.get("step", 0) <= resume_step:
+                file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _plain(value: Any) -> Any:
+    """`value` as strict JSON knows it."""
+    if hasattr(value, "tolist"):  # numpy and torch, scalars and arrays alike
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, str):
+        return _NON_FINITE.get(value, value)
+    if isinstance(value, list):
+        return [_restored(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _restored(part) for name, part in value.items()}
+    return value
