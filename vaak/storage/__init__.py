@@ -1,0 +1,1 @@
+"""Where bytes rest: atomic files and their hashes."""
