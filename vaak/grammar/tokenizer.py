@@ -38,7 +38,13 @@ class TextTokenizer:
         self.source = source
         try:
             # With no added tokens and no post-processor the model sees only the text's own pieces.
-            plain = {**json.loads(source), "added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
+            plain = {
+                **json.loads(source),
+                "added_tokens": [],
+                "post_processor": None,
+                "truncation": None,
+                "padding": None,
+            }
             self._decoder = Tokenizer.from_str(source)
             self._encoder = Tokenizer.from_str(json.dumps(plain))
         except Exception as error:  # the library raises bare Exception for a malformed file
@@ -79,7 +85,9 @@ def load_tokenizer(path: str | Path) -> TextTokenizer:
     try:
         source = file.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} cannot be read as a tokenizer ({error}); name a tokenizer.json or its folder") from error
+        raise BadInput(
+            f"{file} cannot be read as a tokenizer ({error}); name a tokenizer.json or its folder"
+        ) from error
     return TextTokenizer(source, str(file))
 
 

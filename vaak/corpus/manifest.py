@@ -1,0 +1,96 @@
+"""The manifest of a frozen folder: every file with its size and hash, and one root hash over them all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from vaak.errors import BadInput
+from vaak.storage.files import hash_folder, hash_json, list_files, read_json, write_json
+
+MANIFEST = "MANIFEST.json"
+
+# Present from the first write until the manifest is there: a folder with only this one was not finished.
+UNFINISHED = "UNFINISHED.json"
+
+
+def claim_folder(folder: Path, name: str, parts: Iterable[str], restart: bool = False) -> None:
+    """Make `folder` ready for a new frozen folder and mark it unfinished.
+
+    It must be new or empty; with `restart` the leftover of a crash is cleared first, but only `parts`, the entries
+    that the writer itself makes. Raises `BadInput` over anything else.
+    """
+    if (folder / MANIFEST).exists():
+        raise BadInput(f"{folder} is frozen; write a changed version into a new folder")
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder} is a file; name a folder")
+    if (folder / UNFINISHED).exists():
+        if not restart:
+            raise BadInput(f"{folder} holds an unfinished version; delete it, or name another folder")
+        for part in parts:
+            shutil.rmtree(folder / part) if (folder / part).is_dir() else (folder / part).unlink(missing_ok=True)
+        for leftover in folder.glob(".*.tmp"):
+            leftover.unlink()
+    elif folder.exists() and any(folder.iterdir()):
+        raise BadInput(f"{folder} is not empty and was not begun here; name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / UNFINISHED, {"name": name})
+
+
+def freeze_folder(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Hash every file below a folder and write its manifest, last and atomically. Returns the manifest.
+
+    The root hash, `id`, is the SHA-256 of the canonical JSON of everything else in the manifest.
+    Raises `BadInput` over a frozen folder.
+    """
+    if (folder / MANIFEST).exists():
+        raise BadInput(f"{folder} is already frozen; a changed corpus or pack is a new folder")
+    body = {**metadata, "files": hash_folder(folder, exclude=[UNFINISHED])}
+    manifest = {"id": hash_json(body), **body}
+    write_json(folder / MANIFEST, manifest)
+    (folder / UNFINISHED).unlink(missing_ok=True)
+    return manifest
+
+
+def read_manifest(folder: Path, form: str) -> dict[str, Any]:
+    """The manifest of a frozen folder of the named format. Raises `BadInput` for an unfinished, foreign or edited one."""
+    if not (folder / MANIFEST).is_file():
+        raise BadInput(f"{folder} has no {MANIFEST}: it is unfinished or no such folder; finish or make it again")
+    manifest = read_json(folder / MANIFEST)
+    if not isinstance(manifest, dict) or manifest.get("format") != form:
+        found = manifest.get("format") if isinstance(manifest, dict) else None
+        raise BadInput(f"{folder / MANIFEST} is of format {found!r}, not {form!r}; open it with what wrote it")
+    if root_hash(manifest) != manifest.get("id"):
+        raise BadInput(f"{folder / MANIFEST} does not match its own root hash: it was edited or damaged; restore it")
+    return manifest
+
+
+def root_hash(manifest: dict[str, Any]) -> str:
+    """The id that a manifest should have."""
+    return hash_json({key: value for key, value in manifest.items() if key != "id"})
+
+
+def damaged_files(folder: Path, form: str) -> list[str]:
+    """One line for each damaged, missing or extra file of a frozen folder, all bytes hashed again; empty means whole."""
+    try:
+        manifest = read_manifest(folder, form)
+    except BadInput as error:
+        return [f"{MANIFEST}: {error}"]
+    wanted = {one["path"]: one for one in manifest["files"]}
+    # A crash right after the manifest leaves the mark of the unfinished folder; it says nothing any more.
+    own = {MANIFEST, UNFINISHED}
+    present = set(list_files(folder)) - own
+    found = {one["path"]: one for one in hash_folder(folder, exclude=(present - wanted.keys()) | own)}
+    lines = []
+    for path in sorted(wanted.keys() | present):
+        if path not in present:
+            lines.append(f"{path}: missing")
+        elif path not in wanted:
+            lines.append(f"{path}: extra, not in the manifest")
+        elif found[path]["size"] != wanted[path]["size"]:
+            lines.append(f"{path}: damaged, {found[path]['size']} bytes instead of {wanted[path]['size']}")
+        elif found[path]["sha256"] != wanted[path]["sha256"]:
+            lines.append(f"{path}: damaged, its SHA-256 is another")
+    return lines

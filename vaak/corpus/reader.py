@@ -1,0 +1,206 @@
+"""Reading a corpus: the manifest and the offsets at once, tokens through one memory map per shard, parquet when asked."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vaak.corpus.manifest import damaged_files, read_manifest
+from vaak.corpus.samples import FIELDS, SCHEMA, Sample, from_row
+from vaak.corpus.writer import FORMAT
+from vaak.errors import BadInput, CheckFailed
+
+
+class Group:
+    """All samples of one stream, language and tier, numbered through its shards from 0.
+
+    `n_samples` and `n_tokens` count them. Tokens are uint16 codes, or uint32 ids in the text stream.
+    """
+
+    def __init__(self, folder: Path, summary: dict[str, Any]) -> None:
+        self.stream: str = summary["stream"]
+        self.language: str = summary["language"]
+        self.tier: str = summary["tier"]
+        self.n_samples: int = summary["samples"]
+        self.n_tokens: int = summary["tokens"]
+        self.hours: float | None = summary["hours"]
+        self.folder = folder / self.stream / self.language / self.tier
+        self._shards = [_Shard(self.folder, one, self.dtype) for one in summary["shards"]]
+        self._first_sample = list(accumulate((shard.n_samples for shard in self._shards), initial=0))
+        self._first_token = list(accumulate((shard.n_tokens for shard in self._shards), initial=0))
+        self._rows: tuple[int, int, list[dict[str, Any]]] = (0, 0, [])
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.uint32 if self.stream == "text" else np.uint16)
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """int64[n_samples + 1]: sample i is `flat(offsets[i], offsets[i + 1])`. One shard's are its memory map."""
+        if len(self._shards) == 1:
+            return self._shards[0].offsets
+        parts = [shard.offsets[:-1] + first for shard, first in zip(self._shards, self._first_token, strict=False)]
+        return np.concatenate([*parts, np.array([self.n_tokens], np.int64)])
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """int64[n_samples]: tokens of each sample."""
+        return np.diff(self.offsets)
+
+    def tokens(self, i: int) -> np.ndarray:
+        """The tokens of sample i, a read-only view into the shard's memory map."""
+        if not 0 <= i < self.n_samples:
+            raise IndexError(f"sample {i} of {self.n_samples}")
+        number = bisect_right(self._first_sample, i) - 1 if len(self._shards) > 1 else 0
+        shard = self._shards[number]
+        i -= self._first_sample[number]
+        return shard.tokens[shard.offsets[i] : shard.offsets[i + 1]]
+
+    def flat(self, start: int, stop: int) -> np.ndarray:
+        """Tokens start..stop of the group as one long row: a view within a shard, a copy across shards."""
+        if not 0 <= start <= stop <= self.n_tokens:
+            raise IndexError(f"tokens {start}..{stop} of {self.n_tokens}")
+        number = bisect_right(self._first_token, start, hi=len(self._shards)) - 1 if len(self._shards) > 1 else 0
+        parts = []
+        while True:
+            first, shard = self._first_token[number], self._shards[number]
+            parts.append(shard.tokens[start - first : stop - first])
+            start = first + shard.n_tokens
+            number += 1
+            if start >= stop:
+                return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def column(self, name: str) -> np.ndarray | list[Any]:
+        """One field of all samples, read from parquet.
+
+        Flags are bool arrays; numbers are int64 arrays, or float64 with NaN where one is null; the rest are lists.
+        """
+        if name not in FIELDS:
+            raise BadInput(f"a corpus has no column {name!r}; it has {', '.join(FIELDS)}")
+        tables = [pq.read_table(shard.samples_path, columns=[name]) for shard in self._shards]
+        values = pa.concat_tables(tables).column(0)
+        kind = SCHEMA.field(name).type
+        if pa.types.is_boolean(kind):
+            return values.to_numpy()
+        if pa.types.is_integer(kind) and values.null_count == 0:
+            return values.to_numpy().astype(np.int64)
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            return values.cast(pa.float64()).to_numpy()
+        return values.to_pylist()
+
+    def sample(self, i: int) -> Sample:
+        """The fields of sample i. The row group last read is kept, so neighbours cost nothing."""
+        if not 0 <= i < self.n_samples:
+            raise IndexError(f"sample {i} of {self.n_samples}")
+        first, stop, rows = self._rows
+        if not first <= i < stop:
+            number = bisect_right(self._first_sample, i, hi=len(self._shards)) - 1
+            first, rows = self._shards[number].row_group(i - self._first_sample[number])
+            first += self._first_sample[number]
+            self._rows = (first, first + len(rows), rows)
+        return from_row(rows[i - first])
+
+    def samples(self) -> Iterator[Sample]:
+        """The fields of all samples, in order."""
+        return (self.sample(i) for i in range(self.n_samples))
+
+
+class Corpus:
+    """A frozen corpus. `groups` maps (stream, language, tier) to its `Group`; `id` is the root hash."""
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.id: str = manifest["id"]
+        self.name: str = manifest["name"]
+        self.codec: dict[str, Any] | None = manifest["codec"]
+        self.tokenizer_hash: str | None = manifest["tokenizer_hash"]
+        self.groups: dict[tuple[str, str, str], Group] = {
+            (one["stream"], one["language"], one["tier"]): Group(folder, one) for one in manifest["groups"]
+        }
+
+    @property
+    def codebook_size(self) -> int | None:
+        return self.codec["codebook_size"] if self.codec else None
+
+    @property
+    def codec_hash(self) -> str | None:
+        return self.codec["hash"] if self.codec else None
+
+    def __reduce__(self):
+        # Another process opens the corpus itself: pickling the maps would copy the tokens.
+        return open_corpus, (self.folder,)
+
+
+def open_corpus(folder: str | Path, verify: bool = False) -> Corpus:
+    """Open a frozen corpus. Reads its manifest and offsets, never its tokens.
+
+    Raises `BadInput` for a folder without a manifest, an edited manifest, or a shard that is missing or cut short;
+    with `verify`, `CheckFailed` naming the files whose bytes changed.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder, FORMAT)
+    for one in manifest["files"]:
+        if one["path"].endswith((".npy", ".parquet")):
+            path = folder / one["path"]
+            size = path.stat().st_size if path.is_file() else None
+            if size != one["size"]:
+                what = "is missing" if size is None else f"has {size} bytes instead of {one['size']}"
+                raise BadInput(f"{path} {what}; restore it from a copy of corpus {manifest['id'][:12]}")
+    if verify and (damaged := verify_corpus(folder)):
+        raise CheckFailed(f"{folder} is damaged in {len(damaged)} file(s): {'; '.join(damaged[:5])}; restore them")
+    return Corpus(folder, manifest)
+
+
+def verify_corpus(folder: str | Path) -> list[str]:
+    """One line for each damaged, missing or extra file, every byte hashed again on all cores; empty means whole."""
+    return damaged_files(Path(folder), FORMAT)
+
+
+class _Shard:
+    """One shard's three files. Offsets are mapped when it is made, tokens at their first use."""
+
+    def __init__(self, folder: Path, summary: dict[str, Any], dtype: np.dtype) -> None:
+        self.n_samples: int = summary["samples"]
+        self.n_tokens: int = summary["tokens"]
+        self.samples_path = folder / f"{summary['stem']}.samples.parquet"
+        self.dtype = dtype
+        self._tokens_path = folder / f"{summary['stem']}.tokens.npy"
+        path = folder / f"{summary['stem']}.offsets.npy"
+        self.offsets = _mapped(path, np.dtype(np.int64), self.n_samples + 1)
+        if self.offsets[0] != 0 or self.offsets[-1] != self.n_tokens:
+            raise BadInput(f"{path} ends at token {self.offsets[-1]}, but the manifest has {self.n_tokens}; restore it")
+
+    @cached_property
+    def tokens(self) -> np.ndarray:
+        return _mapped(self._tokens_path, self.dtype, self.n_tokens)
+
+    def row_group(self, i: int) -> tuple[int, list[dict[str, Any]]]:
+        """The row group that holds row i: its first row's number and its rows."""
+        file = pq.ParquetFile(self.samples_path)
+        first = 0
+        for number in range(file.num_row_groups):
+            n = file.metadata.row_group(number).num_rows
+            if i < first + n:
+                return first, file.read_row_group(number).to_pylist()
+            first += n
+        raise BadInput(f"{self.samples_path} ends at row {first}, but row {i} is wanted; restore the file")
+
+
+def _mapped(path: Path, dtype: np.dtype, n: int) -> np.ndarray:
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read as a numpy array ({error}); restore it") from error
+    if values.shape != (n,) or values.dtype != dtype:
+        raise BadInput(f"{path} holds {values.dtype}{values.shape}, the manifest says {dtype}({n},); restore it")
+    # A plain view of the map slices several times faster than numpy's memmap class.
+    return values.view(np.ndarray)

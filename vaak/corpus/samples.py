@@ -1,0 +1,138 @@
+"""One stored sample: its fields, their parquet schema, and which of them say where it came from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import pyarrow as pa
+
+from vaak.errors import BadInput
+
+STREAMS = ("raw", "text", "paired")
+TRANSCRIPT_KINDS = ("native", "code_mixed", "romanised", "tagged")
+
+# The fields that every sample of a stream must know or give a reason for not knowing (SPEC C2).
+_AUDIO_PROVENANCE = ("source_id", "start_ms", "end_ms", "vad_config_hash", "codec_hash", "sample_rate")
+PROVENANCE: dict[str, tuple[str, ...]] = {
+    "raw": _AUDIO_PROVENANCE,
+    "paired": (*_AUDIO_PROVENANCE, "transcript_hash", "normalisation"),
+    "text": ("source_id", "transcript_hash", "normalisation"),
+}
+
+# The reason of a field that is null and whose writer said nothing more.
+NOT_GIVEN = "not given when the corpus was written"
+
+_SAFE_ID = re.compile(r"[^\s/\\.][^\s/\\]{0,199}")
+_SAFE_TIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Everything that is known of one sample but its tokens. What is unknown is None, with a reason in `unknown`.
+
+    `duration_s` is seconds of audio, `sample_rate` the hertz of the recording before the codec, `start_ms` and `end_ms`
+    its place in the recording that `source_id` names, `transcript_hash` the SHA-256 of the text in UTF-8.
+    `normalisation` lists the steps done to the text: an empty list means none, None means unknown.
+    """
+
+    sample_id: str
+    source: str
+    language: str
+    speaker: str | None = None
+    tier: str = "clean"
+    transcript_kind: str | None = None
+    transcript: str | None = None
+    voice_description: str | None = None
+    duration_s: float | None = None
+    sample_rate: int | None = None
+    source_id: str | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+    vad_config_hash: str | None = None
+    codec_hash: str | None = None
+    transcript_hash: str | None = None
+    normalisation: tuple[str, ...] | list[str] | None = None
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    audio: str | None = None
+    audio_sha256: str | None = None
+    long_form: bool = False
+    held_out: bool = False
+
+
+FIELDS = tuple(one.name for one in fields(Sample))
+
+SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("source", pa.string()),
+        ("language", pa.string()),
+        ("speaker", pa.string()),
+        ("tier", pa.string()),
+        ("transcript_kind", pa.string()),
+        ("transcript", pa.string()),
+        ("voice_description", pa.string()),
+        ("duration_s", pa.float64()),
+        ("sample_rate", pa.int32()),
+        ("source_id", pa.string()),
+        ("start_ms", pa.int64()),
+        ("end_ms", pa.int64()),
+        ("vad_config_hash", pa.string()),
+        ("codec_hash", pa.string()),
+        ("transcript_hash", pa.string()),
+        ("normalisation", pa.list_(pa.string())),
+        ("unknown", pa.string()),
+        ("audio", pa.string()),
+        ("audio_sha256", pa.string()),
+        ("long_form", pa.bool_()),
+        ("held_out", pa.bool_()),
+    ]
+)
+
+
+def to_row(sample: Sample) -> dict[str, Any]:
+    """A sample as a parquet row: `unknown` becomes canonical JSON, `normalisation` a list."""
+    row = {name: getattr(sample, name) for name in FIELDS}
+    row["unknown"] = json.dumps(dict(sample.unknown), sort_keys=True, ensure_ascii=False)
+    row["normalisation"] = None if sample.normalisation is None else list(sample.normalisation)
+    return row
+
+
+def from_row(row: Mapping[str, Any]) -> Sample:
+    """The inverse of `to_row`."""
+    steps = row["normalisation"]
+    return Sample(
+        **{
+            **row,
+            "unknown": json.loads(row["unknown"] or "{}"),
+            "normalisation": None if steps is None else tuple(steps),
+        }
+    )
+
+
+def check_sample(stream: str, sample: Sample) -> None:
+    """Raise `BadInput`, naming the sample, for a field that no corpus can hold."""
+    name = f"sample {sample.sample_id!r}"
+    if stream not in STREAMS:
+        raise BadInput(f"{name} has stream {stream!r}; use one of {', '.join(STREAMS)}")
+    if not _SAFE_ID.fullmatch(sample.sample_id):
+        raise BadInput(f"{name} needs an id of 1 to 200 characters without spaces, slashes and a leading dot")
+    if not _SAFE_TIER.fullmatch(sample.tier):
+        raise BadInput(f"{name} has tier {sample.tier!r}; use lower-case letters, digits, '-' and '_'")
+    if not sample.source:
+        raise BadInput(f"{name} has no source; name the dataset that it comes from")
+    if sample.transcript_kind is not None and sample.transcript_kind not in TRANSCRIPT_KINDS:
+        raise BadInput(
+            f"{name} has transcript kind {sample.transcript_kind!r}; use {', '.join(TRANSCRIPT_KINDS)} or null"
+        )
+    if stream == "paired" and not (sample.transcript or "").strip():
+        raise BadInput(f"{name} is paired but has no transcript; add one or store it as raw")
+    if sample.duration_s is not None and not 0 < sample.duration_s < float("inf"):
+        raise BadInput(f"{name} has a duration of {sample.duration_s} s; give seconds above zero, or null and a reason")
+    if sample.start_ms is not None and sample.end_ms is not None and not 0 <= sample.start_ms < sample.end_ms:
+        raise BadInput(f"{name} runs from {sample.start_ms} to {sample.end_ms} ms; the end must follow the start")
+    if sample.sample_rate is not None and sample.sample_rate <= 0:
+        raise BadInput(f"{name} has a sample rate of {sample.sample_rate} Hz; give hertz, or null and a reason")
