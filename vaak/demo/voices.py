@@ -10,6 +10,7 @@ import functools
 import io
 import subprocess
 import tempfile
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def speech(voice: Voice, text: str, speed: float = 1.0) -> Speech:
     if voice.engine == "espeak":
         from vaak.demo.espeak import RATE as rate
 
-        wave = espeak_wave(voice.variant, text, round(ESPEAK_WORDS_PER_MINUTE * speed))
+        wave = espeak_wave(voice.variant, _spoken_form(voice.language, text), round(ESPEAK_WORDS_PER_MINUTE * speed))
     elif voice.engine == "flite":
         wave, rate = _flite(voice.variant, text, speed)
     elif voice.engine == "hibari":
@@ -104,6 +105,22 @@ def speech(voice: Voice, text: str, speed: float = 1.0) -> Speech:
     if end <= start:
         raise BadInput(f"{voice.engine} voice {voice.variant!r} says nothing for {text[:60]!r}: change that text")
     return Speech(_levelled(wave[start:end]), start * 1000 // RATE, end * 1000 // RATE)
+
+
+# Letters that espeak-ng 1.52 reads out by name, or with a vowel too many, and what it reads well instead: letters with a
+# dot below must be one code point in Bengali script, and where that fails too the nearest letter takes their place.
+_READ_AS = {
+    "bn": {"ড\u09bc": "\u09dc", "ঢ\u09bc": "\u09dd", "য\u09bc": "\u09df"},
+    "as": {"ড\u09bc": "ৰ", "ঢ\u09bc": "ৰ", "য\u09bc": "\u09df", "\u09dc": "ৰ", "\u09dd": "ৰ"},
+    "or": {"ଡ\u0b3c": "ର", "\u0b5c": "ର"},
+}
+
+
+def _spoken_form(language: str, text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    for written, read in _READ_AS.get(language, {}).items():
+        text = text.replace(written, read)
+    return text
 
 
 @functools.cache
