@@ -71,7 +71,7 @@ class Vocabulary:
         Raises `BadInput` for a code outside 0..codebook_size-1.
         """
         wide = _integers(codes, "codes")
-        if wide.size and not (0 <= wide.min() and wide.max() < self.codebook_size):
+        if wide.size and not (wide.min() >= 0 and wide.max() < self.codebook_size):
             raise BadInput(f"codes span {wide.min()}..{wide.max()}, but the codebook has 0..{self.codebook_size - 1}")
         return wide + self.first_speech_id
 
