@@ -27,7 +27,9 @@ class ModelSettings(BaseModel):
     @model_validator(mode="after")
     def _exactly_one(self) -> ModelSettings:
         if (self.path is None) == (self.config is None):
-            raise ValueError("give either `path` (a folder or a Hub id) or `config` (an architecture), not both or none")
+            raise ValueError(
+                "give either `path` (a folder or a Hub id) or `config` (an architecture), not both or none"
+            )
         if self.config is not None:
             if not isinstance(self.config.get("model_type"), str):
                 raise ValueError("`config` needs `model_type`: 'qwen3' or 'llama'")

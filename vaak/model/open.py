@@ -1,0 +1,180 @@
+"""Models come from a recipe (an architecture, a folder, a Hub id) or from what an earlier run saved."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, GenerationConfig, LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers.utils import logging as transformers_logging
+
+from vaak.errors import BadInput
+from vaak.grammar.vocabulary import Vocabulary
+from vaak.model import attention
+from vaak.model.architecture import check_architecture, check_name
+from vaak.model.settings import ModelSettings
+from vaak.model.speech_lm import SpeechLM
+from vaak.model.vocabulary_rows import extend_rows
+from vaak.storage.files import read_json, write_json
+
+_CLASSES: dict[str, tuple[Any, Any]] = {
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+    "llama": (LlamaConfig, LlamaForCausalLM),
+}
+
+
+def create_model(settings: ModelSettings, vocabulary: Vocabulary, seed: int) -> SpeechLM:
+    """The model that a recipe starts from, in float32.
+
+    A path with a vocabulary.json of its own is opened as it is; any other base model gets its vocabulary extended.
+    The same settings, vocabulary and seed give the same weights. Raises `BadInput` for a model that cannot be used.
+    """
+    if settings.config is not None:
+        return _from_architecture(settings.config, vocabulary, seed)
+    assert settings.path is not None
+    folder = Path(settings.path)
+    if (folder / "vocabulary.json").is_file():
+        model = open_model(folder)
+        if model.vocabulary != vocabulary:
+            raise BadInput(
+                f"{folder} was trained with the vocabulary {model.vocabulary}, this recipe's tokenizer and codec give "
+                f"{vocabulary}; use the tokenizer and codec of that model"
+            )
+        return model
+    return _from_base_model(settings.path, vocabulary, seed)
+
+
+def open_model(folder: str | Path) -> SpeechLM:
+    """Open a trained model: a checkpoint or an export, with config.json, model.safetensors and vocabulary.json.
+
+    Parameters come in float32, the module in evaluation mode. Raises `BadInput` if a file is missing or does not fit,
+    and for a checkpoint that was never completed.
+    """
+    folder = Path(folder)
+    if (folder / "MANIFEST.json").exists() and not (folder / "COMPLETE.json").exists():
+        raise BadInput(f"{folder} is a checkpoint that was not finished (no COMPLETE.json); use another step")
+    for name in ("config.json", "model.safetensors", "vocabulary.json"):
+        if not (folder / name).is_file():
+            raise BadInput(f"{folder} has no {name}; name a checkpoint or an exported model")
+    vocabulary = Vocabulary.load(folder)
+    fields = read_json(folder / "config.json")
+    check_architecture(fields, str(folder))
+    config_class, model_class = _CLASSES[fields["model_type"]]
+    config = config_class.from_dict(fields)
+    if config.vocab_size != vocabulary.padded_size:
+        raise BadInput(
+            f"{folder}: config.json has {config.vocab_size} rows, vocabulary.json needs {vocabulary.padded_size}"
+        )
+    with torch.device("meta"):
+        lm = _new(model_class, config)
+    try:
+        weights = load_file(folder / "model.safetensors")
+    except Exception as error:  # safetensors raises its own error type for a damaged file
+        raise BadInput(f"{folder / 'model.safetensors'} is damaged ({error}); use another checkpoint") from error
+    _fill(lm, {name: tensor.float() for name, tensor in weights.items()}, folder)
+    model = SpeechLM(lm, vocabulary)
+    model.eval()
+    return model
+
+
+def save_model(model: SpeechLM, folder: str | Path) -> None:
+    """Write config.json, generation_config.json, model.safetensors and vocabulary.json.
+
+    A tied matrix is written once. Each file is whole or absent; the folder as a whole is the caller's care.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().contiguous() for name, tensor in model.lm.state_dict().items()}
+    if model.config.tie_word_embeddings:
+        tensors.pop("lm_head.weight", None)
+    temporary = folder / ".model.safetensors.tmp"
+    save_file(tensors, temporary, metadata={"format": "pt"})
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, folder / "model.safetensors")
+    fields = json.loads(model.config.to_json_string(use_diff=False))
+    # An absent bos_token_id would be read back as the family's default, so what is None is written as null.
+    fields = {name: value for name, value in fields.items() if not name.startswith("_") and "label" not in name}
+    write_json(folder / "config.json", {**fields, "architectures": [type(model.lm).__name__], "dtype": "float32"})
+    write_json(folder / "generation_config.json", _generation(model.vocabulary))
+    model.vocabulary.save(folder / "vocabulary.json")
+
+
+def _generation(vocabulary: Vocabulary) -> dict[str, Any]:
+    """Sampling defaults of an exported model: it stops at speech_end and can never sample a padded row."""
+    return {
+        "eos_token_id": [vocabulary.speech_end, vocabulary.end_of_text_id],
+        "pad_token_id": vocabulary.end_of_text_id,
+        "suppress_tokens": list(range(vocabulary.size, vocabulary.padded_size)),
+        "do_sample": True,
+        "temperature": 0.8,
+        "top_p": 1.0,
+        "top_k": 0,
+    }
+
+
+def _from_architecture(fields: dict[str, Any], vocabulary: Vocabulary, seed: int) -> SpeechLM:
+    check_architecture(fields, "the recipe's model.config")
+    config_class, model_class = _CLASSES[fields["model_type"]]
+    known = {"tie_word_embeddings": True, "bos_token_id": None, **fields}
+    known.pop("model_type")
+    # No pad_token_id: transformers would freeze that row of the embedding, and end-of-text is a real token here.
+    config = config_class(
+        **known, vocab_size=vocabulary.padded_size, eos_token_id=vocabulary.speech_end, pad_token_id=None
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SpeechLM(_new(model_class, config), vocabulary)
+
+
+def _from_base_model(path: str, vocabulary: Vocabulary, seed: int) -> SpeechLM:
+    check_name(path)
+    transformers_logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+        check_architecture(config.to_dict(), path)
+        check_name(str(config.to_dict().get("_name_or_path") or ""))
+        config.pad_token_id = None
+        model_class = _CLASSES[config.model_type][1]
+        lm = model_class.from_pretrained(
+            path,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation=attention.NAME,
+        )
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the base model {path} cannot be opened: {str(error).splitlines()[0]}") from error
+    extend_rows(lm, vocabulary, seed)
+    lm.config.eos_token_id = vocabulary.speech_end
+    lm.generation_config = GenerationConfig(**_generation(vocabulary))
+    return SpeechLM(lm, vocabulary)
+
+
+def _new(model_class: Any, config: Any) -> Any:
+    config._attn_implementation = attention.NAME
+    return model_class(config)
+
+
+def _fill(lm: Any, weights: dict[str, torch.Tensor], folder: Path) -> None:
+    """Put loaded tensors into a model built without memory, and compute what is not stored."""
+    if lm.config.tie_word_embeddings:
+        weights.pop("lm_head.weight", None)
+    shapes = {name: tuple(tensor.shape) for name, tensor in lm.state_dict().items()}
+    expected = {name for name in shapes if not (name == "lm_head.weight" and lm.config.tie_word_embeddings)}
+    wrong = sorted(expected ^ set(weights)) or [n for n in expected if tuple(weights[n].shape) != shapes[n]]
+    if wrong:
+        raise BadInput(
+            f"{folder / 'model.safetensors'} does not fit its config.json ({wrong[0]}); export the model again"
+        )
+    lm.load_state_dict(weights, strict=False, assign=True)
+    lm.tie_weights()
+    for parameter in lm.parameters():
+        parameter.requires_grad_(True)
+    # The rotary frequencies follow from the configuration and are not stored.
+    lm.model.rotary_emb = type(lm.model.rotary_emb)(lm.config)

@@ -1,0 +1,105 @@
+"""The speech language model: an ordinary transformers causal LM, its vocabulary, and the packed training loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vaak.grammar.vocabulary import Vocabulary
+from vaak.model.attention import DocLens, no_mask
+from vaak.model.loss import token_losses
+
+
+class Batch(Protocol):
+    """What the loss needs of a packed batch (`vaak.mixture.PackedBatch` has it)."""
+
+    @property
+    def input_ids(self) -> np.ndarray: ...
+    @property
+    def labels(self) -> np.ndarray: ...
+    @property
+    def position_ids(self) -> np.ndarray: ...
+    @property
+    def doc_lens(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class LossOutput:
+    """sum: scalar with gradient, the summed cross-entropy in nats; per_token: float32[B, L], 0 where no target."""
+
+    sum: Tensor
+    per_token: Tensor
+    n_targets: int
+
+
+class SpeechLM(nn.Module):
+    """`lm` is the transformers model (`Qwen3ForCausalLM` or `LlamaForCausalLM`); all parameters live in it."""
+
+    def __init__(self, lm: nn.Module, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        rows = lm.get_input_embeddings().weight.shape[0]  # pyright: ignore
+        if rows != vocabulary.padded_size:
+            raise ValueError(f"the embedding has {rows} rows, the vocabulary needs {vocabulary.padded_size}")
+        self.lm: Any = lm
+        self.vocabulary = vocabulary
+
+    @property
+    def config(self) -> Any:
+        """The transformers configuration."""
+        return self.lm.config
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.device
+
+    @property
+    def head(self) -> Tensor:
+        """Weight of the output layer, [padded vocabulary, hidden]; tied models share it with the embedding."""
+        return self.lm.get_output_embeddings().weight
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that are trained, a tied matrix counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def hidden(self, input_ids: Tensor, position_ids: Tensor, doc_lens: DocLens) -> Tensor:
+        """Last hidden states of packed rows, [B, L, hidden]; no document sees another.
+
+        input_ids, position_ids: int64[B, L], positions starting at 0 in each document; doc_lens: per row, sums to L.
+        """
+        output = self.lm.model(
+            input_ids=input_ids,
+            position_ids=position_ids,
+            attention_mask=no_mask(input_ids.device),
+            use_cache=False,
+            doc_lens=doc_lens,
+        )
+        return output.last_hidden_state
+
+    def forward_loss(self, batch: Batch) -> LossOutput:
+        """Cross-entropy of a packed batch; labels are already shifted and -100 marks positions without a target."""
+        where = np.flatnonzero(batch.labels.reshape(-1) >= 0)
+        labels = torch.from_numpy(batch.labels.reshape(-1)[where]).to(self.device)
+        lens = [[int(n) for n in row] for row in batch.doc_lens]
+        states = self.hidden(self._tensor(batch.input_ids), self._tensor(batch.position_ids), lens)
+        states = states.reshape(-1, states.shape[-1])
+        everything = len(where) == len(states)
+        if not everything:  # masked positions never reach the head, the dearest product of a small model
+            index = torch.from_numpy(where).to(self.device)
+            states = states.index_select(0, index)
+        total, losses = token_losses(states, self.head, labels, self.vocabulary.size)
+        if everything:
+            per_token = losses
+        else:
+            per_token = torch.zeros(batch.labels.size, dtype=torch.float32, device=self.device)
+            per_token[index] = losses  # pyright: ignore[reportPossiblyUnboundVariable]
+        return LossOutput(total, per_token.view(batch.labels.shape), len(where))
+
+    forward = forward_loss
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64)).to(self.device)
