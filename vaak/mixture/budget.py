@@ -41,7 +41,9 @@ def waterfill(
     return np.clip(level * weights, lower, upper)
 
 
-def language_shares(available: Mapping[str, float], rule: LanguageRule, where: str) -> tuple[dict[str, float], list[str]]:
+def language_shares(
+    available: Mapping[str, float], rule: LanguageRule, where: str
+) -> tuple[dict[str, float], list[str]]:
     """Shares of one stream by language, summing to 1, for the languages with `available` tokens; and what gave way.
 
     Fixed languages get their share and capped ones their cap or what is left over; the others divide the rest in
@@ -100,7 +102,9 @@ def _grow(
     for language, share in sorted(grown.items()):
         kind, limit = ("cap", caps[language]) if language in caps else ("fixed share", fixed[language])
         if share > limit + EPSILON:
-            notes.append(f"{where}: the {kind} of {limit:.1%} for {language} gives way to {share:.1%}: nothing else has data")
+            notes.append(
+                f"{where}: the {kind} of {limit:.1%} for {language} gives way to {share:.1%}: nothing else has data"
+            )
     return grown
 
 
@@ -139,7 +143,9 @@ def source_language_shares(
     for constraint in constraints:
         if constraint.slack > 0:
             got = shares[constraint.mask].sum()
-            notes.append(f"{where}: {constraint.name}, {constraint.value:.1%}, gives way to {got:.2%}: the demands conflict")
+            notes.append(
+                f"{where}: {constraint.name}, {constraint.value:.1%}, gives way to {got:.2%}: the demands conflict"
+            )
     return dict(zip(cells, shares.tolist(), strict=True)), notes
 
 
@@ -167,10 +173,14 @@ def _constraints(
         if pool:
             found.append(_Constraint("the rest's share", np.isin(language_of, pool), ">=", rule.rest.share, 1.01))
         elif rule.rest.share > 0:
-            notes.append(f"{where}: no language of the rest has data; its {rule.rest.share:.1%} go to the named languages")
+            notes.append(
+                f"{where}: no language of the rest has data; its {rule.rest.share:.1%} go to the named languages"
+            )
         if rule.rest.floor > 0:
             for language in pool:
-                found.append(_Constraint(f"the floor of {language}", language_of == language, ">=", rule.rest.floor, 1.02))
+                found.append(
+                    _Constraint(f"the floor of {language}", language_of == language, ">=", rule.rest.floor, 1.02)
+                )
     return found, notes
 
 

@@ -61,9 +61,7 @@ def permute(index: NDArray[np.int64], size: NDArray[np.int64], key: NDArray[np.u
     return out.astype(np.int64)
 
 
-def _feistel(
-    values: NDArray[np.uint64], bits: NDArray[np.uint64], key: NDArray[np.uint64]
-) -> NDArray[np.uint64]:
+def _feistel(values: NDArray[np.uint64], bits: NDArray[np.uint64], key: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """One pass of the network over `bits`-bit values; an even number of rounds, so the halves end as they began."""
     one = np.uint64(1)
     left_bits = bits >> one

@@ -1,0 +1,130 @@
+"""Pack indexes: which samples, or which windows of tokens, each row of a part holds. Built at plan time, then mapped."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaak.corpus import Corpus, Group
+from vaak.grammar.tokenizer import TextTokenizer
+from vaak.mixture.cells import LeftOut, Part
+from vaak.mixture.order import key_of, mix64
+from vaak.mixture.packing import fit_documents, window_rows, window_targets
+from vaak.mixture.transcripts import Transcripts, cached_transcripts, write_once
+from vaak.storage.files import hash_folder, hash_json, read_json, write_json
+
+_VERSION = "index-1"
+_VOICE_KEY = np.uint64(key_of("keep the voice description"))
+
+
+def window_part(cache: Path, corpus: Corpus, group: Group, samples: NDArray[np.int64] | None, context: int) -> Part:
+    """Raw audio or text cut into windows of `context` tokens of its kept samples laid end to end."""
+    if samples is None:
+        offsets = group.offsets
+        folder = ""
+    else:
+        offsets = np.concatenate([[0], np.cumsum(group.lengths[samples])]).astype(np.int64)
+        folder = _stored(cache, {"corpus": corpus.id, "group": _key(group)}, {"samples": samples, "offsets": offsets})
+    tokens = int(offsets[-1])
+    return Part(
+        corpus_id=corpus.id,
+        rows=window_rows(tokens, context),
+        samples=len(offsets) - 1,
+        tokens=tokens,
+        targets=window_targets(offsets, context),
+        prompt_tokens=0,
+        codes=0 if group.stream == "text" else tokens,
+        folder=folder,
+        digest=_digest(cache, folder),
+    )
+
+
+def paired_part(
+    cache: Path,
+    corpus: Corpus,
+    group: Group,
+    samples: NDArray[np.int64] | None,
+    *,
+    tokenizer: TextTokenizer,
+    context: int,
+    sft: bool,
+    voice_keep: float,
+    left_out: LeftOut,
+) -> Part | None:
+    """Whole paired documents fitted into rows of `context`; None if none of them fits into a row."""
+    transcripts_name = cached_transcripts(cache, corpus, group, tokenizer)
+    transcripts = Transcripts(cache / transcripts_name)
+    samples = np.arange(group.n_samples, dtype=np.int64) if samples is None else samples
+    voiced = (transcripts.voice_lengths[samples] > 0) & keeps_voice(samples, voice_keep)
+    prompts = transcripts.lengths[samples] + np.where(voiced, transcripts.voice_lengths[samples] + 2, 0)
+    codes = group.lengths[samples]
+    lengths = prompts + codes + 2
+    fits = lengths <= context
+    left_out.add(group, f"longer than a row of {context:,}", int((~fits).sum()))
+    if not fits.any():
+        return None
+    samples, voiced, prompts, codes = samples[fits], voiced[fits], prompts[fits], codes[fits]
+    key = {
+        "corpus": corpus.id, "group": _key(group), "context": context, "tokenizer": tokenizer.hash, "voice": voice_keep,
+        "samples": hash_array(samples),
+    }  # fmt: skip
+    target = cache / _name(key)
+    if not target.exists():
+        order, rows = fit_documents(lengths[fits], context)
+        _stored(cache, key, {"samples": samples[order], "voiced": voiced[order], "rows": rows})
+    # speech_start is a target too, unless it stands first and nothing predicts it.
+    targets = codes + 1 + (prompts > 0) if sft else prompts + codes + 1
+    return Part(
+        corpus_id=corpus.id,
+        rows=int(len(np.load(target / "rows.npy", mmap_mode="r")) - 1),
+        samples=len(samples),
+        tokens=int((prompts + codes + 2).sum()),
+        targets=int(targets.sum()),
+        prompt_tokens=int(prompts.sum()),
+        codes=int(codes.sum()),
+        folder=_name(key),
+        transcripts=transcripts_name,
+        digest=_digest(cache, _name(key)),
+    )
+
+
+def keeps_voice(samples: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Which samples show their voice description: a fixed draw per sample number, `share` of them on average (bool[n])."""
+    draw = mix64(samples.astype(np.uint64) ^ _VOICE_KEY) >> np.uint64(11)
+    return draw.astype(np.float64) / 2.0**53 < share
+
+
+def hash_array(values: NDArray[Any]) -> str:
+    """SHA-256 of an array's dtype, shape and bytes, as hex."""
+    head = f"{values.dtype.str}{values.shape}".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(values).tobytes()).hexdigest()
+
+
+def _key(group: Group) -> list[str]:
+    return [group.stream, group.language, group.tier]
+
+
+def _name(key: dict[str, Any]) -> str:
+    return f"index/{hash_json([_VERSION, key])[:20]}"
+
+
+def _stored(cache: Path, key: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
+    if "samples" not in key:
+        key = key | {"samples": hash_array(arrays["samples"])}
+    name = _name(key)
+
+    def make(folder: Path) -> None:
+        for array, values in arrays.items():
+            np.save(folder / f"{array}.npy", values)
+        write_json(folder / "index.json", {"key": key, "files": hash_folder(folder)})
+
+    write_once(cache / name, make)
+    return name
+
+
+def _digest(cache: Path, name: str) -> str:
+    return hash_json(read_json(cache / name / "index.json")["files"]) if name else ""
