@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vaak.corpus.manifest import damaged_files, read_manifest
+from vaak.corpus.manifest import read_manifest
 from vaak.corpus.samples import FIELDS, SCHEMA, Sample, from_row
+from vaak.corpus.verify import verify_corpus
 from vaak.corpus.writer import FORMAT
 from vaak.errors import BadInput, CheckFailed
 
@@ -158,11 +159,6 @@ def open_corpus(folder: str | Path, verify: bool = False) -> Corpus:
     if verify and (damaged := verify_corpus(folder)):
         raise CheckFailed(f"{folder} is damaged in {len(damaged)} file(s): {'; '.join(damaged[:5])}; restore them")
     return Corpus(folder, manifest)
-
-
-def verify_corpus(folder: str | Path) -> list[str]:
-    """One line for each damaged, missing or extra file, every byte hashed again on all cores; empty means whole."""
-    return damaged_files(Path(folder), FORMAT)
 
 
 class _Shard:

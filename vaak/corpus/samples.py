@@ -132,7 +132,8 @@ def check_sample(stream: str, sample: Sample) -> None:
         raise BadInput(f"{name} is paired but has no transcript; add one or store it as raw")
     if sample.duration_s is not None and not 0 < sample.duration_s < float("inf"):
         raise BadInput(f"{name} has a duration of {sample.duration_s} s; give seconds above zero, or null and a reason")
-    if sample.start_ms is not None and sample.end_ms is not None and not 0 <= sample.start_ms < sample.end_ms:
+    start, end = sample.start_ms, sample.end_ms
+    if (start is not None and start < 0) or (end is not None and end <= (start or 0)):
         raise BadInput(f"{name} runs from {sample.start_ms} to {sample.end_ms} ms; the end must follow the start")
     if sample.sample_rate is not None and sample.sample_rate <= 0:
         raise BadInput(f"{name} has a sample rate of {sample.sample_rate} Hz; give hertz, or null and a reason")
