@@ -1,0 +1,1 @@
+"""The doors: thin commands over the public functions of the rooms."""
