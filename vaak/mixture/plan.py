@@ -99,8 +99,8 @@ class Plan:
             found[getattr(one.cell, by)] = (wanted + one.wanted_share, share + one.share)
         return dict(sorted(found.items()))
 
-    def table(self) -> str:
-        """The plan for people: totals by stream, source and language, then every cell, then the notes."""
+    def table(self, cells: bool = True) -> str:
+        """The plan for people: totals by stream, source and language, then (if asked) every cell, then the notes."""
         lines = [
             f"{self.n_rows:,} rows of {self.context:,}, {self.target_tokens:,.0f} target tokens, {self.fingerprint[:12]}"
         ]
@@ -109,7 +109,8 @@ class Plan:
         lines += _block("stream and source", self.cells, lambda cell: f"{cell.stream} {cell.source}")
         lines += _block("stream and language", self.cells, lambda cell: f"{cell.stream} {cell.language}")
         lines += _block("language", self.cells, lambda cell: cell.language)
-        lines += _block("cell", self.cells, str)
+        if cells:
+            lines += _block("cell", self.cells, str)
         return "\n".join([*lines, "", "notes", *(f"  {note}" for note in self.notes or ["none"])])
 
     def save(self, folder: str | Path) -> None:

@@ -1,0 +1,31 @@
+"""The one configuration tree of a training stage, and what it means for a run."""
+
+from vaak.recipe.load import load_recipe, resolve_path, save_recipe, stage_names
+from vaak.recipe.run import check_peak, plan_recipe, split_batch, steps_of
+from vaak.recipe.tree import (
+    Cadence,
+    CheckpointSettings,
+    Length,
+    OptimizerSettings,
+    Recipe,
+    ScheduleSettings,
+    ValidationSettings,
+)
+
+__all__ = [
+    "Cadence",
+    "CheckpointSettings",
+    "Length",
+    "OptimizerSettings",
+    "Recipe",
+    "ScheduleSettings",
+    "ValidationSettings",
+    "check_peak",
+    "load_recipe",
+    "plan_recipe",
+    "resolve_path",
+    "save_recipe",
+    "split_batch",
+    "stage_names",
+    "steps_of",
+]

@@ -1,0 +1,149 @@
+"""The one configuration tree of a training stage. Each room's own part stands in that room; here they meet."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from vaak.mixture.settings import Frozen, MixtureSettings
+from vaak.model.settings import ModelSettings
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class Length(Frozen):
+    """How long a stage is, in exactly one unit: tokens in rows, optimizer steps, or passes over the available targets."""
+
+    tokens: Count | None = None
+    steps: Count | None = None
+    passes: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Length:
+        if sum(value is not None for value in (self.tokens, self.steps, self.passes)) != 1:
+            raise ValueError(
+                "needs exactly one of tokens, steps and passes; replace it whole, as in length={steps: 100}"
+            )
+        return self
+
+
+class OptimizerSettings(Frozen):
+    """AdamW. Weight decay acts on matrices only."""
+
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: Positive = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    grad_clip: Positive = 1.0
+
+
+class ScheduleSettings(Frozen):
+    """Linear warm-up over `warmup_ratio` of the steps to `peak_lr`, then down to `min_lr` at the last step."""
+
+    peak_lr: Positive
+    min_lr: Annotated[float, Field(ge=0)]
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
+    kind: Literal["cosine", "linear"] = "cosine"
+
+    @model_validator(mode="after")
+    def _falls(self) -> ScheduleSettings:
+        if self.min_lr > self.peak_lr:
+            raise ValueError(f"min_lr {self.min_lr:g} is above peak_lr {self.peak_lr:g}; a stage's rate only falls")
+        return self
+
+
+class Cadence(Frozen):
+    """Save `every` so many steps up to step `until` (for good if it is null)."""
+
+    every: Count
+    until: Count | None = None
+
+
+class CheckpointSettings(Frozen):
+    """When checkpoints are saved and which stay. Steps are counted within the stage.
+
+    `every` is a number of steps, or cadences in the order of their `until`. Steps that are multiples of `milestones`
+    stay for good; of the others the last `keep_last_full` whole and the last `keep_last_model_only` as weights.
+    """
+
+    every: Count | tuple[Cadence, ...] = (
+        Cadence(every=1_000, until=10_000),
+        Cadence(every=5_000, until=50_000),
+        Cadence(every=10_000),
+    )
+    milestones: Count | None = 50_000
+    keep_last_full: Count = 5
+    keep_last_model_only: Annotated[int, Field(ge=0)] = 20
+
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint is saved after `step` steps (the last step of a stage always is, besides)."""
+        if isinstance(self.every, int):
+            return step > 0 and step % self.every == 0
+        for cadence in self.every:
+            if cadence.until is None or step <= cadence.until:
+                return step > 0 and step % cadence.every == 0
+        return False
+
+    def milestone(self, step: int) -> bool:
+        """Whether the checkpoint of this step stays for good."""
+        return self.milestones is not None and step > 0 and step % self.milestones == 0
+
+
+class ValidationSettings(Frozen):
+    """In-loop cross-entropy over the first `samples` samples of the gold pack, `every` so many steps."""
+
+    every: Count = 500
+    samples: Count = 1_000
+
+
+class Recipe(Frozen):
+    """One training stage, whole: data, model, length, optimization, and what is kept.
+
+    Paths (`corpora`, `pack`, `tokenizer`, `parent`, `model.path`) are folders; in a recipe file relative to that file.
+    `example:corpus` and `example:tokenizer` name the embedded example. `tokens_per_step` counts positions in rows, so a
+    step has `tokens_per_step / context` rows on any number of processes.
+    """
+
+    name: str
+    kind: Literal["pretrain", "sft"]
+    seed: Annotated[int, Field(ge=0)] = 1
+    corpora: tuple[str, ...] = ()
+    pack: str | None = None
+    tokenizer: str
+    codec: str
+    model: ModelSettings
+    context: Count
+    tokens_per_step: Count
+    microbatch_rows: Count | None = None
+    length: Length
+    optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    gradient_checkpointing: bool = True
+    compile: bool = False
+    mixture: MixtureSettings
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    validation: ValidationSettings = ValidationSettings()
+    parent: str | None = None
+    allow_higher_peak: bool = False
+
+    @model_validator(mode="after")
+    def _whole_rows(self) -> Recipe:
+        if self.tokens_per_step % self.context:
+            raise ValueError(
+                f"tokens_per_step {self.tokens_per_step:,} is not a multiple of the context {self.context:,}"
+            )
+        return self
+
+    @property
+    def rows_per_step(self) -> int:
+        return self.tokens_per_step // self.context
+
+    @property
+    def planned_steps(self) -> int | None:
+        """Optimizer steps of the stage, or None where passes over the data decide and a plan is needed."""
+        if self.length.tokens is not None:
+            return ceil(self.length.tokens / self.tokens_per_step)
+        return self.length.steps
