@@ -77,9 +77,9 @@ def test_damage_and_missing_files_are_named(model, tmp_path):
     save_model(model, tmp_path)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
-    with pytest.raises(BadInput, match="model.safetensors"):
+    with pytest.raises(BadInput, match=r"model\.safetensors"):
         open_model(tmp_path)
-    with pytest.raises(BadInput, match="has no config.json"):
+    with pytest.raises(BadInput, match=r"has no config\.json"):
         open_model(tmp_path / "nowhere")
 
 

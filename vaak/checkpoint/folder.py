@@ -1,0 +1,145 @@
+"""Checkpoint folders as a reader sees them: which are there, which are complete, which can be trusted.
+
+`<run>/checkpoints/step-00000100/` holds the files, `MANIFEST.json` with the size and SHA-256 of each, and, written
+last, `COMPLETE.json`. Without that last file a folder is the remains of a save or of a removal and is never read.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from vaak.errors import BadInput
+from vaak.storage.files import hash_json, read_json, sha256_file
+
+MANIFEST, COMPLETE = "MANIFEST.json", "COMPLETE.json"
+_NAME = re.compile(r"step-(\d{8,})")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """id: `run/step/manifest hash`, empty while the checkpoint is incomplete."""
+
+    path: Path
+    step: int
+    id: str
+    complete: bool
+
+
+def checkpoints_folder(run: str | Path) -> Path:
+    return Path(run) / "checkpoints"
+
+
+def step_folder(run: str | Path, step: int) -> Path:
+    return checkpoints_folder(run) / f"step-{step:08d}"
+
+
+def list_checkpoints(run: str | Path) -> list[Checkpoint]:
+    """All checkpoint folders of a run, by step; incomplete ones too. Nothing is hashed."""
+    folder = checkpoints_folder(run)
+    if not folder.is_dir():
+        return []
+    found = []
+    for path in folder.iterdir():
+        match = _NAME.fullmatch(path.name)
+        if match and path.is_dir():
+            identity = _identity(path)
+            found.append(Checkpoint(path, int(match[1]), identity, bool(identity)))
+    return sorted(found, key=lambda one: one.step)
+
+
+def verify_checkpoint(folder: str | Path) -> list[str]:
+    """What is wrong with a checkpoint, one sentence each; an empty list means that it can be trusted."""
+    folder = Path(folder)
+    identity = _identity(folder)
+    if not identity:
+        return [f"{folder} has no readable {COMPLETE}: it was never finished, or its removal had begun"]
+    try:
+        manifest = read_json(folder / MANIFEST)
+        files = [(str(f["path"]), int(f["size"]), str(f["sha256"])) for f in manifest["files"]]
+    except (BadInput, KeyError, TypeError, ValueError) as error:
+        return [f"{folder / MANIFEST} cannot be read ({error})"]
+    if identity.rsplit("/", 1)[-1] != hash_json(manifest):
+        return [f"{folder / MANIFEST} is not the one that {COMPLETE} names"]
+    problems = [_problem(folder, *entry) for entry in files]
+    return [problem for problem in problems if problem]
+
+
+def newest_complete(
+    run: str | Path, verify: bool = True, say: Callable[[str], None] | None = None
+) -> Checkpoint | None:
+    """The newest complete checkpoint of a run, or None.
+
+    With `verify` every file is hashed and a damaged checkpoint is passed over; `say` gets a sentence about it (by
+    default it is a warning).
+    """
+    for one in reversed(list_checkpoints(run)):
+        if not one.complete:
+            continue
+        problems = verify_checkpoint(one.path) if verify else []
+        if not problems:
+            return one
+        sentence = f"passed over {one.path.name}: {'; '.join(problems)}"
+        if say is not None:
+            say(sentence)
+        else:
+            warnings.warn(sentence, stacklevel=2)
+    return None
+
+
+def find_checkpoint(path: str | Path) -> Checkpoint:
+    """A checkpoint named by its own folder, or the newest good one of a run folder.
+
+    Raises `BadInput` if there is none, or if the named one is damaged.
+    """
+    path = Path(path)
+    match = _NAME.fullmatch(path.name)
+    if match:
+        problems = verify_checkpoint(path)
+        if problems:
+            raise BadInput(f"{path} cannot be used: {problems[0]}; use another step")
+        return Checkpoint(path, int(match[1]), _identity(path), True)
+    newest = newest_complete(path)
+    if newest is None:
+        raise BadInput(f"{path} holds no complete checkpoint; name a run folder or one of its checkpoints/step-…")
+    return newest
+
+
+def load_state(folder: str | Path) -> dict[str, Any]:
+    """What a checkpoint's state.json holds: step, next row, seeds, plan fingerprint, corpus ids and more."""
+    return read_json(Path(folder) / "state.json")
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Remove a checkpoint; `COMPLETE.json` goes first, so that a reader never trusts a half-removed one."""
+    (folder / COMPLETE).unlink(missing_ok=True)
+    shutil.rmtree(folder)
+
+
+def _identity(folder: Path) -> str:
+    try:
+        identity = read_json(folder / COMPLETE)["id"]
+        return identity if isinstance(identity, str) else ""
+    except (BadInput, KeyError, TypeError):
+        return ""
+
+
+def _problem(folder: Path, name: str, size: int, digest: str) -> str:
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or ".." in relative.parts:
+        return f"{MANIFEST} names {name}, which is outside the checkpoint"
+    path = folder / relative
+    if any(part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(folder) and part != folder):
+        return f"{name} is a link"
+    if not path.is_file():
+        return f"{name} is missing"
+    if path.stat().st_size != size:
+        return f"{name} has {path.stat().st_size} bytes instead of {size}"
+    if sha256_file(path) != digest:
+        return f"{name} does not have the content that was saved"
+    return ""
