@@ -216,7 +216,7 @@ def _assemble(parts: Path, n_parts: int, items: Iterable[AudioItem], codec: Enco
                 lines.append({"sample_id": item.sample.sample_id, "path": str(item.path), "row": item.row, **learned})
                 continue
             seen.add(item.sample.sample_id)
-            seconds += learned["duration_s"]
+            seconds += float(learned["duration_s"])
             _add(writer, item, learned, codes)
     set_aside_file = out.with_name(out.name + ".set-aside.jsonl")
     write_bytes(set_aside_file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
