@@ -1,0 +1,1 @@
+"""Text for pretraining: documents in, a frozen stream of token ids out."""
