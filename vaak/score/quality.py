@@ -51,7 +51,7 @@ def dnsmos(wave: np.ndarray, rate: int) -> float:
         wave = np.concatenate([wave, wave])
     hops = int(len(wave) // RATE - 9.01) + 1
     raw = [
-        _network().run(None, {"input_1": wave[None, start : start + _WINDOW]})[0][0][2]
+        np.asarray(_network().run(None, {"input_1": wave[None, start : start + _WINDOW]})[0])[0, 2]
         for start in range(0, hops * _HOP, _HOP)
         if start + _WINDOW <= len(wave)
     ]

@@ -27,7 +27,7 @@ def embed_voice(wave: np.ndarray, rate: int) -> np.ndarray | None:
     if speech_share(wave, RATE) < MIN_SPEECH_SHARE or len(wave) < RATE // 10:
         return None
     loud = 10 ** (float(np.quantile(frame_levels(wave, RATE), 0.95)) / 20)
-    return _encoder().embed_utterance(np.clip(wave * (0.1 / loud), -1, 1).astype(np.float32))
+    return np.asarray(_encoder().embed_utterance(np.clip(wave * (0.1 / loud), -1, 1).astype(np.float32)))
 
 
 def similarity(voice: np.ndarray | None, other: np.ndarray | None) -> float:

@@ -1,0 +1,176 @@
+"""Batched sampling of speech codes. Only codes and the stop token can be reached; the rest has no probability.
+
+An item's result does not depend on its batch: its randomness comes from its own seed, and padding is invisible to it
+(what remains is rounding, which differs in the last bits between batch sizes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaak.errors import BadInput
+from vaak.model.speech_lm import SpeechLM
+from vaak.speak.decoder import Decoder
+
+_NUCLEUS = 512
+
+
+@dataclass(frozen=True)
+class Generation:
+    """codes: uint16[n], without the stop token; stopped: it was generated (else `max_codes` ended the item)."""
+
+    codes: np.ndarray
+    stopped: bool
+
+
+@torch.inference_mode()
+def generate(
+    model: SpeechLM,
+    prompts: Sequence[np.ndarray],
+    *,
+    max_codes: int | Sequence[int],
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    seeds: Sequence[int] | None = None,
+    batch_size: int = 32,
+) -> list[Generation]:
+    """Continue each prompt (int64[n] ids, ending with speech_start or with speech ids) until it stops.
+
+    `max_codes` bounds all items or each one; `temperature` 0 is greedy; `top_k` 0 and `top_p` 1.0 switch truncation
+    off. `seeds` default to 0, 1, 2 ... Raises `BadInput` for an empty prompt or one beyond the model's positions.
+    """
+    limits = [max_codes] * len(prompts) if isinstance(max_codes, int) else list(max_codes)
+    seeds = list(range(len(prompts))) if seeds is None else list(seeds)
+    if not len(prompts) == len(limits) == len(seeds):
+        raise BadInput(f"{len(prompts)} prompts, {len(limits)} limits and {len(seeds)} seeds; give one each")
+    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
+        raise BadInput(f"temperature {temperature}, top_k {top_k}, top_p {top_p}: give ≥ 0, ≥ 0 and in (0, 1]")
+    positions = getattr(model.config, "max_position_embeddings", None)
+    for i, prompt in enumerate(prompts):
+        if len(prompt) == 0:
+            raise BadInput(f"prompt {i} is empty; build prompts with vaak.speak.speech.build_prompt")
+        if positions is not None and len(prompt) + limits[i] > positions:
+            raise BadInput(
+                f"prompt {i}: {len(prompt)} ids and {limits[i]} codes exceed the model's {positions} positions"
+            )
+    sampler = _Sampler(model, temperature, top_k, top_p)
+    results: dict[int, Generation] = {}
+    # Neighbours of like length: little padding, and rows that end at about the same time.
+    order = sorted(range(len(prompts)), key=lambda i: (limits[i], len(prompts[i])))
+    for start in range(0, len(order), batch_size):
+        items = order[start : start + batch_size]
+        batch = [np.asarray(prompts[i], np.int64) for i in items]
+        outcomes = _generate_batch(model, sampler, batch, [limits[i] for i in items], [seeds[i] for i in items])
+        results.update(zip(items, outcomes, strict=True))
+    return [results[i] for i in range(len(prompts))]
+
+
+class _Sampler:
+    """From hidden states to indices: 0 is the stop token, 1 + c is code c."""
+
+    def __init__(self, model: SpeechLM, temperature: float, top_k: int, top_p: float) -> None:
+        vocabulary = model.vocabulary
+        # From speech_end to the last code the rows are contiguous; the two voice marks between them are masked.
+        self._rows = model.head[vocabulary.speech_end : vocabulary.size]
+        self._codes_from = vocabulary.first_speech_id - vocabulary.speech_end
+        self._temperature, self._top_k, self._top_p = temperature, top_k, top_p
+
+    def __call__(self, states: Tensor, uniforms: Tensor) -> Tensor:
+        """states [B, H], uniforms float64[B] in [0, 1) -> int64[B]."""
+        logits = (states @ self._rows.T).float()
+        logits[:, 1 : self._codes_from] = -torch.inf
+        if self._temperature == 0:
+            picks = logits.argmax(-1)
+        else:
+            picks = sample(logits / self._temperature, uniforms, self._top_k, self._top_p)
+        return (picks - self._codes_from + 1).clamp(min=0)
+
+
+def sample(logits: Tensor, uniforms: Tensor, top_k: int, top_p: float) -> Tensor:
+    """One index per row by inversion of the cumulative distribution: logits [B, V], uniforms float64[B] -> int64[B].
+
+    One uniform number decides a draw, so a row needs no generator of its own here. `top_p` keeps the smallest set of
+    most likely entries that reaches that mass (Holtzman et al. 2020), after `top_k`.
+    """
+    order = None
+    if top_k or top_p < 1:
+        probabilities, order = _likeliest(logits, top_k, top_p)
+        before = probabilities.cumsum(-1) - probabilities
+        probabilities = probabilities.masked_fill(before >= top_p, 0.0) if top_p < 1 else probabilities
+    else:
+        probabilities = torch.softmax(logits.double(), -1)
+    cumulative = probabilities.cumsum(-1)
+    mass = cumulative[:, -1:]
+    # Strictly below the whole mass, whatever the rounding: the first entry above it has probability.
+    thresholds = torch.minimum(uniforms[:, None] * mass, torch.nextafter(mass, torch.zeros_like(mass)))
+    picks = torch.searchsorted(cumulative, thresholds, right=True)
+    return (picks if order is None else order.gather(1, picks))[:, 0]
+
+
+def _likeliest(logits: Tensor, top_k: int, top_p: float) -> tuple[Tensor, Tensor]:
+    """Probabilities in falling order, float64[B, n], and their indices: enough of them to hold `top_k` or `top_p`.
+
+    A nucleus is small, and to sort a whole vocabulary takes four times as long as to find its first 512 entries.
+    """
+    if top_k:
+        logits, order = torch.topk(logits, min(top_k, logits.shape[1]))
+        return torch.softmax(logits.double(), -1), order
+    total = torch.logsumexp(logits.double(), -1, keepdim=True)
+    for count in (min(_NUCLEUS, logits.shape[1]), logits.shape[1]):
+        best, order = torch.topk(logits, count)
+        probabilities = (best.double() - total).exp()
+        if bool((probabilities.sum(-1) >= top_p).all()):
+            break
+    return probabilities, order
+
+
+def _generate_batch(
+    model: SpeechLM, sampler: _Sampler, prompts: list[np.ndarray], limits: list[int], seeds: list[int]
+) -> list[Generation]:
+    device, longest, most = model.device, max(map(len, prompts)), max(limits)
+    ids = np.zeros((len(prompts), longest), np.int64)
+    for row, prompt in enumerate(prompts):
+        ids[row, longest - len(prompt) :] = prompt
+    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
+    uniforms = torch.stack([_uniforms(seed, most) for seed in seeds]).to(device)
+    # -1: not generated (stopped, or over the item's own limit).
+    drawn = torch.full((len(prompts), most), -1, dtype=torch.int64, device=device)
+    stopped = torch.zeros(len(prompts), dtype=torch.bool, device=device)
+    ceiling = torch.tensor(limits, device=device)
+    alive = torch.nonzero(ceiling > 0)[:, 0]
+    if not len(alive):
+        return [Generation(np.zeros(0, np.uint16), False) for _ in prompts]
+    decoder = Decoder(model, len(prompts), longest + most)
+    states = decoder.prefill(torch.from_numpy(ids).to(device), lengths)
+    if len(alive) < len(prompts):
+        decoder.keep(alive)
+        states = states[alive]
+    for place in range(most):
+        picks = sampler(states, uniforms[alive, place])
+        ended = picks == 0
+        stopped[alive[ended]] = True
+        drawn[alive, place] = picks - 1
+        going = ~ended & (ceiling[alive] > place + 1)
+        if not bool(going.all()):
+            rows = torch.nonzero(going)[:, 0]
+            if not len(rows):
+                break
+            decoder.keep(rows)
+            alive, picks = alive[rows], picks[rows]
+        if place + 1 < most:
+            states = decoder.step(picks - 1 + model.vocabulary.first_speech_id)
+    return [
+        Generation(row[row >= 0].astype(np.uint16), bool(stop))
+        for row, stop in zip(drawn.cpu().numpy(), stopped.cpu().numpy(), strict=True)
+    ]
+
+
+def _uniforms(seed: int, count: int) -> Tensor:
+    """The item's own random numbers, float64[count] in [0, 1): on the CPU, so that every device draws the same."""
+    return torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
