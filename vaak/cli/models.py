@@ -1,17 +1,23 @@
-"""Doors to models and runs: `train`, `overfit`, `mixture`, `evaluate`, `sidecar`, `speak`, `checkpoint`."""
+"""Doors to training and its results: `mixture`, `overfit`, `train`, `checkpoint`, `speak`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A stage's name (pt-s1-tiny) or a YAML file.")]
+from vaak.cli.show import print_json, print_table
+from vaak.errors import BadInput, CheckFailed
+
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A stage's name (pt-s1-tiny) or a YAML file.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override one value: --set schedule.peak_lr=1e-4")]
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
+Run = Annotated[Path, typer.Argument(help="The folder of a run.")]
+CheckpointFolder = Annotated[Path, typer.Argument(help="A checkpoint, a run (its newest complete one), or an export.")]
 
-mixture_app = typer.Typer(help="Plan what share of the tokens each stream, source and language gets.", no_args_is_help=True)
+mixture_app = typer.Typer(help="What share of the tokens each stream, source and language gets.", no_args_is_help=True)
 checkpoint_app = typer.Typer(help="List, verify, export and prune the checkpoints of a run.", no_args_is_help=True)
 
 
@@ -21,9 +27,197 @@ def add_verbs(app: typer.Typer) -> None:
     app.add_typer(mixture_app, name="mixture")
     app.command("overfit")(overfit)
     app.command("train")(train)
-    app.command("evaluate")(evaluate)
-    app.command("sidecar")(sidecar)
     app.command("speak")(speak)
-    for name, verb in (("list", list_), ("verify", verify), ("export", export), ("prune", prune)):
-        checkpoint_app.command(name)(verb)
+    checkpoint_app.command("list")(list_them)
+    checkpoint_app.command("verify")(verify)
+    checkpoint_app.command("export")(export)
+    checkpoint_app.command("prune")(prune)
     app.add_typer(checkpoint_app, name="checkpoint")
+
+
+def mixture_plan(
+    recipe: RecipeName,
+    overrides: Set = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the plan and its indexes in this folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Solve a recipe's mixture against its corpora, and show what is wanted, what is planned, and what gives way.
+
+    Example: `vaak mixture plan pt-s1-tiny --set 'length={steps: 300}'`
+    """
+    import tempfile
+
+    from vaak.recipe import load_recipe
+    from vaak.train import plan_of
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = out or Path(scratch)
+        plan = plan_of(load_recipe(recipe, overrides or []), folder)
+        if out is not None:
+            plan.save(out)
+        if not as_json:
+            typer.echo(plan.table())
+            return
+        print_json({"fingerprint": plan.fingerprint, "rows": plan.n_rows, "target_tokens": plan.target_tokens,
+                    "notes": plan.notes, "cells": [_cell_row(cell) for cell in plan.cells]})  # fmt: skip
+
+
+def _cell_row(cell: Any) -> dict[str, Any]:
+    return asdict(cell.cell) | {key: value for key, value in asdict(cell).items() if key not in ("cell", "parts")}
+
+
+def overfit(
+    recipe: RecipeName,
+    overrides: Set = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where its result is written.")] = Path("overfit-run"),
+    samples: Annotated[int, typer.Option(help="How many samples must be learned by heart.")] = 32,
+    max_seconds: Annotated[float, typer.Option(help="Give up after this long.")] = 600.0,
+    as_json: Json = False,
+) -> None:
+    """Overfit a few samples in loss and in regenerated codes (SPEC G3); exit 1 if the model cannot.
+
+    Example: `vaak overfit sft-tiny --out overfit-run`
+    """
+    from vaak.launch.console import Console
+    from vaak.recipe import load_recipe
+    from vaak.train.overfit import overfit as run
+
+    with Console(quiet=as_json).progress("overfit") as bar:
+        result = run(load_recipe(recipe, overrides or []), out, n=samples, max_seconds=max_seconds, on_step=bar)
+    if as_json:
+        print_json(asdict(result))
+    else:
+        rows = [[one.sample_id, one.language, one.loss, one.reproduced, one.stopped] for one in result.samples]
+        print_table("overfit", ["sample", "language", "loss", "codes regenerated", "stopped"], rows)
+        typer.echo(
+            f"loss {result.loss:.4f}, {result.reproduced_share:.2%} of codes, {result.steps} steps, {result.seconds:.0f} s"
+        )
+    if not result.passed:
+        raise CheckFailed(f"{recipe}: the model does not fit {samples} samples; look for a fault in data, prompt or loss")
+
+
+def train(
+    recipe: RecipeName,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder.")],
+    overrides: Set = None,
+    parent: Annotated[Path | None, typer.Option(help="Take the weights of this checkpoint or run, and nothing else.")] = None,
+    resume: Annotated[bool, typer.Option("--resume/--anew", help="Continue a run that is there, or refuse it.")] = True,
+) -> None:
+    """Train one stage. Interrupt it, run it again, and it continues at the row where its last checkpoint stands.
+
+    Example: `vaak train pt-s1-tiny --out runs/one --set 'length={steps: 200}'`
+    """
+    from vaak.checkpoint import find_checkpoint
+    from vaak.launch.console import Console, stopping
+    from vaak.recipe import load_recipe
+    from vaak.train import train as run
+
+    console = Console()
+    start = find_checkpoint(parent).path if parent is not None else None
+    with stopping() as stop, console.progress("train") as bar:
+        final = run(
+            load_recipe(recipe, overrides or []),
+            out,
+            parent=start,
+            resume=resume,
+            on_step=bar,
+            stop=stop,
+            say=console.line,
+        )
+    typer.echo(f"done; the last checkpoint is {final}")
+
+
+def speak(
+    checkpoint: CheckpointFolder,
+    text: Annotated[str, typer.Argument(help="What to say.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV to write.")] = Path("out.wav"),
+    voice: Annotated[Path | None, typer.Option(help="A recording whose voice is continued.")] = None,
+    voice_text: Annotated[str | None, typer.Option(help="What that recording says.")] = None,
+    describe: Annotated[str | None, typer.Option(help='A voice in words, as in training: "Clara, a woman".')] = None,
+    codec: Annotated[str, typer.Option(help="The codec that the model was trained with.")] = "embedded",
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest code each time.", min=0)] = 0.7,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same sound.")] = 0,
+) -> None:
+    """Say a text, in any language that the model was trained on, and write it as a WAV.
+
+    Examples: `vaak speak demo-run/stages/sft "The blue boat is near the old bridge." -o boat.wav` ·
+    `vaak speak demo-run/stages/sft "नमस्ते।" --voice me.wav --voice-text "मेरा नाम आशा है।" -o hello.wav`
+    """
+    from vaak.codec.audio import read_audio, write_audio
+    from vaak.speak.speech import open_speaker
+    from vaak.speak.speech import speak as say
+
+    if (voice is None) != (voice_text is None):
+        raise BadInput("--voice and --voice-text belong together: give the recording and the words that it says")
+    model, tokenizer, opened = open_speaker(_model_folder(checkpoint), codec)
+    voice_codes = opened.encode(read_audio(voice, opened.sample_rate)) if voice is not None else None
+    wave, generation = say(
+        model, tokenizer, opened, text, describe, voice_text, voice_codes, temperature=temperature, seed=seed
+    )
+    write_audio(out, wave, opened.output_rate)
+    ended = "" if generation.stopped else ", cut: the model did not stop by itself"
+    typer.echo(f"{out}: {len(wave) / opened.output_rate:.2f} s{ended}")
+
+
+def _model_folder(path: Path) -> Path:
+    """A model's own folder: an export as it is, a checkpoint once verified, a run's newest good checkpoint."""
+    from vaak.checkpoint import find_checkpoint
+
+    export = (path / "model.safetensors").exists() and not (path / "MANIFEST.json").exists()
+    return path if export else find_checkpoint(path).path
+
+
+def list_them(run: Run, as_json: Json = False) -> None:
+    """The checkpoints of a run.
+
+    Example: `vaak checkpoint list runs/one`
+    """
+    from vaak.checkpoint import list_checkpoints
+
+    found = list_checkpoints(run)
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        print_table(str(run), ["step", "complete", "id"], [[one.step, one.complete, one.id or None] for one in found])
+
+
+def verify(checkpoint: CheckpointFolder) -> None:
+    """Hash a checkpoint again (exit 1 if it is damaged).
+
+    Example: `vaak checkpoint verify runs/one/checkpoints/step-00000200`
+    """
+    from vaak.checkpoint import list_checkpoints, verify_checkpoint
+
+    folders = [one.path for one in list_checkpoints(checkpoint)] or [checkpoint]
+    damaged = {folder: problems for folder in folders if (problems := verify_checkpoint(folder))}
+    for folder in folders:
+        typer.echo(f"{folder}: {'; '.join(damaged.get(folder, ['whole']))}")
+    if damaged:
+        raise CheckFailed(f"{len(damaged)} of {len(folders)} checkpoints cannot be trusted")
+
+
+def export(
+    checkpoint: CheckpointFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
+) -> None:
+    """Write the weights and tokenizer as an ordinary Hugging Face folder.
+
+    Example: `vaak checkpoint export runs/one --out model`
+    """
+    from vaak.checkpoint import export_model
+
+    typer.echo(f"exported to {export_model(checkpoint, out)}")
+
+
+def prune(run: Run) -> None:
+    """Remove the checkpoints that the run's own recipe does not keep.
+
+    Example: `vaak checkpoint prune runs/one`
+    """
+    from vaak.checkpoint import prune as remove
+    from vaak.recipe import load_recipe
+
+    removed = remove(run, load_recipe(run / "recipe.yaml").checkpoints)
+    for one in removed:
+        typer.echo(f"removed step {one.step}")
+    typer.echo(f"{len(removed)} removed")

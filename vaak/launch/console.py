@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console as RichConsole
@@ -17,8 +18,8 @@ PLAIN_SECONDS = 15.0
 class Console:
     """Prints the steps of a launch and their progress to standard output."""
 
-    def __init__(self) -> None:
-        self.rich = RichConsole(highlight=False, soft_wrap=True)
+    def __init__(self, quiet: bool = False) -> None:
+        self.rich = RichConsole(highlight=False, soft_wrap=True, quiet=quiet)
 
     def step(self, number: int, total: int, name: str, text: str) -> None:
         self.rich.print(f"[bold]{number:>2}/{total} {escape(name):<9}[/bold] {escape(text)}")
@@ -58,3 +59,21 @@ class Bar:
         elif time.monotonic() - self._printed >= PLAIN_SECONDS:
             self._printed = time.monotonic()
             self._console.line(f"{self._what} {done:.0f}/{total:.0f} {words}")
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """A flag that the first Ctrl-C or SIGTERM raises, so that work ends cleanly; the second ends it at once."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,185 @@
+"""Doors to data: `corpus`, `pack`, `audit`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vaak.cli.show import print_json, print_table
+from vaak.errors import CheckFailed
+
+Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
+Folder = Annotated[Path, typer.Argument(help="The folder of a frozen corpus.")]
+CodecName = Annotated[str, typer.Option("--codec", help="A codec's name, or the folder of its weights.")]
+
+corpus_app = typer.Typer(help="Make, look at and verify a frozen corpus of codes.", no_args_is_help=True)
+pack_app = typer.Typer(help="The gold pack: evaluation items frozen before training.", no_args_is_help=True)
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Hang this module's verbs on the command."""
+    corpus_app.command("encode")(encode)
+    corpus_app.command("show")(show)
+    corpus_app.command("verify")(verify)
+    app.add_typer(corpus_app, name="corpus")
+    pack_app.command("build")(build)
+    pack_app.command("show")(show_a_pack)
+    app.add_typer(pack_app, name="pack")
+    app.command("audit")(audit)
+
+
+def encode(
+    recordings: Annotated[Path, typer.Argument(help="A .jsonl or .csv list of recordings, or a folder of audio.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new corpus.")],
+    codec: CodecName = "embedded",
+    language: Annotated[str | None, typer.Option(help="Language of rows that name none.")] = None,
+    source: Annotated[str | None, typer.Option(help="Source of rows that name none.")] = None,
+    speaker: Annotated[str | None, typer.Option(help="Speaker of rows that name none.")] = None,
+    tier: Annotated[str, typer.Option(help="Quality tier of rows that name none.")] = "clean",
+    name: Annotated[str | None, typer.Option(help="Name of the corpus; default: its folder's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Encode recordings into a new frozen corpus; what cannot be encoded is set aside with its reason.
+
+    Interrupt it, run it again, and it continues.
+
+    Examples: `vaak corpus encode list.jsonl --out corpus-v1` ·
+    `vaak corpus encode recordings/ --language hi --source street --out corpus-v1`
+    """
+    from vaak.codec import open_codec
+    from vaak.corpus.encode import encode_list
+    from vaak.corpus.lists import ListDefaults
+    from vaak.launch.console import Console
+
+    defaults = ListDefaults(language=language, source=source, speaker=speaker, tier=tier)
+    with Console(quiet=as_json).progress("encode") as bar:
+        report = encode_list(recordings, open_codec(codec), out, name, defaults, bar)
+    if as_json:
+        print_json({"read": report.read, "kept": report.kept, "set_aside": report.set_aside, "seconds": report.seconds,
+                    "corpus": report.corpus_id, "set_aside_file": str(report.set_aside_file)})  # fmt: skip
+        return
+    aside = sum(report.set_aside.values())
+    typer.echo(f"{report.read} read = {report.kept} kept ({report.seconds / 3600:.2f} h) + {aside} set aside")
+    for reason, count in report.set_aside.items():
+        typer.echo(f"  {count} {reason} (each in {report.set_aside_file})")
+    typer.echo(f"frozen as {report.corpus_id}")
+
+
+def show(folder: Folder, as_json: Json = False) -> None:
+    """What a corpus holds per stream, language and tier, and how much of its origin is unknown.
+
+    Example: `vaak corpus show corpus-v1`
+    """
+    from vaak.corpus import open_corpus
+    from vaak.corpus.show import corpus_table, show_corpus
+
+    corpus = open_corpus(folder)
+    if as_json:
+        print_json(show_corpus(corpus))
+    else:
+        typer.echo(corpus_table(corpus))
+
+
+def verify(folder: Folder, as_json: Json = False) -> None:
+    """Hash every file of a corpus again and name each that is damaged, missing or extra (exit 1).
+
+    Example: `vaak corpus verify corpus-v1`
+    """
+    from vaak.corpus import open_corpus, verify_corpus
+
+    damaged = verify_corpus(folder)
+    if as_json:
+        print_json({"folder": str(folder), "damaged": damaged})
+    if damaged:
+        raise CheckFailed(f"{folder}: {len(damaged)} files are not as they were frozen: {'; '.join(damaged[:5])}")
+    if not as_json:
+        typer.echo(f"{folder}: every file is as it was frozen, corpus {open_corpus(folder).id}")
+
+
+def build(
+    corpus: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new pack.")],
+    seed: Annotated[int, typer.Option(help="Which items are drawn.")] = 1,
+    ce: Annotated[int, typer.Option(help="Cross-entropy samples.")] = 1000,
+    per_language: Annotated[int, typer.Option(help="Native prompts per language.")] = 4,
+    cross_lingual: Annotated[int, typer.Option(help="Prompts in the voice of another language.")] = 12,
+    long_form: Annotated[int, typer.Option(help="Prompts of several sentences.")] = 4,
+    extended: Annotated[str, typer.Option(help='More prompts by language, as JSON: {"en": 100}')] = "{}",
+) -> None:
+    """Draw and freeze a gold pack from the held-out samples of a corpus.
+
+    Example: `vaak pack build corpus-v1 --out pack-v1 --extended '{"en": 100}'`
+    """
+    from vaak.corpus import open_corpus
+    from vaak.corpus.pack import build_pack, open_pack, show_pack
+
+    build_pack(
+        open_corpus(corpus),
+        out,
+        seed=seed,
+        n_ce=ce,
+        per_language=per_language,
+        cross_lingual=cross_lingual,
+        long_form=long_form,
+        extended=_counts(extended),
+    )
+    print_json(show_pack(open_pack(out)))
+
+
+def _counts(text: str) -> dict[str, int]:
+    try:
+        counts = json.loads(text)
+        return {str(language): int(count) for language, count in counts.items()}
+    except (ValueError, AttributeError) as error:
+        raise typer.BadParameter(f'--extended takes JSON like {{"en": 100}}, not {text!r}') from error
+
+
+def show_a_pack(folder: Annotated[Path, typer.Argument(help="The folder of a pack.")]) -> None:
+    """What a gold pack holds, as JSON; every byte is checked on the way.
+
+    Example: `vaak pack show pack-v1`
+    """
+    from vaak.corpus.pack import open_pack, show_pack
+
+    print_json(show_pack(open_pack(folder)))
+
+
+def audit(
+    folder: Folder,
+    codec: CodecName = "embedded",
+    samples: Annotated[int, typer.Option(help="Samples to look at, drawn from every stream, language and tier.")] = 10_000,
+    listen: Annotated[int, typer.Option(help="Samples per language to decode and listen to.")] = 100,
+    seed: Annotated[int, typer.Option(help="Which samples are drawn.")] = 1,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The report.")] = Path("audit.html"),
+    as_json: Json = False,
+) -> None:
+    """Audit a corpus (SPEC G1); exit 1 if a check fails.
+
+    Examples: `vaak audit corpus-v1` · `vaak audit corpus-v1 --samples 2000 --listen 10 -o look.html`
+    """
+    from vaak.audit import audit_corpus
+    from vaak.codec import open_codec
+    from vaak.corpus import open_corpus
+    from vaak.launch.console import Console
+
+    with Console(quiet=as_json).progress("audit") as bar:
+        report = audit_corpus(
+            open_corpus(folder),
+            open_codec(codec),
+            samples=samples,
+            seed=seed,
+            decode_per_language=listen,
+            progress=bar,
+        )
+    report.write_html(out)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        rows = [[c.name, c.severity, "holds" if c.passed else "FAILS", c.detail] for c in report.checks]
+        print_table(f"audit of {folder}; the report: {out}", ["check", "severity", "", "detail"], rows)
+    failed = [check.name for check in report.checks if not check.passed and check.severity == "error"]
+    if failed:
+        raise CheckFailed(f"{folder}: {', '.join(failed)}; the samples at fault are in {out}")
