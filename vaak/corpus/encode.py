@@ -49,7 +49,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class EncodeReport:
-    """Recordings read, kept and set aside (`read = kept + sum(set_aside.values())`), seconds kept, and the corpus id."""
+    """Recordings read, kept and set aside (`read = kept + sum(set_aside.values())`), seconds kept, the corpus id."""
 
     read: int
     kept: int

@@ -55,7 +55,7 @@ def freeze_folder(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_manifest(folder: Path, form: str) -> dict[str, Any]:
-    """The manifest of a frozen folder of the named format. Raises `BadInput` for an unfinished, foreign or edited one."""
+    """The manifest of a frozen folder of format `form`. Raises `BadInput` for an unfinished, foreign or edited one."""
     if not (folder / MANIFEST).is_file():
         raise BadInput(f"{folder} has no {MANIFEST}: it is unfinished or no such folder; finish or make it again")
     manifest = read_json(folder / MANIFEST)
@@ -73,7 +73,7 @@ def root_hash(manifest: dict[str, Any]) -> str:
 
 
 def damaged_files(folder: Path, form: str) -> list[str]:
-    """One line for each damaged, missing or extra file of a frozen folder, all bytes hashed again; empty means whole."""
+    """One line for each damaged, missing or extra file of a frozen folder, every byte hashed again; empty is whole."""
     try:
         manifest = read_manifest(folder, form)
     except BadInput as error:

@@ -1,4 +1,4 @@
-"""Reading a corpus: the manifest and the offsets at once, tokens through one memory map per shard, parquet when asked."""
+"""Reading a corpus: manifest and offsets at once, tokens through one memory map per shard, parquet when asked."""
 
 from __future__ import annotations
 

@@ -73,6 +73,10 @@ class CorpusWriter:
         self._groups[key].add(sample, values)
         self._ids.add(sample.sample_id)
 
+    def has(self, sample_id: str) -> bool:
+        """Whether a sample of this id was added."""
+        return sample_id in self._ids
+
     def add_audio(self, sample_id: str, data: bytes, suffix: str = ".ogg") -> str:
         """Keep the original audio of a sample that is added next; returns its path relative to the corpus."""
         check_sample("raw", Sample(sample_id, "audio", "en"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from vaak.corpus import CorpusWriter, Sample
 from vaak.errors import BadInput
 from vaak.grammar.tokenizer import TextTokenizer
+from vaak.languages import language_of
 
 MIN_CHARACTERS = 128
 MAX_TOKENS = 4096
@@ -55,13 +56,12 @@ def add_documents(
     """Tokenize documents into the text stream of `writer`, each ending with the end-of-text id (uint32 ids).
 
     A document under `min_characters` code points (white space at its ends not counted), over `max_tokens` ids (the
-    end-of-text id not counted), or with the text of an earlier one of its language is dropped with that one reason;
-    `on_drop(document, reason)` hears of each. Raises `BadInput` if the writer is for another tokenizer.
+    end-of-text id not counted), or with the text of an earlier one of its language in this corpus is dropped with that
+    one reason; `on_drop(document, reason)` hears of each. Raises `BadInput` if the writer is for another tokenizer.
     """
     if writer.tokenizer_hash != tokenizer.hash:
         raise BadInput(f"corpus {writer.name} is written for another tokenizer; open its writer with this one's hash")
     dropped: Counter[str] = Counter()
-    seen: set[bytes] = set()
     read = kept = tokens = 0
     remaining = iter(documents)
     while batch := list(islice(remaining, _BATCH)):
@@ -73,22 +73,21 @@ def add_documents(
         for document, text, keep in zip(batch, texts, long_enough, strict=True):
             one = next(ids) if keep else []
             digest = hashlib.sha256(text.encode()).hexdigest()
-            key = hashlib.sha256(f"{document.language}\0{text}".encode()).digest()[:16]
-            reason = _reason(keep, len(one), key in seen, max_tokens)
+            sample = _sample(document, digest)
+            reason = _reason(keep, len(one), writer.has(sample.sample_id), max_tokens)
             if reason is not None:
                 dropped[reason] += 1
                 if on_drop is not None:
                     on_drop(document, reason)
                 continue
-            seen.add(key)
-            writer.add("text", _sample(document, digest), [*one, tokenizer.end_of_text_id])
+            writer.add("text", sample, [*one, tokenizer.end_of_text_id])
             kept += 1
             tokens += len(one) + 1
     return TextReport(read, kept, dict(sorted(dropped.items())), tokens)
 
 
 def read_documents(path: str | Path, language: str | None = None, source: str | None = None) -> Iterator[Document]:
-    """Documents of a JSONL file (`text`, and `language`, `source`, `id` where it has them) or of a text file, one a line.
+    """Documents of a JSONL file (`text` and, if known, `language`, `source`, `id`) or of a text file, one a line.
 
     Raises `BadInput` naming the row without a text or a language.
     """
@@ -131,7 +130,7 @@ def _sample(document: Document, digest: str) -> Sample:
         unknown["normalisation"] = "the source does not say what was done to its text"
     return Sample(
         # Named by content: the same document has the same id wherever it stands in a file.
-        sample_id=f"text-{document.language}-{digest[:24]}",
+        sample_id=f"text-{language_of(document.language)}-{digest[:24]}",
         source=document.source,
         language=document.language,
         tier=document.tier,
