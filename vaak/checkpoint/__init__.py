@@ -12,7 +12,7 @@ from vaak.checkpoint.folder import (
     newest_complete,
     verify_checkpoint,
 )
-from vaak.checkpoint.policy import Retention, prune
+from vaak.checkpoint.policy import Policy, prune
 
 if TYPE_CHECKING:
     from vaak.checkpoint.export import export_model
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Checkpoint",
-    "Retention",
+    "Policy",
     "export_model",
     "find_checkpoint",
     "list_checkpoints",
