@@ -135,5 +135,8 @@ def check_sample(stream: str, sample: Sample) -> None:
     start, end = sample.start_ms, sample.end_ms
     if (start is not None and start < 0) or (end is not None and end <= (start or 0)):
         raise BadInput(f"{name} runs from {sample.start_ms} to {sample.end_ms} ms; the end must follow the start")
+    strange = sample.unknown.keys() - set(FIELDS)
+    if strange:
+        raise BadInput(f"{name} gives a reason for {min(strange)!r}, which is no field; use {', '.join(FIELDS)}")
     if sample.sample_rate is not None and sample.sample_rate <= 0:
         raise BadInput(f"{name} has a sample rate of {sample.sample_rate} Hz; give hertz, or null and a reason")

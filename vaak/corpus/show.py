@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from vaak.corpus.reader import Corpus
+from vaak.corpus.samples import PROVENANCE
 
 
 def show_corpus(corpus: Corpus) -> dict[str, Any]:
     """Totals of a corpus from its manifest alone.
 
     `groups` has samples, tokens, hours (null for text) and sources per stream, language and tier; `unknown` has, per
-    provenance field, how many samples do not know it, out of how many, and the reasons with their counts.
+    provenance field, how many samples do not know it, out of how many that should, and the reasons with their counts.
     """
     groups = [
         {key: one[key] for key in ("stream", "language", "tier", "samples", "tokens", "hours", "sources")}
@@ -24,8 +25,12 @@ def show_corpus(corpus: Corpus) -> dict[str, Any]:
             entry["samples"] += sum(reasons.values())
             for reason, n in reasons.items():
                 entry["reasons"][reason] = entry["reasons"].get(reason, 0) + n
-    for entry in unknown.values():
-        entry["of"] = corpus.manifest["samples"]
+    for name, entry in unknown.items():
+        entry["of"] = sum(
+            one["samples"]
+            for one in corpus.manifest["groups"]
+            if name in PROVENANCE[one["stream"]] or name in one["unknown"]
+        )
     return {
         "folder": str(corpus.folder),
         "name": corpus.name,

@@ -144,7 +144,8 @@ class CorpusWriter:
             raise BadInput(f"sample {sample.sample_id!r} names audio {sample.audio!r}; add it with add_audio first")
         sample = replace(sample, **changes)
         missing = [name for name in PROVENANCE[stream] if getattr(sample, name) is None]
-        return replace(sample, unknown={**{name: NOT_GIVEN for name in missing}, **sample.unknown})
+        given = {name: reason for name, reason in sample.unknown.items() if getattr(sample, name) is None}
+        return replace(sample, unknown={**dict.fromkeys(missing, NOT_GIVEN), **given})
 
     def _summary(self, key: tuple[str, str, str]) -> dict[str, Any]:
         group = self._groups[key]

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import CODEC
+
+from vaak.corpus import CorpusWriter, Sample, open_corpus
+from vaak.corpus.pack import build_pack, open_pack, show_pack
+from vaak.errors import BadInput, CheckFailed
+
+LANGUAGES = ("en", "hi", "ta")
+
+
+def big_corpus(folder):
+    """Three languages with two trained voices and one held-out voice each, ten held-out sentences a voice, some audio."""
+    writer = CorpusWriter(folder, "big", codec=CODEC, tokenizer_hash="t" * 64)
+    rng = np.random.default_rng(1)
+    for language in LANGUAGES:
+        for voice in ("a", "b", "new"):
+            for i in range(20):
+                held_out = i >= 10 or voice == "new"
+                name = f"{language}-{voice}-{i}"
+                if held_out and i % 2:
+                    writer.add_audio(name, f"OggS {name}".encode())
+                sample = Sample(
+                    name,
+                    "studio",
+                    language,
+                    speaker=f"{language}-{voice}",
+                    transcript=f"{language} text {voice} {i}",
+                    transcript_kind="native",
+                    voice_description=f"Voice {voice}",
+                    held_out=held_out,
+                    long_form=i == 19 and voice == "a",
+                )
+                writer.add("paired", sample, rng.integers(0, 1000, 150 + i))
+        for i in range(5):
+            writer.add("raw", Sample(f"{language}-raw-{i}", "radio", language, held_out=i > 2), rng.integers(0, 9, 50))
+            writer.add(
+                "text", Sample(f"{language}-text-{i}", "books", language, held_out=i > 2), rng.integers(0, 2**31, 50)
+            )
+    writer.freeze()
+    return open_corpus(folder)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return big_corpus(tmp_path_factory.mktemp("big") / "corpus")
+
+
+@pytest.fixture(scope="module")
+def pack(corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packs") / "pack"
+    build_pack(corpus, folder, seed=3, n_ce=60, cross_lingual=6, long_form=2, extended={"en": 5})
+    return open_pack(folder)
+
+
+def found(corpus, sample_id):
+    for group in corpus.groups.values():
+        ids = group.column("sample_id")
+        if sample_id in ids:
+            i = ids.index(sample_id)
+            return group.sample(i), group.tokens(i)
+    raise KeyError(sample_id)
+
+
+def test_it_holds_what_was_asked_for(pack):
+    shown = show_pack(pack)
+    assert shown["prompts"] == {
+        "native": {"en": 4, "hi": 4, "ta": 4},
+        "cross_lingual": {"en": 2, "hi": 2, "ta": 2},
+        "long_form": {"en": 1, "hi": 1},
+        "extended": {"en": 5},
+    }
+    assert len(pack.ce) == 60
+    assert shown["ce"]["text"] == {"en": 2, "hi": 2, "ta": 2}
+    assert len({prompt.item for prompt in pack.prompts}) == len(pack.prompts)
+
+
+def test_everything_is_held_out_and_excluded(corpus, pack):
+    held_out = {one.sample_id for group in corpus.groups.values() for one in group.samples() if one.held_out}
+    used = {one.sample_id for one in pack.ce} | {one.sample_id for one in pack.prompts if one.sample_id}
+    assert used <= held_out
+    # All that is held out, not only what was used: else a new voice would be trained on after all.
+    assert pack.excluded_ids == held_out
+
+
+def test_prompts_carry_their_own_codes_and_original_audio(corpus, pack):
+    for prompt in pack.prompts:
+        if prompt.kind == "cross_lingual":
+            assert prompt.reference_codes is prompt.reference_audio is prompt.sample_id is None
+            continue
+        sample, tokens = found(corpus, prompt.sample_id)
+        assert prompt.text == sample.transcript and prompt.language == sample.language
+        assert (prompt.reference_codes == tokens).all() and prompt.reference_codes.dtype == np.uint16
+        # Half of the held-out samples have audio, and there are enough of those.
+        if prompt.kind == "native":
+            assert prompt.reference_audio.read_bytes() == f"OggS {prompt.sample_id}".encode()
+
+
+def test_a_voice_is_another_utterance_of_the_same_speaker(corpus, pack):
+    texts = {one.transcript: one for group in corpus.groups.values() for one in group.samples() if one.transcript}
+    for prompt in pack.prompts:
+        voice = texts[prompt.voice_text]
+        assert voice.held_out and voice.speaker == prompt.speaker and voice.transcript != prompt.text
+        assert (prompt.voice_codes == found(corpus, voice.sample_id)[1]).all()
+        assert prompt.voice_language == voice.language
+        assert (prompt.voice_language != prompt.language) == (prompt.kind == "cross_lingual")
+
+
+def test_speakers_take_turns_and_no_text_comes_twice(pack):
+    for language in LANGUAGES:
+        native = [prompt for prompt in pack.prompts if prompt.kind == "native" and prompt.language == language]
+        assert {prompt.speaker for prompt in native} == {f"{language}-{voice}" for voice in ("a", "b", "new")}
+    texts = [prompt.text for prompt in pack.prompts]
+    assert len(set(texts)) == len(texts)
+
+
+def test_it_says_which_voices_and_texts_training_hears(pack):
+    for prompt, seen in zip(pack.prompts, pack.seen_voice, strict=True):
+        assert prompt.seen_voice == seen == (not prompt.speaker.endswith("-new"))
+        assert not prompt.seen_text
+
+
+def test_ce_samples_keep_their_width(corpus, pack):
+    for one in pack.ce:
+        _, tokens = found(corpus, one.sample_id)
+        assert one.codes.dtype == tokens.dtype and (one.codes == tokens).all()
+
+
+def test_the_same_seed_gives_the_same_pack(corpus, tmp_path):
+    ids = [build_pack(corpus, tmp_path / f"{i}", seed=seed, n_ce=10) for i, seed in enumerate((5, 5, 6))]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_what_a_small_corpus_cannot_give_is_said(corpus_folder, tmp_path):
+    build_pack(open_corpus(corpus_folder), tmp_path / "pack", seed=0)
+    notes = open_pack(tmp_path / "pack").notes
+    assert "1000 cross-entropy samples were asked for, 21 are held out" in notes
+    assert "4 long-form prompts were asked for, the held-out samples give 0" in notes
+    assert any("no original audio" in note for note in notes)
+
+
+def test_a_corpus_without_held_out_samples_has_no_pack(tmp_path):
+    writer = CorpusWriter(tmp_path / "c", "c", codec=CODEC)
+    writer.add("raw", Sample("one", "radio", "en"), [1])
+    writer.freeze()
+    with pytest.raises(BadInput, match="held_out"):
+        build_pack(open_corpus(tmp_path / "c"), tmp_path / "pack", seed=0)
+    assert not (tmp_path / "pack").exists()
+
+
+def test_a_pack_is_built_once(corpus, tmp_path):
+    build_pack(corpus, tmp_path / "pack", seed=0, n_ce=5)
+    with pytest.raises(BadInput, match="exists"):
+        build_pack(corpus, tmp_path / "pack", seed=0, n_ce=5)
+
+
+def test_a_damaged_pack_is_not_opened(corpus, tmp_path):
+    build_pack(corpus, tmp_path / "pack", seed=0, n_ce=5)
+    path = next((tmp_path / "pack" / "audio").iterdir())
+    path.write_bytes(path.read_bytes()[::-1])
+    with pytest.raises(CheckFailed, match=path.name):
+        open_pack(tmp_path / "pack")
+    with pytest.raises(BadInput, match="MANIFEST"):
+        open_pack(tmp_path)
+
+
+def test_changed_audio_of_the_corpus_is_not_copied(tmp_path):
+    corpus = big_corpus(tmp_path / "corpus")
+    for path in (tmp_path / "corpus" / "audio").iterdir():
+        path.write_bytes(b"other")
+    with pytest.raises(CheckFailed, match="froze"):
+        build_pack(corpus, tmp_path / "pack", seed=0)
+    assert not (tmp_path / "pack").exists()
