@@ -12,7 +12,7 @@ from vaak.checkpoint.folder import (
     newest_complete,
     verify_checkpoint,
 )
-from vaak.checkpoint.policy import Policy, prune
+from vaak.checkpoint.policy import Policy, due, milestone, prune
 
 if TYPE_CHECKING:
     from vaak.checkpoint.export import export_model
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Checkpoint",
     "Policy",
+    "due",
     "export_model",
     "find_checkpoint",
     "list_checkpoints",
     "load_state",
     "load_tensors",
+    "milestone",
     "newest_complete",
     "prune",
     "save_checkpoint",

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from vaak.checkpoint.folder import Checkpoint, list_checkpoints, remove_checkpoint
 
 
-@dataclass(frozen=True)
-class Policy:
-    """intervals: (up to step, every so many steps) in rising order; the last interval also holds beyond its end.
-    milestone_every: complete checkpoints at its multiples are never removed (None: no milestones).
-    keep_last: how many complete ones are kept besides.
+class Policy(Protocol):
+    """What a recipe's checkpoint settings say.
+
+    intervals: (up to this step, every so many steps) in rising order; the last one also holds beyond its end.
+    milestones: checkpoints at multiples of it are never removed (None: there are none).
+    keep_last_full: how many others are kept.
     """
 
-    intervals: tuple[tuple[int, int], ...] = ((10_000, 1_000), (50_000, 5_000), (100_000, 10_000))
-    milestone_every: int | None = 50_000
-    keep_last: int = 5
+    @property
+    def intervals(self) -> tuple[tuple[int, int], ...]: ...
+    @property
+    def milestones(self) -> int | None: ...
+    @property
+    def keep_last_full(self) -> int: ...
 
-    def due(self, step: int) -> bool:
-        """Whether a checkpoint is saved after this step."""
-        every = next((every for end, every in self.intervals if step <= end), self.intervals[-1][1])
-        return step > 0 and step % every == 0
 
-    def milestone(self, step: int) -> bool:
-        return self.milestone_every is not None and step > 0 and step % self.milestone_every == 0
+def due(policy: Policy, step: int) -> bool:
+    """Whether a checkpoint is saved after step `step` (the last step of a stage always is, besides)."""
+    every = next((every for end, every in policy.intervals if step <= end), policy.intervals[-1][1])
+    return step > 0 and step % every == 0
+
+
+def milestone(policy: Policy, step: int) -> bool:
+    """Whether the checkpoint of this step stays for good."""
+    return policy.milestones is not None and step > 0 and step % policy.milestones == 0
 
 
 def prune(run: str | Path, policy: Policy, keep: Collection[int] = ()) -> list[Checkpoint]:
@@ -40,11 +47,11 @@ def prune(run: str | Path, policy: Policy, keep: Collection[int] = ()) -> list[C
     if not complete:
         return []
     newest = complete[-1].step
-    last = {one.step for one in complete[-max(policy.keep_last, 1) :]}
+    last = {one.step for one in complete[-max(policy.keep_last_full, 1) :]}
     removed = []
     for one in found:
         if one.complete:
-            if one.step in last or one.step in keep or policy.milestone(one.step):
+            if one.step in last or one.step in keep or milestone(policy, one.step):
                 continue
         elif one.step >= newest:
             continue
