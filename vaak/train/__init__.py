@@ -1,0 +1,1 @@
+"""Training: the loop, its stages, its meters, in-loop validation, and the 32-sample overfit gate."""

@@ -1,0 +1,52 @@
+"""AdamW over float32 parameters, and its state as named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from vaak.errors import BadInput
+from vaak.model.speech_lm import SpeechLM
+from vaak.recipe import OptimizerSettings
+
+
+def build_optimizer(model: SpeechLM, settings: OptimizerSettings, lr: float) -> torch.optim.AdamW:
+    """AdamW with decay on matrices only: not on norms and biases, nor on the embedding, which a tied head shares."""
+    embedding = model.lm.get_input_embeddings().weight
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    matrices = [p for p in trained if p.ndim >= 2 and p is not embedding]
+    others = [p for p in trained if p.ndim < 2 or p is embedding]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=lr, betas=settings.betas, eps=settings.eps, fused=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def optimizer_tensors(model: SpeechLM, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's state by `name of the value/name of the parameter`; what has not been stepped yet is absent."""
+    return {
+        f"{key}/{name}": value
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def load_optimizer_tensors(model: SpeechLM, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """The inverse of `optimizer_tensors`. Raises `BadInput` for state of a parameter that the model does not have."""
+    parameters = dict(model.named_parameters())
+    for key, value in tensors.items():
+        what, _, name = key.partition("/")
+        if name not in parameters or (value.ndim and value.shape != parameters[name].shape):
+            raise BadInput(
+                f"the optimizer state holds {key}, which this model has not; resume with the model that saved it"
+            )
+        # Fused AdamW keeps its step counter on the parameter's device as well.
+        optimizer.state[parameters[name]][what] = value.clone().to(parameters[name].device)

@@ -1,0 +1,204 @@
+"""A stage made ready to run: its resolved recipe, plan, data, model and optimizer, fresh or as a checkpoint left them."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vaak.checkpoint import Checkpoint, find_checkpoint, list_checkpoints, load_state, load_tensors, newest_complete
+from vaak.corpus import Corpus, open_corpus
+from vaak.corpus.pack import open_pack
+from vaak.corpus.pack_items import GoldPack
+from vaak.errors import BadInput
+from vaak.grammar.tokenizer import TextTokenizer, load_tokenizer
+from vaak.grammar.vocabulary import Vocabulary
+from vaak.mixture import Plan, check_unchanged, load_plan
+from vaak.model.open import create_model, open_model
+from vaak.model.speech_lm import SpeechLM
+from vaak.recipe import (
+    Recipe,
+    check_peak,
+    load_recipe,
+    plan_recipe,
+    resolve_path,
+    save_recipe,
+    split_batch,
+    steps_of,
+)
+from vaak.train.host import best_device, choose_precision
+from vaak.train.optimizer import build_optimizer, load_optimizer_tensors
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a recipe's paths name, opened."""
+
+    corpora: list[Corpus]
+    tokenizer: TextTokenizer
+    vocabulary: Vocabulary
+    pack: GoldPack | None
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Codes per second of audio; 0 for corpora of text alone."""
+        return next((float(one.codec["tokens_per_second"]) for one in self.corpora if one.codec), 0.0)
+
+
+@dataclass
+class Stage:
+    """Everything that the loop needs. `step` is how many optimizer steps are done."""
+
+    recipe: Recipe
+    plan: Plan
+    data: Data
+    model: SpeechLM
+    optimizer: torch.optim.AdamW
+    steps: int
+    step: int
+    state: dict[str, Any]
+
+
+def open_data(recipe: Recipe) -> Data:
+    """Open the corpora, tokenizer and pack of a recipe. Raises `BadInput` naming what is missing or does not fit."""
+    corpora = [open_corpus(resolve_path(path)) for path in recipe.corpora]
+    sizes = {one.codebook_size for one in corpora if one.codebook_size}
+    if len(sizes) != 1:
+        found = ", ".join(map(str, sorted(sizes))) or "none"
+        raise BadInput(f"recipe {recipe.name} needs corpora of one codec; their codebook sizes are {found}")
+    tokenizer = load_tokenizer(resolve_path(recipe.tokenizer))
+    pack = open_pack(resolve_path(recipe.pack)) if recipe.pack else None
+    return Data(corpora, tokenizer, tokenizer.vocabulary(sizes.pop()), pack)
+
+
+def prepare(recipe: Recipe, run: Path, parent: Path | None, resume: bool, say: Say) -> Stage:
+    """Make a stage ready in its run folder, or continue the one that is there.
+
+    What was resolved at its start (precision, microbatch) stays as it was. Raises `BadInput` if the folder holds
+    another recipe's run, if the plan would now be another, or if the peak rate is not below the parent's.
+    """
+    if not resume and list_checkpoints(run):
+        raise BadInput(f"{run} already holds a run; resume it, or name a new folder")
+    device = best_device()
+    recipe = _resolved(recipe, run, parent, device)
+    data = open_data(recipe)
+    plan = _plan(recipe, run, data, say)
+    steps = steps_of(recipe, plan)
+    checkpoint = newest_complete(run, say=say) if resume else None
+    if checkpoint is not None:
+        return _resumed(recipe, plan, data, steps, checkpoint, device, say)
+    model = _fresh_model(recipe, data, say).to(device)
+    optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr)
+    return Stage(recipe, plan, data, model, optimizer, steps, 0, {})
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Hold a run folder for this process. Raises `BadInput` if another one trains there now."""
+    run.mkdir(parents=True, exist_ok=True)
+    with open(run / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BadInput(
+                f"{run} is being trained by another process; stop that one or name another folder"
+            ) from error
+        yield
+
+
+def _resolved(recipe: Recipe, run: Path, parent: Path | None, device: torch.device) -> Recipe:
+    """The recipe with nothing left open: the saved one of this run, or the given one, then saved."""
+    if parent is not None:
+        recipe = recipe.model_copy(update={"parent": str(parent)})
+    path = run / "recipe.yaml"
+    if path.is_file():
+        saved = load_recipe(path)
+        _check_same(saved, recipe, path)
+        # Data may have moved since; the plan's fingerprint makes sure that it is the same data.
+        moved = {name: getattr(recipe, name) for name in _PLACES}
+        return saved.model_copy(update=moved)
+    microbatch, _ = split_batch(recipe.rows_per_step, 1, recipe.microbatch_rows)
+    precision = choose_precision(recipe.precision, device)
+    recipe = recipe.model_copy(update={"microbatch_rows": microbatch, "precision": precision})
+    save_recipe(recipe, path)
+    return recipe
+
+
+_PLACES = ("corpora", "pack", "tokenizer", "parent")
+_RESOLVED = ("microbatch_rows", "precision")
+
+
+def _check_same(saved: Recipe, now: Recipe, path: Path) -> None:
+    before, after = saved.model_dump(mode="json"), now.model_dump(mode="json")
+    for name in before:
+        left_open = name in _RESOLVED and after[name] in (None, "auto")
+        if name not in _PLACES and not left_open and before[name] != after[name]:
+            raise BadInput(
+                f"{path}: this run began with {name} = {before[name]}, the recipe now says {after[name]}; "
+                "restore it, or start a new run folder"
+            )
+
+
+def _plan(recipe: Recipe, run: Path, data: Data, say: Say) -> Plan:
+    folder = run / "plan"
+    plan = plan_recipe(
+        recipe,
+        data.corpora,
+        tokenizer=data.tokenizer,
+        vocabulary=data.vocabulary,
+        cache_folder=folder / "cache",
+        excluded_ids=data.pack.excluded_ids if data.pack else (),
+    )
+    if (folder / "plan.json").is_file():
+        check_unchanged(load_plan(folder), plan, run)
+    else:
+        plan.save(folder)
+        for note in plan.notes:
+            say(f"plan: {note}")
+    return plan
+
+
+def _fresh_model(recipe: Recipe, data: Data, say: Say) -> SpeechLM:
+    if recipe.parent is None:
+        return create_model(recipe.model, data.vocabulary, recipe.seed)
+    parent = find_checkpoint(resolve_path(recipe.parent))
+    before = load_recipe(parent.path / "recipe.yaml")
+    ratio = check_peak(recipe, before)
+    model = open_model(parent.path)
+    if model.vocabulary != data.vocabulary:
+        raise BadInput(
+            f"{parent.path} has the vocabulary {model.vocabulary}, this recipe's tokenizer and corpora give "
+            f"{data.vocabulary}; use those of its parent"
+        )
+    say(
+        f"weights from {parent.id}; Adam's moments start anew; the peak rate {recipe.schedule.peak_lr:g} is {ratio:.2f} times "
+        f"the parent's final {before.schedule.min_lr:g}"
+    )
+    return model
+
+
+def _resumed(
+    recipe: Recipe, plan: Plan, data: Data, steps: int, checkpoint: Checkpoint, device: torch.device, say: Say
+) -> Stage:
+    state = load_state(checkpoint.path)
+    if state["plan"] != plan.fingerprint:
+        raise BadInput(f"{checkpoint.path} was trained with another plan than this run's; start a new run folder")
+    model = open_model(checkpoint.path).to(device)
+    optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr)
+    tensors = load_tensors(checkpoint.path)
+    torch.set_rng_state(tensors.pop("rng"))
+    load_optimizer_tensors(model, optimizer, tensors)
+    if state["threads"] != torch.get_num_threads():
+        say(
+            f"resumed with {torch.get_num_threads()} threads instead of {state['threads']}: sums are taken in another order, "
+            "so the last bits will differ"
+        )
+    say(f"continues {checkpoint.id}")
+    return Stage(recipe, plan, data, model, optimizer, steps, int(state["step"]), state)

@@ -1,0 +1,87 @@
+"""One optimizer step over the microbatches of one global batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vaak.errors import CheckFailed
+from vaak.mixture import PackedBatch
+from vaak.model.speech_lm import SpeechLM
+from vaak.train.host import Precision, compute_in
+from vaak.train.optimizer import set_rate
+
+# A run whose gradients are not finite this many times in a row will not recover by itself.
+SKIPS_IN_A_ROW = 5
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """loss: mean over all targets of the step, in nats; per_token: float32[B, L] of each microbatch;
+    grad_norm: before clipping; skipped: the gradients were not finite and nothing was changed."""
+
+    loss: float
+    per_token: list[NDArray[np.float32]]
+    grad_norm: float
+    skipped: bool
+
+
+def gradients(
+    model: SpeechLM, batches: Sequence[PackedBatch], precision: Precision
+) -> tuple[float, list[NDArray[np.float32]]]:
+    """Accumulate the gradients of the mean loss over all targets of `batches`; returns that mean and all token losses.
+
+    The divisor is the number of targets of the whole step and is known before the first backward pass, so the result
+    does not depend on how the rows are cut into microbatches.
+    """
+    total = sum(batch.n_targets for batch in batches)
+    if total == 0:
+        raise CheckFailed(f"rows {batches[0].rows[0]} to {batches[-1].rows[-1]} hold no target token; look at the plan")
+    losses = []
+    for batch in batches:
+        with compute_in(precision, model.device):
+            output = model.forward_loss(batch)
+        (output.sum / total).backward()
+        losses.append(output.per_token)
+    # One synchronisation per step, after all the work is queued.
+    per_token = [one.cpu().numpy() for one in losses]
+    return sum(float(one.sum(dtype=np.float64)) for one in per_token) / total, per_token
+
+
+class Stepper:
+    """Takes optimizer steps and counts those it had to skip."""
+
+    def __init__(
+        self, model: SpeechLM, optimizer: torch.optim.Optimizer, grad_clip: float, precision: Precision
+    ) -> None:
+        self.model, self.optimizer = model, optimizer
+        self.grad_clip = grad_clip
+        self.precision: Precision = precision
+        self.skipped = 0
+        self._in_a_row = 0
+
+    def step(self, batches: Sequence[PackedBatch], lr: float) -> StepResult:
+        """Forward, backward, clip, update. Raises `CheckFailed` after several steps in a row without finite gradients."""
+        self.model.train()
+        loss, per_token = gradients(self.model, batches, self.precision)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.grad_clip, foreach=True))
+        finite = math.isfinite(norm) and math.isfinite(loss)
+        if finite:
+            set_rate(self.optimizer, lr)
+            self.optimizer.step()
+            self._in_a_row = 0
+        else:
+            self.skipped += 1
+            self._in_a_row += 1
+        self.optimizer.zero_grad(set_to_none=True)
+        if self._in_a_row >= SKIPS_IN_A_ROW:
+            raise CheckFailed(
+                f"no finite gradients in {self._in_a_row} steps in a row, last in rows {batches[0].rows[0]} to "
+                f"{batches[-1].rows[-1]}; lower schedule.peak_lr or look at these rows"
+            )
+        return StepResult(loss, per_token, norm, not finite)
