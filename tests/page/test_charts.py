@@ -17,8 +17,9 @@ from vaak.page.lines import rolling_mean, spread, thinned
 
 
 def svg_of(html: str) -> ElementTree.Element:
-    """The first drawing of a figure; raises if it is not well-formed XML."""
-    return ElementTree.fromstring(html[html.index("<svg") : html.index("</svg>") + 6])
+    """The drawing of a figure (not the swatches of its legend); raises if it is not well-formed XML."""
+    (drawing,) = re.findall(r'<svg(?: class="s0")? viewBox="[^"]+" role="img".*?</svg>', html, re.DOTALL)
+    return ElementTree.fromstring(drawing)
 
 
 def test_a_chart_says_its_curves_in_words_and_on_hover():

@@ -1,0 +1,144 @@
+"""The audit as a page: the verdict first, then every check with its evidence, histograms, and samples to listen to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from markupsafe import Markup
+
+from vaak.audit.report import AuditReport, Check
+from vaak.languages import LANGUAGES
+from vaak.page import Cell, KeyFigure, Page, alarm, details, grid, histogram, in_language, key_figures, table, tabs
+
+_SHOWN_IDS = 50
+_UNITS = {
+    "duration": "seconds",
+    "characters per second": "characters per second",
+    "characters per code": "characters per code",
+}
+
+
+def report_page(report: AuditReport) -> Page:
+    """The page of a report, not yet written."""
+    page = Page(
+        f"Audit of {report.corpus}",
+        f"Corpus {report.corpus_id[:12]}, codec {report.codec or 'none'}, seed {report.seed}.",
+    )
+    _verdict(page, report)
+    _checks(page, report)
+    _histograms(page, report)
+    _listening(page, report)
+    _coverage(page, report)
+    return page
+
+
+def _verdict(page: Page, report: AuditReport) -> None:
+    failed = [check for check in report.checks if not check.passed]
+    errors = [check for check in failed if check.severity == "error"]
+    judged = [check for check in report.checks if check.examined]
+    examined, samples = sum(one.examined for one in report.strata), sum(one.samples for one in report.strata)
+    heard = len(report.listening)
+    page.add(
+        key_figures(
+            [
+                KeyFigure("Checks", f"{len(judged) - len(failed)} of {len(judged)}", "hold", not errors),
+                KeyFigure("Samples examined", f"{examined:,}", f"of {samples:,}"),
+                KeyFigure(
+                    "Samples to listen to",
+                    f"{heard:,}",
+                    f"{len({one.item.sample.language for one in report.listening})} languages",
+                ),
+            ]
+        )
+    )
+    for check in failed:
+        found = f"{check.name}: {len(check.evidence):,} of {check.examined:,} samples. {check.about} {check.detail}"
+        page.add(alarm("error" if check.severity == "error" else "warning", found))
+    if not failed:
+        page.add(alarm("good", "every check that had something to examine."))
+
+
+def _checks(page: Page, report: AuditReport) -> None:
+    rows = [
+        [
+            check.name.replace("_", " "),
+            {"holds": "✓ holds", "fails": "✗ fails"}.get(check.verdict, check.verdict),
+            check.severity,
+            check.examined,
+            len(check.evidence),
+            Cell(check.limit["share"], f"{check.limit['share']:.1%}" if check.limit["share"] else "none"),
+            check.detail or None,
+        ]
+        for check in report.checks
+    ]
+    columns = ["Check", "Verdict", "Severity", "Examined", "At fault", "Tolerated", "Detail"]
+    page.section("Checks", table(rows, columns, caption="Every check, its limit and what it found"))
+    page.add(
+        details(
+            "What each check asks", *(f"{check.name}: {check.about} {_thresholds(check)}" for check in report.checks)
+        )
+    )
+    for check in report.checks:
+        if check.evidence:
+            more = len(check.evidence) - _SHOWN_IDS
+            ids = ", ".join(check.evidence[:_SHOWN_IDS]) + (
+                f" and {more:,} more in the JSON report" if more > 0 else ""
+            )
+            page.add(details(f"Evidence: {check.name}, {len(check.evidence):,} samples", ids))
+
+
+def _thresholds(check: Check) -> str:
+    others = [f"{name} {value}".replace("_", " ") for name, value in check.limit.items() if name != "share"]
+    return f"({', '.join(others)})" if others else ""
+
+
+def _histograms(page: Page, report: AuditReport) -> None:
+    panels = {
+        measure.capitalize(): grid(
+            *(
+                histogram(bins, _name(language), _UNITS[measure], note=f"{sum(bins.counts):,} samples")
+                for language, bins in by_language.items()
+            )
+        )
+        for measure, by_language in report.histograms.items()
+        if by_language
+    }
+    if panels:
+        page.section(
+            "Histograms by language", "The last bar of each holds everything beyond it too.", tabs(panels, "Measures")
+        )
+
+
+def _listening(page: Page, report: AuditReport) -> None:
+    languages: dict[str, list[Markup]] = defaultdict(list)
+    for one in report.listening:
+        sample = one.item.sample
+        text = in_language(sample.transcript, sample.language) if sample.transcript else Markup("no transcript")
+        languages[sample.language].append(Markup('<div class="card">{}<p>{}</p></div>').format(one.sound, text))
+    if languages:
+        panels = {_name(language): grid(*cards) for language, cards in languages.items()}
+        page.section(
+            "Listen",
+            "Drawn at random: the codes as the codec says them, and what was said to be in them.",
+            tabs(panels, "Languages"),
+        )
+
+
+def _coverage(page: Page, report: AuditReport) -> None:
+    rows = [
+        [
+            f"{one.stream} {one.language} {one.tier}",
+            one.samples,
+            one.examined,
+            Cell(one.rarest_fault, "none: all examined" if one.rarest_fault == 0 else f"below {one.rarest_fault:.2%}"),
+        ]
+        for one in report.strata
+    ]
+    caption = "What was examined, and which faults may have been missed with a chance of 5%"
+    page.section(
+        "Coverage", table(rows, ["Stratum", "Samples", "Examined", "Faults rarer than this may hide"], caption=caption)
+    )
+
+
+def _name(language: str) -> str:
+    return LANGUAGES[language].name if language in LANGUAGES else language
