@@ -15,7 +15,7 @@ AMOUNT = dict(zip(LANGUAGES, (100, 40, 20, 15, 12, 10, 8, 6, 5, 3, 1, 1), strict
 HELD_OUT_EVERY = 23
 
 
-def write_corpus(folder, tokenizer, *, languages=tuple(LANGUAGES), scale=6, seed=0):
+def write_corpus(folder, tokenizer, *, languages=tuple(LANGUAGES), scale=5, seed=0):
     """Samples of random codes: `studio` (clean), `street` (wild), `anchor` (clean, no English), `custom` (clean)."""
     rng = np.random.default_rng(seed)
     writer = CorpusWriter(folder, "toy", codec=CODEC, tokenizer_hash=tokenizer.hash, shard_tokens=40_000)
@@ -58,7 +58,7 @@ def write_corpus(folder, tokenizer, *, languages=tuple(LANGUAGES), scale=6, seed
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    return train_tokenizer(["word vaak speech a woman voice"] * 5, 300)
+    return train_tokenizer(["word vaak speech a woman voice"] * 5, 270)
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +69,13 @@ def vocabulary(tokenizer):
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory, tokenizer):
     return write_corpus(tmp_path_factory.mktemp("toy") / "corpus", tokenizer)
+
+
+@pytest.fixture(scope="session")
+def without_hindi(tmp_path_factory, tokenizer):
+    """A second, smaller corpus that lacks one language."""
+    others = tuple(code for code in LANGUAGES if code != "hi")
+    return write_corpus(tmp_path_factory.mktemp("small") / "corpus", tokenizer, scale=1, languages=others, seed=5)
 
 
 @pytest.fixture(scope="session")

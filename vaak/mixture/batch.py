@@ -38,7 +38,7 @@ class PackedBatch:
 
 @dataclass
 class RealisedMass:
-    """Sums what batches carried: target tokens per stream, language and source, prompt tokens, and padding.
+    """Sums what batches carried: target tokens per stream, language and source, masked prompts, and padding.
 
     `targets` and `prompts` are keyed by (stream, language, source). Its state is one small dict, for checkpoints.
     """
@@ -55,14 +55,16 @@ class RealisedMass:
             per_document = np.add.reduceat(counted[b].astype(np.int64), starts)
             self.tokens += int(lengths.sum())
             keys = zip(batch.doc_stream[b], batch.doc_language[b], batch.doc_source[b], strict=True)
-            for key, length, targets in zip(keys, lengths.tolist(), per_document.tolist(), strict=True):
+            documents = zip(keys, starts.tolist(), lengths.tolist(), per_document.tolist(), strict=True)
+            for key, start, length, targets in documents:
                 if key[0] < 0:
                     self.padding += length
                     continue
                 name = (batch.streams[key[0]], batch.languages[key[1]], batch.sources[key[2]])
                 self.targets[name] = self.targets.get(name, 0) + targets
-                # What is no target in a document is its prompt and the one last label that has no successor.
-                self.prompts[name] = self.prompts.get(name, 0) + length - targets - 1
+                # A document whose first label is masked has a masked prompt; the others only miss their last label.
+                masked = targets > 0 and not counted[b, start]
+                self.prompts[name] = self.prompts.get(name, 0) + (length - targets if masked else 0)
 
     def shares(self, by: Literal["stream", "language", "source"]) -> dict[str, float]:
         """Share of the target tokens served so far by name, sorted; empty before the first batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import ceil
 from typing import Annotated, Literal
 
@@ -77,18 +78,12 @@ class CheckpointSettings(Frozen):
     keep_last_full: Count = 5
     keep_last_model_only: Annotated[int, Field(ge=0)] = 20
 
-    def due(self, step: int) -> bool:
-        """Whether a checkpoint is saved after `step` steps (the last step of a stage always is, besides)."""
+    @property
+    def intervals(self) -> tuple[tuple[int, int], ...]:
+        """`(up to this step, every so many steps)` in rising order; the last holds beyond its end."""
         if isinstance(self.every, int):
-            return step > 0 and step % self.every == 0
-        for cadence in self.every:
-            if cadence.until is None or step <= cadence.until:
-                return step > 0 and step % cadence.every == 0
-        return False
-
-    def milestone(self, step: int) -> bool:
-        """Whether the checkpoint of this step stays for good."""
-        return self.milestones is not None and step > 0 and step % self.milestones == 0
+            return ((self.every, self.every),)
+        return tuple((one.until or sys.maxsize, one.every) for one in self.every)
 
 
 class ValidationSettings(Frozen):

@@ -1,0 +1,115 @@
+"""Budgets: shares that add up, caps and floors that hold, and a sentence for everything that gives way."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vaak.languages import LANGUAGES
+from vaak.mixture.budget import language_shares, source_language_shares, waterfill
+from vaak.mixture.settings import LanguageRule, RestRule
+
+REST = [code for code in LANGUAGES if code not in ("en", "hi")]
+SFT = LanguageRule(caps={"en": 0.55}, fixed={"hi": 0.15}, rest=RestRule(share=0.30, floor=0.02))
+SOURCES = {"wild": 0.65, "hifi": 0.20, "custom": 0.10, "anchor": 0.05}
+tokens = st.floats(1e3, 1e12)
+
+
+def sft_table(amount):
+    """Four sources as in the specification: `hifi` is English alone, `anchor` is everything but English."""
+    table = {("wild", code): amount[code] for code in LANGUAGES}
+    table |= {("custom", code): amount[code] / 10 for code in LANGUAGES}
+    table |= {("anchor", code): amount[code] / 100 for code in LANGUAGES if code != "en"}
+    return table | {("hifi", "en"): amount["en"]}
+
+
+def total(shares, place, name):
+    return sum(share for key, share in shares.items() if key[place] == name)
+
+
+@given(st.lists(st.tuples(tokens, st.floats(0, 0.1), st.floats(0.1, 1)), min_size=1, max_size=12), st.floats(0, 1))
+def test_waterfill_meets_bounds_and_total(vessels, position):
+    weights, lower, upper = (np.array(column) for column in zip(*vessels, strict=True))
+    wanted = lower.sum() + position * (upper.sum() - lower.sum())
+    filled = waterfill(weights, lower, upper, wanted)
+    assert abs(filled.sum() - wanted) < 1e-6
+    assert (filled >= lower - 1e-9).all() and (filled <= upper + 1e-9).all()
+
+
+def test_the_audio_pool_of_the_specification():
+    hours = dict.fromkeys(LANGUAGES, 10_000.0) | {
+        "en": 600_000.0,
+        "hi": 90_000.0,
+        "bn": 40_000.0,
+        "or": 100.0,
+        "as": 50.0,
+    }
+    shares, notes = language_shares(hours, LanguageRule(), "raw")
+    assert shares["en"] == pytest.approx(0.45) and shares["hi"] == pytest.approx(0.15) and notes == []
+    assert sum(shares[code] for code in REST) == pytest.approx(0.40)
+    assert shares["or"] == pytest.approx(0.02) and shares["as"] == pytest.approx(0.02)
+    assert shares["bn"] / shares["ta"] == pytest.approx(2.0)  # sqrt(40,000 / 10,000)
+
+
+@given(
+    st.fixed_dictionaries({code: tokens for code in LANGUAGES}), st.sets(st.sampled_from(list(LANGUAGES)), max_size=11)
+)
+def test_shares_always_add_up_and_breaking_a_rule_is_always_named(amount, missing):
+    present = {code: amount[code] for code in LANGUAGES if code not in missing}
+    shares, notes = language_shares(present, LanguageRule(), "raw")
+    assert sum(shares.values()) == pytest.approx(1.0) and set(shares) == set(present)
+    if shares.get("en", 0) > 0.45 + 1e-6:
+        assert any("the cap of 45.0% for en gives way" in note for note in notes)
+    for code in set(REST) & set(present):
+        assert shares[code] >= 0.02 - 1e-9 or any("the floor gives way" in note for note in notes)
+    for code in {"en", "hi"} & missing:
+        assert any(f"no {code} data" in note for note in notes)
+
+
+def test_a_missing_language_leaves_its_share_to_the_rest_and_the_cap_holds():
+    shares, notes = language_shares(dict.fromkeys(["en", "bn", "ta"], 1.0), LanguageRule(), "raw")
+    assert shares == pytest.approx({"en": 0.45, "bn": 0.275, "ta": 0.275})
+    assert notes == ["raw: no hi data; its 15.0% go to the other languages"]
+
+
+@given(st.fixed_dictionaries({code: st.floats(1e6, 1e9) for code in LANGUAGES}))
+@settings(max_examples=5, deadline=None)
+def test_sources_and_languages_are_met_together(amount):
+    shares, notes = source_language_shares(sft_table(amount), SOURCES, SFT, "paired")
+    assert notes == [] and sum(shares.values()) == pytest.approx(1.0)
+    for source, share in SOURCES.items():
+        assert total(shares, 0, source) == pytest.approx(share, abs=1e-5)
+    assert total(shares, 1, "en") <= 0.55 + 1e-5 and total(shares, 1, "hi") == pytest.approx(0.15, abs=1e-5)
+    assert all(total(shares, 1, code) >= 0.02 - 1e-5 for code in REST)
+
+
+def test_without_pressure_the_shares_are_those_of_the_data():
+    table = {("a", "en"): 30.0, ("a", "ta"): 10.0, ("b", "en"): 5.0, ("b", "ta"): 15.0}
+    free = LanguageRule(caps={"en": 1.0}, fixed={}, rest=RestRule(share=0.0))
+    shares, _ = source_language_shares(table, {"a": 0.5, "b": 0.5}, free, "paired")
+    assert shares == pytest.approx(
+        {("a", "en"): 0.375, ("a", "ta"): 0.125, ("b", "en"): 0.125, ("b", "ta"): 0.375}, abs=1e-5
+    )
+
+
+def test_conflicting_demands_name_what_gives_way_and_the_rest_holds():
+    table = sft_table(dict.fromkeys(LANGUAGES, 1e8))
+    shares, notes = source_language_shares(
+        table, {"wild": 0.2, "hifi": 0.65, "custom": 0.1, "anchor": 0.05}, SFT, "paired"
+    )
+    assert any("the share of source hifi, 65.0%, gives way to 55.00%" in note for note in notes)
+    assert total(shares, 1, "en") <= 0.55 + 1e-4 and total(shares, 1, "hi") == pytest.approx(0.15, abs=1e-4)
+    assert sum(shares.values()) == pytest.approx(1.0)
+
+
+@given(st.fixed_dictionaries({code: st.floats(1e6, 1e9) for code in LANGUAGES}), st.floats(0, 1))
+@settings(max_examples=4, deadline=None)
+def test_an_infeasible_table_always_names_a_slack(amount, extra):
+    sources = {
+        "wild": 0.3 * (1 - extra),
+        "hifi": 0.6 + 0.4 * extra,
+        "custom": 0.05 * (1 - extra),
+        "anchor": 0.05 * (1 - extra),
+    }
+    _, notes = source_language_shares(sft_table(amount), sources, SFT, "paired")
+    assert any("gives way to" in note for note in notes)
