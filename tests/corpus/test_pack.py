@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import CODEC
 
+from tests.corpus.toy import CODEC
 from vaak.corpus import CorpusWriter, Sample, open_corpus
 from vaak.corpus.pack import build_pack, open_pack, show_pack
 from vaak.errors import BadInput, CheckFailed

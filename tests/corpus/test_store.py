@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import CODEC, known_tokens, write_corpus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.corpus.toy import CODEC, known_tokens, write_corpus
 from vaak.corpus import CorpusWriter, Sample, open_corpus
 from vaak.errors import BadInput, CheckFailed
 
