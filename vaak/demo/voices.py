@@ -111,8 +111,8 @@ def speech(voice: Voice, text: str, speed: float = 1.0) -> Speech:
 # dot below must be one code point in Bengali script, and where that fails too the nearest letter takes their place.
 _READ_AS = {
     "bn": {"ড\u09bc": "\u09dc", "ঢ\u09bc": "\u09dd", "য\u09bc": "\u09df"},
-    "as": {"ড\u09bc": "ৰ", "ঢ\u09bc": "ৰ", "য\u09bc": "\u09df", "\u09dc": "ৰ", "\u09dd": "ৰ"},
-    "or": {"ଡ\u0b3c": "ର", "\u0b5c": "ର"},
+    "as": {"ড\u09bc": "ৰ", "ঢ\u09bc": "ৰ", "য\u09bc": "\u09df", "\u09dc": "ৰ", "\u09dd": "ৰ", "র": "ৰ"},
+    "or": {"ଡ\u0b3c": "ର", "\u0b5c": "ର", "ୱ": "ବ"},
 }
 
 

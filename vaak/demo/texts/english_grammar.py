@@ -25,7 +25,7 @@ _GRAMMAR = {
         {teen}
         {tens}
         {tens} {digit_low}
-        a hundred
+        one hundred
         {digit} hundred""",
     "digit_low": "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine",
     "clock": """
@@ -37,8 +37,7 @@ _GRAMMAR = {
         noon
         midnight""",
     "date": """
-        the {ordinal} of {month}
-        {month} the {ordinal}""",
+        the {ordinal} of {month}""",
     "adjective": "{size}\n{look} *2\n{color}",
     "someone": """
         {name} *3
@@ -281,7 +280,27 @@ _SMALL = {
 }
 
 # Verbs that also stand in the third person and in -ing; the others keep to base and past, so that fewer words are rare.
-FULL_VERBS = frozenset("read write eat drink walk go wait work stay meet help watch play study talk clean sell".split())
+FULL_VERBS = frozenset(
+    [
+        "read",
+        "write",
+        "eat",
+        "drink",
+        "walk",
+        "go",
+        "wait",
+        "work",
+        "stay",
+        "meet",
+        "help",
+        "watch",
+        "play",
+        "study",
+        "talk",
+        "clean",
+        "sell",
+    ]
+)
 
 # base, third person, past, -ing | what follows
 VERB_PHRASES: tuple[tuple[tuple[str, str, str, str], str], ...] = tuple(

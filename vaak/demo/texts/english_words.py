@@ -50,7 +50,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "teen": "eleven, twelve, thirteen, fourteen, fifteen, sixteen, seventeen, eighteen, nineteen",
         "tens": "twenty, thirty, forty, fifty, sixty, seventy, eighty, ninety",
         "ordinal": "first, second, third, fourth, fifth, sixth, seventh, eighth, ninth, tenth, twelfth, twentieth",
-        "money": "dollars, pounds, rupees, cents",
+        "money": "dollars, pounds, rupees",
         "length": "miles, meters, minutes, hours, kilometers",
         "span": "minutes, hours, days, weeks, months, years",
         "manner": "slowly, quickly, quietly, carefully, happily, loudly, suddenly, gently, together, alone, again",
