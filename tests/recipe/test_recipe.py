@@ -133,15 +133,22 @@ def test_an_unknown_recipe_names_the_nearest():
 
 
 def test_paths_are_relative_to_the_recipe_file(tmp_path):
-    save_recipe(
-        load_recipe("sft-tiny", ["corpora=[data/one, /data/two, 'example:corpus']", "pack=pack"]),
-        tmp_path / "mine.yaml",
-    )
+    text = (STAGES / "sft-tiny.yaml").read_text()
+    text = text.replace("[example:corpus]", "[data/one, /data/two, 'example:corpus']") + "pack: pack\n"
+    (tmp_path / "mine.yaml").write_text(text)
     recipe = load_recipe(tmp_path / "mine.yaml")
     assert recipe.corpora == (str(tmp_path / "data/one"), "/data/two", "example:corpus")
     assert (
         recipe.pack == str(tmp_path / "pack") and recipe.codec == "embedded" and recipe.tokenizer == "example:tokenizer"
     )
+
+
+def test_paths_of_overrides_are_relative_to_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("sft-tiny", ["corpora=[data]", "pack=pack"])
+    assert recipe.corpora == (str(tmp_path / "data"),) and recipe.pack == str(tmp_path / "pack")
+    save_recipe(recipe, tmp_path / "run" / "recipe.yaml")
+    assert load_recipe(tmp_path / "run" / "recipe.yaml") == recipe
 
 
 def test_example_paths(monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -37,10 +38,11 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
         raise BadInput(f"{path} cannot be read as YAML ({first}); give a recipe file") from error
     if not isinstance(tree, dict):
         raise BadInput(f"{path} is not a mapping; a recipe has keys such as 'name', 'mixture' and 'schedule'")
-    if path.parent != STAGES:
-        tree = _beside(tree, path.parent)
+    tree = _beside(tree, path.parent) if path.parent != STAGES else dict(tree)
     for override in overrides:
         _put(tree, override)
+    # Absolute from here on: a saved recipe means the same wherever it is read again.
+    tree = _beside(tree, Path.cwd())
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
@@ -80,23 +82,27 @@ def _find(name: str) -> Path:
 
 
 def _beside(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The tree with paths relative to the recipe's folder made absolute; Hub ids and `example:` stay as they are."""
+    """The tree with paths relative to `folder` made absolute.
+
+    `example:` paths, Hub ids, and names without a slash (a codec's, for one) stay as they are.
+    """
     folder = folder.resolve()
 
     def place(value: Any, may_be_name: bool) -> Any:
         if not isinstance(value, str) or value.startswith(_EXAMPLE) or Path(value).is_absolute():
             return value
-        there = folder / value
-        return value if may_be_name and not there.exists() else str(there)
+        there = os.path.normpath(folder / value)
+        return value if may_be_name and ("/" not in value or not os.path.exists(there)) else there
 
     tree = dict(tree)
     if isinstance(tree.get("corpora"), list):
         tree["corpora"] = [place(one, False) for one in tree["corpora"]]
     for key, may_be_name in (("pack", False), ("parent", False), ("tokenizer", True), ("codec", True)):
-        tree[key] = place(tree.get(key), may_be_name)
+        if key in tree:
+            tree[key] = place(tree[key], may_be_name)
     if isinstance(tree.get("model"), dict) and "path" in tree["model"]:
         tree["model"] = {**tree["model"], "path": place(tree["model"]["path"], True)}
-    return {key: value for key, value in tree.items() if value is not None}
+    return tree
 
 
 def _put(tree: dict[str, Any], override: str) -> None:
