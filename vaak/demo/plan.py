@@ -49,6 +49,7 @@ _CODE_MIXED = 24  # Hindi with an English sentence behind
 _HELD_OUT_WILD = (12, 0)
 _HELD_OUT_PASSAGES = (2, 1)
 _HELD_OUT_RAW = 6
+_HELD_OUT_PAGES = 6
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,10 @@ class Item:
 class Page:
     """One document of the text stream."""
 
-    sample_id: str
+    page_id: str
     language: str
     text: str
+    held_out: bool
 
 
 def plan(seed: int, share: float = 1.0) -> tuple[list[Item], list[Page]]:
@@ -88,7 +90,8 @@ def plan(seed: int, share: float = 1.0) -> tuple[list[Item], list[Page]]:
         banned = {sentence for item in held_out for sentence in texts.sentences_of(item.text)}
         training = list(_training(language, rng, banned, share))
         items += held_out + training
-        pages += _pages(language, rng, banned, share)
+        spoken = {sentence for item in training for sentence in texts.sentences_of(item.text)}
+        pages += _pages(language, rng, spoken, banned, share)
     return items, pages
 
 
@@ -185,14 +188,20 @@ def _fresh(language: str, rng: random.Random, banned: set[str], characters: floa
         count = int(count * 1.5)
 
 
-def _pages(language: str, rng: random.Random, banned: set[str], share: float) -> list[Page]:
+def _pages(language: str, rng: random.Random, spoken: set[str], banned: set[str], share: float) -> list[Page]:
+    """Held-out documents, of which no sentence is trained on, then training documents without a held-out sentence."""
     wanted = TEXT_CHARACTERS[language] * share
     pages: list[Page] = []
-    for text in texts.documents(language, rng, int(wanted / 200) + 10):
-        if wanted <= 0:
-            break
-        if banned.isdisjoint(texts.sentences_of(text)):
-            pages.append(Page(f"{language}-page-{len(pages):05d}", language, text))
+    banned = set(banned)
+    for text in texts.documents(language, rng, int(wanted / 200) + 20):
+        inside = texts.sentences_of(text)
+        held_out = len(pages) < _HELD_OUT_PAGES
+        if wanted <= 0 or not banned.isdisjoint(inside) or (held_out and not spoken.isdisjoint(inside)):
+            continue
+        pages.append(Page(f"{language}-page-{len(pages):05d}", language, text, held_out))
+        if held_out:
+            banned.update(inside)
+        else:
             wanted -= len(text)
     return pages
 
