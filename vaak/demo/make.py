@@ -23,11 +23,11 @@ import numpy as np
 
 from vaak.codec import open_codec
 from vaak.corpus import CorpusWriter, Sample
-from vaak.demo.plan import Item, plan
+from vaak.demo.plan import Item, Page, plan
 from vaak.demo.provenance import provenance, tokenizer_texts
 from vaak.demo.sound import in_scene, opus, pcm16, scene
 from vaak.demo.voices import RATE, TRIM, engine_version, speech
-from vaak.grammar.tokenizer import train_tokenizer
+from vaak.grammar.tokenizer import TextTokenizer, train_tokenizer
 from vaak.storage.files import hash_json, write_json
 
 SEED = 2026
@@ -72,12 +72,7 @@ def make(out: Path, work: Path, codec_name: str = "embedded", share: float = 1.0
     writer = CorpusWriter(out / "corpus", "embedded-example", codec=described, tokenizer_hash=tokenizer.hash)
     for piece, waves, codes in zip(pieces, spoken, encoded, strict=True):
         _write_piece(writer, piece, _load_spoken(waves), codes)
-    documents = [
-        Document(one.text, one.language, "pages", one.page_id, "clean", ("nfc",), one.held_out) for one in pages
-    ]
-    report = add_documents(writer, documents, tokenizer)
-    if report.kept != len(pages):
-        raise BadInput(f"{report.dropped} of the example's documents were dropped; change the texts in vaak/demo/texts")
+    _write_pages(writer, pages, tokenizer)
     corpus_id = writer.freeze()
     write_json(out / "PROVENANCE.json", provenance(SEED, items, pages, spoken, described, tokenizer, corpus_id))
     return corpus_id
@@ -195,6 +190,20 @@ def _sample(item: Item, wave: np.ndarray, start_ms: int, end_ms: int) -> Sample:
         long_form=item.long_form,
         held_out=item.held_out,
     )
+
+
+def _write_pages(writer: CorpusWriter, pages: list[Page], tokenizer: TextTokenizer) -> None:
+    for page, ids in zip(pages, tokenizer.encode_batch([page.text for page in pages]), strict=True):
+        sample = Sample(
+            sample_id=page.page_id,
+            source="pages",
+            language=page.language,
+            source_id=f"vaak.demo.texts, seed {SEED}",
+            transcript_hash=hashlib.sha256(page.text.encode()).hexdigest(),
+            normalisation=["nfc"],
+            held_out=page.held_out,
+        )
+        writer.add("text", sample, np.array([*ids, tokenizer.end_of_text_id], np.uint32))
 
 
 def main() -> None:
