@@ -150,7 +150,9 @@ def show_a_pack(folder: Annotated[Path, typer.Argument(help="The folder of a pac
 def audit(
     folder: Folder,
     codec: CodecName = "embedded",
-    samples: Annotated[int, typer.Option(help="Samples to look at, drawn from every stream, language and tier.")] = 10_000,
+    samples: Annotated[
+        int, typer.Option(help="Samples to look at, drawn from every stream, language and tier.")
+    ] = 10_000,
     listen: Annotated[int, typer.Option(help="Samples per language to decode and listen to.")] = 100,
     seed: Annotated[int, typer.Option(help="Which samples are drawn.")] = 1,
     out: Annotated[Path, typer.Option("--out", "-o", help="The report.")] = Path("audit.html"),

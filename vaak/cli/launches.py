@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the launch; run again with the same one to continue.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder of the launch; run again with the same one to continue.")
+]
 Minutes = Annotated[float | None, typer.Option(help="Minutes of training, divided among the stages.", min=0.1)]
 Overrides = Annotated[list[str] | None, typer.Option("--override", help="Go on past this gate though it failed.")]
 Because = Annotated[str, typer.Option("--because", help="Why; recorded, and shown in every later report.")]

@@ -38,7 +38,9 @@ def add_verbs(app: typer.Typer) -> None:
 def mixture_plan(
     recipe: RecipeName,
     overrides: Set = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the plan and its indexes in this folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Keep the plan and its indexes in this folder.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Solve a recipe's mixture against its corpora, and show what is wanted, what is planned, and what gives way.
@@ -47,12 +49,20 @@ def mixture_plan(
     """
     import tempfile
 
-    from vaak.recipe import load_recipe
-    from vaak.train import plan_of
+    from vaak.recipe import load_recipe, plan_recipe
+    from vaak.train.stage import open_data
 
+    tree = load_recipe(recipe, overrides or [])
+    data = open_data(tree)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = out or Path(scratch)
-        plan = plan_of(load_recipe(recipe, overrides or []), folder)
+        plan = plan_recipe(
+            tree,
+            data.corpora,
+            tokenizer=data.tokenizer,
+            vocabulary=data.vocabulary,
+            cache_folder=(out or Path(scratch)) / "cache",
+            excluded_ids=data.pack.excluded_ids if data.pack else (),
+        )
         if out is not None:
             plan.save(out)
         if not as_json:
@@ -87,20 +97,24 @@ def overfit(
     if as_json:
         print_json(asdict(result))
     else:
-        rows = [[one.sample_id, one.language, one.loss, one.reproduced, one.stopped] for one in result.samples]
-        print_table("overfit", ["sample", "language", "loss", "codes regenerated", "stopped"], rows)
+        rows = [[one.sample_id, one.language, one.n_codes, one.reproduced, one.stopped] for one in result.samples]
+        print_table("overfit", ["sample", "language", "codes", "regenerated", "stopped"], rows)
         typer.echo(
             f"loss {result.loss:.4f}, {result.reproduced_share:.2%} of codes, {result.steps} steps, {result.seconds:.0f} s"
         )
     if not result.passed:
-        raise CheckFailed(f"{recipe}: the model does not fit {samples} samples; look for a fault in data, prompt or loss")
+        raise CheckFailed(
+            f"{recipe}: the model does not fit {samples} samples; look for a fault in data, prompt or loss"
+        )
 
 
 def train(
     recipe: RecipeName,
     out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder.")],
     overrides: Set = None,
-    parent: Annotated[Path | None, typer.Option(help="Take the weights of this checkpoint or run, and nothing else.")] = None,
+    parent: Annotated[
+        Path | None, typer.Option(help="Take the weights of this checkpoint or run, and nothing else.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume/--anew", help="Continue a run that is there, or refuse it.")] = True,
 ) -> None:
     """Train one stage. Interrupt it, run it again, and it continues at the row where its last checkpoint stands.
@@ -110,7 +124,7 @@ def train(
     from vaak.checkpoint import find_checkpoint
     from vaak.launch.console import Console, stopping
     from vaak.recipe import load_recipe
-    from vaak.train import train as run
+    from vaak.train.loop import train as run
 
     console = Console()
     start = find_checkpoint(parent).path if parent is not None else None

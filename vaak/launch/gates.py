@@ -113,7 +113,10 @@ def _pack_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
 
 
 def _audit_inputs(launch: Launch) -> dict[str, Any]:
-    return _corpus_inputs(launch) | {"audit": launch.project.audit.model_dump(), "codec": open_codec(launch.project.codec).hash}
+    return _corpus_inputs(launch) | {
+        "audit": launch.project.audit.model_dump(),
+        "codec": open_codec(launch.project.codec).hash,
+    }
 
 
 def _audit(launch: Launch) -> dict[str, Any]:
@@ -136,9 +139,13 @@ def _audit(launch: Launch) -> dict[str, Any]:
     if fatal:
         raise CheckFailed(
             f"audit: {', '.join(check.name for check in fatal)} failed; look at {launch.out / 'audit.html'}, mend the "
-            "corpus, or go on with --override audit --because \"…\""
+            'corpus, or go on with --override audit --because "…"'
         )
-    return {"checks": [{"name": c.name, "passed": c.passed, "severity": c.severity, "detail": c.detail} for c in report.checks]}
+    return {
+        "checks": [
+            {"name": c.name, "passed": c.passed, "severity": c.severity, "detail": c.detail} for c in report.checks
+        ]
+    }
 
 
 def _audit_holds(launch: Launch, evidence: dict[str, Any]) -> bool:

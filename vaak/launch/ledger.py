@@ -46,9 +46,13 @@ class Ledger:
             try:
                 self.records.append(Record(**json.loads(line)))
             except (json.JSONDecodeError, TypeError) as error:
-                raise BadInput(f"{self.path}: line {number} is no ledger record; restore the file or start anew") from error
+                raise BadInput(
+                    f"{self.path}: line {number} is no ledger record; restore the file or start anew"
+                ) from error
 
-    def add(self, step: str, status: str, inputs: str, evidence: dict[str, Any] | None = None, because: str | None = None) -> Record:
+    def add(
+        self, step: str, status: str, inputs: str, evidence: dict[str, Any] | None = None, because: str | None = None
+    ) -> Record:
         """Append one record and sync it to disk before returning it."""
         record = Record(step, status, inputs, evidence or {}, because, time.time())
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -107,7 +107,9 @@ def _check_stages(path: Path, project: Project) -> None:
         if stage.name in seen:
             raise BadInput(f"{path}: stage '{stage.name}' stands twice; give each stage its own name")
         if stage.parent is not None and stage.parent not in seen:
-            raise BadInput(f"{path}: stage '{stage.name}' names the parent '{stage.parent}', which is no stage before it")
+            raise BadInput(
+                f"{path}: stage '{stage.name}' names the parent '{stage.parent}', which is no stage before it"
+            )
         seen.add(stage.name)
     for name in (*project.evaluate.follow, project.evaluate.final):
         if name not in seen:

@@ -78,7 +78,9 @@ def _size(launch: Launch) -> dict[str, Any]:
         speeds[stage.name] = measure_speed(recipe)
         seconds = 60.0 * minutes * (stage.share or 0.0) / total
         steps[stage.name] = max(FEWEST_STEPS, round(seconds * speeds[stage.name] / recipe.tokens_per_step))
-        launch.console.line(f"{stage.name}: {speeds[stage.name]:,.0f} tokens/s, {seconds:.0f} s, {steps[stage.name]} steps")
+        launch.console.line(
+            f"{stage.name}: {speeds[stage.name]:,.0f} tokens/s, {seconds:.0f} s, {steps[stage.name]} steps"
+        )
     return {"tokens_per_s": speeds, "steps": steps}
 
 
@@ -121,7 +123,9 @@ def _train_stage(launch: Launch, stage: Stage) -> dict[str, Any]:
     checkpoint = newest_complete(run, verify=True)
     if checkpoint is None:
         raise BadInput(f"{run}: training ended without a complete checkpoint; look at its metrics.jsonl")
-    launch.console.line(f"{stage.name}: ended at step {checkpoint.step}, checkpoint {checkpoint.id.split('/')[-1][:12]}")
+    launch.console.line(
+        f"{stage.name}: ended at step {checkpoint.step}, checkpoint {checkpoint.id.split('/')[-1][:12]}"
+    )
     return {"checkpoint": checkpoint.id, "path": str(Path(final).relative_to(launch.out)), "step": checkpoint.step}
 
 

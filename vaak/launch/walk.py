@@ -118,7 +118,9 @@ class _only_one:
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise BadInput(f"{self.path}: another launch holds this folder; wait for it or choose another --out") from error
+            raise BadInput(
+                f"{self.path}: another launch holds this folder; wait for it or choose another --out"
+            ) from error
         self.file.truncate(0)
         self.file.write(str(os.getpid()))
         self.file.flush()

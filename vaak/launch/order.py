@@ -1,0 +1,118 @@
+"""The whole order of a launch (SPEC G4): gates, stages, evaluation, report; and the public way to walk it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vaak.codec import open_codec
+from vaak.corpus.pack import open_pack
+from vaak.errors import BadInput
+from vaak.launch.console import Console, stopping
+from vaak.launch.follower import Follower
+from vaak.launch.gates import gate_steps, pack_folder
+from vaak.launch.ledger import Ledger
+from vaak.launch.project import Project, load_project
+from vaak.launch.report import write_report
+from vaak.launch.report_speech import open_speech
+from vaak.launch.stages import stage_steps
+from vaak.launch.walk import Launch, Override, Step, walk
+from vaak.train.loop import Interrupted
+
+_PROJECT = "project.yaml"
+
+
+def run_launch(
+    project: Path, out: Path, *, minutes: float | None = None, overrides: Sequence[tuple[str, str]] = ()
+) -> Path:
+    """Walk a project's launch in the folder `out`, or continue it, and return its page.
+
+    minutes: replaces the project's training budget; a launch that has begun keeps the one it began with unless it is given.
+    overrides: (gate, reason) pairs. Raises `CheckFailed` at a gate, `BadInput` for bad input, and `KeyboardInterrupt`
+    once the work has been put down safely after Ctrl-C or SIGTERM.
+    """
+    settings = _settled(project, out, minutes)
+    console = Console()
+    ledger = Ledger(out / "ledger.jsonl")
+    with stopping() as stop:
+        launch = Launch(settings, out, ledger, console, stop, tuple(Override(*one) for one in overrides))
+        follower = Follower(launch)
+        try:
+            walk(launch, _steps(launch, follower))
+        except Interrupted as interruption:
+            console.line(str(interruption), "yellow")
+            raise KeyboardInterrupt from interruption
+        finally:
+            follower.end()
+    return out / "index.html"
+
+
+def write_report_of(out: Path) -> Path:
+    """Write the page of a launch again from its folder."""
+    if not (out / _PROJECT).exists():
+        raise BadInput(f"{out}: is no launch folder, it has no {_PROJECT}; name the folder given to --out")
+    return write_report(load_project(out / _PROJECT), out, Ledger(out / "ledger.jsonl"))
+
+
+def _settled(path: Path, out: Path, minutes: float | None) -> Project:
+    """The project with its budget, the file kept beside what it makes."""
+    project = load_project(path)
+    if minutes is not None:
+        project = project.model_copy(update={"minutes": minutes})
+    out.mkdir(parents=True, exist_ok=True)
+    kept = out / _PROJECT
+    if kept.exists() and load_project(kept).name != project.name:
+        raise BadInput(
+            f"{out}: holds the launch '{load_project(kept).name}', not '{project.name}'; choose another --out"
+        )
+    shutil.copyfile(path, kept)
+    return project
+
+
+def _steps(launch: Launch, follower: Follower) -> list[Step]:
+    """Everything in order. The follower starts with the first stage and is asked for its results at the end."""
+    steps = gate_steps(launch)
+    for step in stage_steps(launch):
+        followed = step.name in launch.project.evaluate.follow
+        steps.append(_with_follower(step, follower) if followed else step)
+    text = "wait for the sidecar to score the final checkpoint on the whole gold pack"
+    steps.append(Step("evaluate", text, _evaluation_inputs, lambda one: follower.finish(), _evaluation_holds))
+    return [*steps, Step("report", "write the page", _report_inputs, _report)]
+
+
+def _with_follower(step: Step, follower: Follower) -> Step:
+    """The same step, with the sidecar running beside it."""
+
+    def run(launch: Launch) -> dict[str, Any]:
+        follower.start()
+        return step.run(launch)
+
+    return Step(step.name, step.text, step.inputs, run, step.holds)
+
+
+def _evaluation_inputs(launch: Launch) -> dict[str, Any]:
+    return {
+        "checkpoint": launch.evidence(launch.project.evaluate.final)["checkpoint"],
+        "pack": launch.evidence("pack")["pack"],
+        "codec": open_codec(launch.project.codec).hash,
+    }
+
+
+def _evaluation_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
+    final = launch.evidence(launch.project.evaluate.final)["checkpoint"]
+    pack = open_pack(pack_folder(launch))
+    return open_speech(launch.out, pack, open_codec(launch.project.codec), final) is not None
+
+
+def _report_inputs(launch: Launch) -> dict[str, Any]:
+    """The page is quick to write and always written again."""
+    return {"time": time.time()}
+
+
+def _report(launch: Launch) -> dict[str, Any]:
+    page = write_report(launch.project, launch.out, launch.ledger)
+    launch.console.line(f"{page}: {page.stat().st_size / 1e6:.1f} MB, open it and listen")
+    return {"page": page.name, "bytes": page.stat().st_size}
