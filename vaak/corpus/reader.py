@@ -79,7 +79,7 @@ class Group:
             if start >= stop:
                 return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def column(self, name: str) -> np.ndarray | list[Any]:
+    def column(self, name: str) -> Any:
         """One field of all samples, read from parquet.
 
         Flags are bool arrays; numbers are int64 arrays, or float64 with NaN where one is null; the rest are lists.
