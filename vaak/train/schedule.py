@@ -17,7 +17,7 @@ def learning_rate(schedule: ScheduleSettings, step: int, steps: int) -> float:
 
     Warm-up of w steps: peak · (step + 1) / (w + 1), so that no step has rate zero and step w has the peak. Then down to
     `min_lr`, which the last step has exactly: with u = (step - w) / (steps - 1 - w), linear is
-    peak + (min - peak) · u and cosine min + (peak - min) · (1 + cos(pi · u)) / 2 (Loshchilov & Hutter 2017).
+    peak + (min - peak) · u and cosine peak + (min - peak) · (1 - cos(pi · u)) / 2 (Loshchilov & Hutter 2017).
     """
     peak, low = schedule.peak_lr, schedule.min_lr
     warmup = warmup_steps(schedule, steps)
@@ -26,4 +26,4 @@ def learning_rate(schedule: ScheduleSettings, step: int, steps: int) -> float:
     u = min((step - warmup) / max(steps - 1 - warmup, 1), 1.0)
     if schedule.kind == "linear":
         return peak + (low - peak) * u
-    return low + (peak - low) * (1 + cos(pi * u)) / 2
+    return peak + (low - peak) * (1 - cos(pi * u)) / 2

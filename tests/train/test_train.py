@@ -1,0 +1,186 @@
+"""The loop: it trains, logs, saves, stops, and continues to the bit."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from toy_stage import SFT, make_recipe
+
+from vaak.checkpoint import list_checkpoints, load_state
+from vaak.errors import BadInput, CheckFailed
+from vaak.model import open_model
+from vaak.track.jsonl import read_jsonl
+from vaak.train.loop import Interrupted, train
+from vaak.train.stage import locked
+
+
+def quiet(sentence):
+    pass
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def stop_after(step):
+    """A `stop` that says yes after so many questions."""
+    asked = 0
+
+    def stop():
+        nonlocal asked
+        asked += 1
+        return asked >= step
+
+    return stop
+
+
+@pytest.fixture(scope="module")
+def whole(toy, tmp_path_factory):
+    """A run that nothing disturbed."""
+    torch.set_num_threads(1)
+    run = tmp_path_factory.mktemp("whole") / "run"
+    final = train(make_recipe(toy), run, say=quiet)
+    return run, final
+
+
+def test_losses_fall_and_every_meter_is_there(whole):
+    run, final = whole
+    rows = [row for row in read_jsonl(run / "metrics.jsonl") if "loss" in row]
+    assert [row["step"] for row in rows] == list(range(1, 13))
+    assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
+    names = {"tokens", "time", "grad_norm", "lr", "tokens_per_s", "audio_s_per_s", "data_wait", "padding", "skipped"}
+    groups = {
+        "loss/audio", "loss/text", "loss/stream/raw", "loss/stream/paired", "loss/stream/text",
+        "loss/language/en", "loss/language/hi", "loss/source/studio", "loss/source/street",
+    }  # fmt: skip
+    for row in rows:
+        assert names <= row.keys()
+    assert groups <= {name for row in rows for name in row}
+    assert rows[-1]["tokens"] == 12 * 1024 and rows[-1]["skipped"] == 0
+    assert json.loads((run / "DONE.json").read_text())["step"] == 12
+    assert open_model(final).vocabulary.codebook_size == 64
+
+
+def test_validation_falls_in_total_and_by_language_and_stream(whole):
+    rows = [row for row in read_jsonl(whole[0] / "metrics.jsonl") if "val/loss" in row]
+    assert [row["step"] for row in rows] == [6, 12]
+    for name in ("val/loss", "val/language/en", "val/language/hi", "val/stream/paired", "val/stream/text"):
+        assert rows[1][name] < rows[0][name]
+
+
+def test_checkpoints_follow_the_policy_and_say_where_they_stand(whole):
+    run, final = whole
+    assert [one.step for one in list_checkpoints(run)] == [5, 10, 12]
+    state = load_state(final)
+    assert state["row"] == 12 * 8 and state["step"] == 12 and len(state["corpora"]) == 1
+    saved = {"recipe.yaml", "tokenizer.json", "vocabulary.json", "config.json", "optimizer.safetensors"}
+    assert saved <= {path.name for path in final.iterdir()}
+
+
+def test_a_finished_run_is_not_trained_again(whole, toy):
+    run, final = whole
+    before = (run / "metrics.jsonl").read_bytes()
+    assert train(make_recipe(toy), run, say=quiet) == final
+    assert (run / "metrics.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("at", [1, 7])
+def test_a_stopped_run_continues_to_the_bit(whole, toy, tmp_path, at):
+    recipe = make_recipe(toy)
+    with pytest.raises(Interrupted, match=f"after step {at}"):
+        train(recipe, tmp_path / "run", stop=stop_after(at), say=quiet)
+    torch.rand(3)  # what the process does in between does not matter
+    final = train(recipe, tmp_path / "run", say=quiet)
+    for name in ("model.safetensors", "optimizer.safetensors"):
+        assert all(torch.equal(a, load_file(whole[1] / name)[key]) for key, a in load_file(final / name).items())
+    losses = [[row["loss"] for row in read_jsonl(run / "metrics.jsonl") if "loss" in row] for run in (whole[0], final.parents[1])]  # fmt: skip
+    assert losses[0] == losses[1]
+
+
+def test_a_run_that_died_continues_from_its_last_checkpoint_to_the_bit(whole, toy, tmp_path):
+    recipe, run = make_recipe(toy), tmp_path / "run"
+
+    def die(step, steps, words):
+        if step == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, run, on_step=die, say=quiet)
+    damaged = list_checkpoints(run)[-1]
+    assert damaged.step == 5 and read_jsonl(run / "metrics.jsonl")[-1]["step"] == 8
+    said = []
+    final = train(recipe, run, say=said.append)
+    assert any("continues run/5/" in sentence for sentence in said)
+    assert all(torch.equal(a, weights(whole[1])[key]) for key, a in weights(final).items())
+    steps = [row["step"] for row in read_jsonl(run / "metrics.jsonl") if "loss" in row]
+    assert steps == list(range(1, 13))
+
+
+def test_a_damaged_checkpoint_is_passed_over_by_name(toy, tmp_path):
+    recipe, run = make_recipe(toy), tmp_path / "run"
+    with pytest.raises(Interrupted):
+        train(recipe, run, stop=stop_after(7), say=quiet)
+    broken = run / "checkpoints" / "step-00000007" / "optimizer.safetensors"
+    content = bytearray(broken.read_bytes())
+    content[-1] ^= 1
+    broken.write_bytes(content)
+    said = []
+    train(recipe, run, say=said.append)
+    assert any("step-00000007" in sentence and "optimizer.safetensors" in sentence for sentence in said)
+    assert any("continues run/5/" in sentence for sentence in said)
+
+
+def test_a_stage_takes_weights_from_its_parent_and_starts_its_schedule_anew(whole, toy, tmp_path):
+    schedule = {"peak_lr": 5e-3, "min_lr": 5e-4, "warmup_ratio": 0.1}
+    recipe = make_recipe(toy, name="next", length={"steps": 2}, schedule=schedule, **SFT)
+    said = []
+    final = train(recipe, tmp_path / "next", parent=whole[1], say=said.append)
+    assert any("0.005 is 5.00 times" in sentence and "0.001" in sentence for sentence in said)
+    rows = read_jsonl(tmp_path / "next" / "metrics.jsonl")
+    first = read_jsonl(whole[0] / "metrics.jsonl")[0]
+    assert rows[0]["step"] == 1 and rows[0]["loss/audio"] < first["loss/audio"]
+    assert "loss/text" not in rows[0]  # SFT has no text targets
+    assert load_state(final)["step"] == 2 and load_file(final / "optimizer.safetensors")
+
+
+def test_a_peak_that_is_not_below_the_parents_is_refused(whole, toy, tmp_path):
+    with pytest.raises(BadInput, match="allow_higher_peak"):
+        train(make_recipe(toy), tmp_path / "next", parent=whole[1], say=quiet)
+    allowed = make_recipe(toy, allow_higher_peak=True, length={"steps": 1})
+    train(allowed, tmp_path / "again", parent=whole[1], say=quiet)
+
+
+def test_a_run_folder_belongs_to_one_recipe_and_one_process(toy, tmp_path):
+    with pytest.raises(Interrupted):
+        train(make_recipe(toy), tmp_path, stop=stop_after(1), say=quiet)
+    with pytest.raises(BadInput, match="schedule"):
+        schedule = {"peak_lr": 5e-3, "min_lr": 1e-3, "warmup_ratio": 0.1}
+        train(make_recipe(toy, schedule=schedule), tmp_path, say=quiet)
+    with pytest.raises(BadInput, match="already holds a run"):
+        train(make_recipe(toy), tmp_path, resume=False, say=quiet)
+    with locked(tmp_path), pytest.raises(BadInput, match="another process"):
+        train(make_recipe(toy), tmp_path, say=quiet)
+
+
+def test_steps_without_finite_gradients_change_nothing_and_end_the_run(toy, tmp_path, monkeypatch):
+    from vaak.model.speech_lm import SpeechLM
+
+    good = SpeechLM.forward_loss
+    calls = 0
+
+    def sometimes(self, batch):
+        nonlocal calls
+        calls += 1
+        output = good(self, batch)
+        bad = calls in bad_calls
+        return type(output)(output.sum * float("nan"), output.per_token, output.n_targets) if bad else output
+
+    monkeypatch.setattr(SpeechLM, "forward_loss", sometimes)
+    recipe = make_recipe(toy, pack=None, length={"steps": 8})
+    bad_calls = {3, 5}  # microbatches of the second and the third step
+    train(recipe, tmp_path / "one", say=quiet)
+    assert read_jsonl(tmp_path / "one" / "metrics.jsonl")[-1]["skipped"] == 2
+    calls, bad_calls = 0, set(range(100))
+    with pytest.raises(CheckFailed, match="rows 32 to 39"):
+        train(recipe, tmp_path / "two", say=quiet)

@@ -1,0 +1,68 @@
+"""How fast this machine takes steps of a recipe."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from vaak.mixture import PackedBatch, open_loader
+from vaak.model.open import create_model
+from vaak.recipe import Length, Recipe, plan_recipe, split_batch
+from vaak.train.host import best_device, choose_precision, keep_freed_memory
+from vaak.train.optimizer import build_optimizer
+from vaak.train.schedule import learning_rate
+from vaak.train.stage import open_data
+from vaak.train.step import Stepper
+
+
+def measure_speed(recipe: Recipe, seconds: float = 5.0) -> float:
+    """Positions (tokens of rows, padding included) a second of the recipe's training step on this machine.
+
+    Real rows of the recipe's own plan through a fresh model: one microbatch to warm up, then as many as fill `seconds`
+    (at least two), each with its share of an optimizer update. Validation and checkpoints are not in it.
+    """
+    keep_freed_memory()
+    batches = _first_microbatches(recipe)
+    device = best_device()
+    data = open_data(recipe)
+    model = create_model(recipe.model, data.vocabulary, recipe.seed).to(device)
+    if recipe.gradient_checkpointing:
+        model.lm.gradient_checkpointing_enable({"use_reentrant": False})
+    stepper = Stepper(
+        model,
+        build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr),
+        recipe.optimizer.grad_clip,
+        choose_precision(recipe.precision, device),
+    )
+    rate = learning_rate(recipe.schedule, 0, 100)
+    stepper.step(batches[:1], rate)
+    done, spent = 0, 0.0
+    while spent < seconds or done < 2:
+        began = time.perf_counter()
+        stepper.step(batches[done % len(batches) : done % len(batches) + 1], rate)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        spent += time.perf_counter() - began
+        done += 1
+    return done * batches[0].input_ids.size / spent
+
+
+def _first_microbatches(recipe: Recipe, count: int = 4) -> Sequence[PackedBatch]:
+    data = open_data(recipe)
+    rows, _ = split_batch(recipe.rows_per_step, 1, recipe.microbatch_rows)
+    with tempfile.TemporaryDirectory(prefix="vaak-speed-") as folder:
+        plan = plan_recipe(
+            recipe.model_copy(update={"length": Length(steps=count)}),
+            data.corpora,
+            tokenizer=data.tokenizer,
+            vocabulary=data.vocabulary,
+            cache_folder=Path(folder),
+            excluded_ids=data.pack.excluded_ids if data.pack else (),
+        )
+        loader = open_loader(plan, data.corpora, data.vocabulary, data.tokenizer, microbatch_rows=rows)
+        return list(islice(loader, count))
