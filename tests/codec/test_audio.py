@@ -36,11 +36,16 @@ def test_what_is_no_audio_is_refused_by_name(tmp_path):
         write_audio(tmp_path / "nowhere" / "a.wav", tone(16000), 16000)
 
 
-@pytest.mark.parametrize(
-    "wave",
-    [np.zeros(0, np.float32), np.array([0.0, np.nan], np.float32), np.array([np.inf], np.float32)]
-    + [np.zeros((2, 100), np.float32), np.zeros(100, np.int16)],
-)
+NO_WAVES = {
+    "empty": np.zeros(0, np.float32),
+    "not a number": np.array([0.0, np.nan], np.float32),
+    "infinite": np.array([np.inf], np.float32),
+    "two rows": np.zeros((2, 100), np.float32),
+    "integers": np.zeros(100, np.int16),
+}
+
+
+@pytest.mark.parametrize("wave", NO_WAVES.values(), ids=NO_WAVES.keys())
 def test_a_wave_must_be_one_row_of_finite_floats(wave):
     with pytest.raises(BadInput):
         check_wave(wave)

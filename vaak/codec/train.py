@@ -10,7 +10,7 @@ import argparse
 import json
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,16 @@ class CodecTraining:
 
 
 def train_codec(
-    audio: Sequence[Path], out: Path, settings: NetworkSettings | None = None, how: CodecTraining | None = None
+    audio: Sequence[Path],
+    out: Path,
+    settings: NetworkSettings | None = None,
+    how: CodecTraining | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Path:
     """Trains (or continues) in folder `out`; writes out/codec/{model.safetensors,config.json} and returns that folder.
 
     `out` also keeps the prepared audio (material.npz), the full state (state.safetensors, state.json) and the losses
-    (metrics.jsonl). Ctrl-C or SIGTERM saves first. Raises `BadInput` if there is no audio.
+    (metrics.jsonl). Saves and returns before its end once `stop()` is true. Raises `BadInput` if there is no audio.
     """
     settings, how = settings or NetworkSettings(), how or CodecTraining()
     out.mkdir(parents=True, exist_ok=True)
@@ -60,9 +64,8 @@ def train_codec(
     run = _Run(settings, how, out)
     if (out / "state.json").exists():
         run.load()
-    stop = _StopRequest()
     began, before = time.monotonic(), run.step
-    while run.step < how.steps and not stop.asked:
+    while run.step < how.steps and not stop():
         losses = run.advance(material)
         if run.step % 25 == 0:
             pace = (run.step - before) / (time.monotonic() - began)
@@ -71,18 +74,6 @@ def train_codec(
             run.save()
     run.save()
     return out / "codec"
-
-
-class _StopRequest:
-    """Turns true at the first Ctrl-C or SIGTERM."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._ask)
-
-    def _ask(self, *_: object) -> None:
-        self.asked = True
 
 
 class _Run:
@@ -255,7 +246,10 @@ def main() -> None:
     parser.add_argument("--critic-from", type=float, default=CodecTraining.critic_from)
     given = parser.parse_args()
     how = CodecTraining(steps=given.steps, batch=given.batch, critic_from=given.critic_from)
-    print(train_codec(list_audio(given.audio), given.out, how=how))
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.append(1))
+    print(train_codec(list_audio(given.audio), given.out, how=how, stop=lambda: bool(asked)))
 
 
 if __name__ == "__main__":
