@@ -92,6 +92,13 @@ def test_without_pressure_the_shares_are_those_of_the_data():
     )
 
 
+def test_a_source_without_data_leaves_its_share_to_the_others():
+    table = {key: value for key, value in sft_table(dict.fromkeys(LANGUAGES, 1e8)).items() if key[0] != "custom"}
+    shares, notes = source_language_shares(table, SOURCES, SFT, "paired")
+    assert notes == ["paired: no custom data fits; its 10.0% go to the other sources"]
+    assert total(shares, 0, "wild") == pytest.approx(0.65 / 0.9, abs=1e-5)
+
+
 def test_conflicting_demands_name_what_gives_way_and_the_rest_holds():
     table = sft_table(dict.fromkeys(LANGUAGES, 1e8))
     shares, notes = source_language_shares(

@@ -155,11 +155,13 @@ def _constraints(
     source_of = np.array([source for source, _ in cells])
     language_of = np.array([language for _, language in cells])
     notes, found = [], []
-    total = sum(sources.values())
+    present = sum(share for source, share in sources.items() if (source_of == source).any())
     for source, share in sources.items():
         mask = source_of == source
         if mask.any():
-            found.append(_Constraint(f"the share of source {source}", mask, "=", share / total, 1.0))
+            found.append(_Constraint(f"the share of source {source}", mask, "=", share / present, 1.0))
+        elif share > 0:
+            notes.append(f"{where}: no {source} data fits; its {share:.1%} go to the other sources")
     for language, share in rule.fixed.items():
         if (language_of == language).any():
             found.append(_Constraint(f"the fixed share of {language}", language_of == language, "=", share, 1.03))
