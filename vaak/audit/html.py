@@ -41,7 +41,7 @@ def _verdict(page: Page, report: AuditReport) -> None:
     page.add(
         key_figures(
             [
-                KeyFigure("Checks", f"{len(judged) - len(failed)} of {len(judged)}", "hold", not errors),
+                KeyFigure("Checks that hold", f"{len(judged) - len(failed)} of {len(judged)}", good=not errors),
                 KeyFigure("Samples examined", f"{examined:,}", f"of {samples:,}"),
                 KeyFigure(
                     "Samples to listen to",
@@ -52,7 +52,7 @@ def _verdict(page: Page, report: AuditReport) -> None:
         )
     )
     for check in failed:
-        found = f"{check.name}: {len(check.evidence):,} of {check.examined:,} samples. {check.about} {check.detail}"
+        found = f"{_words(check)}: {len(check.evidence):,} of {check.examined:,} samples. {check.about} {check.detail}"
         page.add(alarm("error" if check.severity == "error" else "warning", found))
     if not failed:
         page.add(alarm("good", "every check that had something to examine."))
@@ -61,8 +61,8 @@ def _verdict(page: Page, report: AuditReport) -> None:
 def _checks(page: Page, report: AuditReport) -> None:
     rows = [
         [
-            check.name.replace("_", " "),
-            {"holds": "✓ holds", "fails": "✗ fails"}.get(check.verdict, check.verdict),
+            _words(check),
+            _verdict_cell(check),
             check.severity,
             check.examined,
             len(check.evidence),
@@ -75,7 +75,7 @@ def _checks(page: Page, report: AuditReport) -> None:
     page.section("Checks", table(rows, columns, caption="Every check, its limit and what it found"))
     page.add(
         details(
-            "What each check asks", *(f"{check.name}: {check.about} {_thresholds(check)}" for check in report.checks)
+            "What each check asks", *(f"{_words(check)}: {check.about} {_thresholds(check)}" for check in report.checks)
         )
     )
     for check in report.checks:
@@ -84,7 +84,16 @@ def _checks(page: Page, report: AuditReport) -> None:
             ids = ", ".join(check.evidence[:_SHOWN_IDS]) + (
                 f" and {more:,} more in the JSON report" if more > 0 else ""
             )
-            page.add(details(f"Evidence: {check.name}, {len(check.evidence):,} samples", ids))
+            page.add(details(f"Samples at fault in “{_words(check)}”: {len(check.evidence):,}", ids))
+
+
+def _words(check: Check) -> str:
+    return check.name.replace("_", " ")
+
+
+def _verdict_cell(check: Check) -> Markup:
+    state, sign = {"holds": ("good", "✓ "), "fails": ("bad", "✗ ")}.get(check.verdict, ("", ""))
+    return Markup('<span class="verdict {}">{}{}</span>').format(state, sign, check.verdict)
 
 
 def _thresholds(check: Check) -> str:
