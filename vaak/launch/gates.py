@@ -75,20 +75,10 @@ def _pack_inputs(launch: Launch) -> dict[str, Any]:
 
 
 def _pack(launch: Launch) -> dict[str, Any]:
-    wanted, folder = launch.project.pack, pack_folder(launch)
-    if folder.exists():
-        raise_if_frozen_differs(folder)
-    else:
-        build_pack(
-            main_corpus(launch),
-            folder,
-            seed=launch.project.seed,
-            n_ce=wanted.ce,
-            per_language=wanted.per_language,
-            cross_lingual=wanted.cross_lingual,
-            long_form=wanted.long_form,
-            extended=dict(wanted.extended),
-        )
+    folder = pack_folder(launch)
+    if not folder.exists():
+        build_pack(main_corpus(launch), folder, seed=launch.project.seed, **_pack_numbers(launch))
+    _check_same_pack(launch, folder)
     pack = open_pack(folder)
     kinds: dict[str, int] = {}
     for prompt in pack.prompts:
@@ -97,18 +87,30 @@ def _pack(launch: Launch) -> dict[str, Any]:
     return {"pack": pack.id, "ce": len(pack.ce), "prompts": kinds}
 
 
-def raise_if_frozen_differs(folder: Path) -> None:
-    """A pack that is already there stays: refuse one that is unfinished rather than build over it."""
-    try:
-        open_pack(folder)
-    except BadInput:
-        raise BadInput(f"{folder}: holds an unfinished or damaged gold pack; remove the folder and run again") from None
+def _pack_numbers(launch: Launch) -> dict[str, Any]:
+    """The project's wishes as `build_pack` takes them."""
+    wanted = launch.project.pack.model_dump()
+    return {"n_ce": wanted.pop("ce"), **wanted}
+
+
+def _check_same_pack(launch: Launch, folder: Path) -> None:
+    """A frozen pack stays: one that was made from other data or by other numbers is refused, never built over."""
+    manifest = open_pack(folder).manifest
+    numbers = _pack_numbers(launch)
+    wanted = {"corpus": main_corpus(launch).id, "seed": launch.project.seed, "ce": numbers.pop("n_ce"), **numbers}
+    frozen = {"corpus": manifest["corpus"]["id"], "seed": manifest["seed"], **manifest["wanted"]}
+    for name, value in wanted.items():
+        if frozen.get(name) != value:
+            raise BadInput(
+                f"{folder}: the gold pack was frozen with {name} = {frozen.get(name)}, the project now says {value}; restore "
+                "the project, or launch in a new folder"
+            )
 
 
 def _pack_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
     try:
         return open_pack(pack_folder(launch)).id == evidence["pack"]
-    except BadInput:
+    except BadInput:  # gone; a damaged one is no reason to make another, and is raised
         return False
 
 

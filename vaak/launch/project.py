@@ -92,7 +92,9 @@ def load_project(path: Path) -> Project:
 
 
 def _first_fault(path: Path, error: ValidationError) -> str:
-    fault = error.errors()[0]
+    faults = error.errors()
+    # An unknown key comes first: a misspelled one is also reported as missing under its right name.
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
     where = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = sorted({name for part in (Project, *_Part.__subclasses__()) for name in part.model_fields})

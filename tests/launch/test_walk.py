@@ -1,0 +1,183 @@
+"""Walking a launch: each step once, resumable, stopping at a gate; its ledger survives a torn write."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vaak.errors import BadInput, CheckFailed
+from vaak.launch.console import Console
+from vaak.launch.ledger import Ledger
+from vaak.launch.project import Project, load_project
+from vaak.launch.walk import Launch, Override, Step, walk
+from vaak.train.loop import Interrupted
+
+PROJECT = """
+name: small
+corpora: [example:corpus]
+tokenizer: example:tokenizer
+codec: embedded
+overfit: {recipe: sft-tiny}
+stages:
+  - {name: first, recipe: pt-s1-tiny}
+  - {name: second, recipe: sft-tiny, parent: first}
+evaluate: {follow: [second], final: second}
+"""
+
+
+def project(tmp_path: Path, text: str = PROJECT) -> Project:
+    path = tmp_path / "project.yaml"
+    path.write_text(text)
+    return load_project(path)
+
+
+def launch(tmp_path: Path, overrides: tuple[Override, ...] = (), stop=lambda: False) -> Launch:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    return Launch(project(tmp_path), tmp_path, ledger, Console(quiet=True), stop, overrides)
+
+
+class Counting:
+    """Steps that note when they ran; `fails` names those that do not hold."""
+
+    def __init__(self, *fails: str) -> None:
+        self.ran: list[str] = []
+        self.fails = fails
+        self.depends = {"a": 1, "b": 1, "c": 1}
+
+    def steps(self) -> list[Step]:
+        return [Step(name, name, self._inputs(name), self._run(name)) for name in self.depends]
+
+    def _inputs(self, name: str):
+        return lambda launch: {"value": self.depends[name]}
+
+    def _run(self, name: str):
+        def run(launch: Launch) -> dict:
+            self.ran.append(name)
+            if name in self.fails:
+                raise CheckFailed(f"{name} does not hold")
+            return {"name": name}
+
+        return run
+
+
+def test_a_second_walk_does_nothing_again(tmp_path: Path) -> None:
+    work = Counting()
+    walk(launch(tmp_path), work.steps())
+    walk(launch(tmp_path), work.steps())
+    assert work.ran == ["a", "b", "c"]
+
+
+def test_a_step_whose_inputs_changed_is_done_again(tmp_path: Path) -> None:
+    work = Counting()
+    walk(launch(tmp_path), work.steps())
+    work.depends["b"] = 2
+    walk(launch(tmp_path), work.steps())
+    assert work.ran == ["a", "b", "c", "b"]
+
+
+def test_a_step_whose_outputs_are_gone_is_done_again(tmp_path: Path) -> None:
+    work = Counting()
+    output = tmp_path / "output"
+    output.touch()
+    steps = work.steps()
+    steps[1] = Step("b", "b", steps[1].inputs, steps[1].run, lambda launch, evidence: output.exists())
+    walk(launch(tmp_path), steps)
+    walk(launch(tmp_path), steps)
+    output.unlink()
+    walk(launch(tmp_path), steps)
+    assert work.ran == ["a", "b", "c", "b"]
+
+
+def test_a_gate_that_fails_stops_the_walk_and_is_tried_again_next_time(tmp_path: Path) -> None:
+    work = Counting("b")
+    with pytest.raises(CheckFailed, match="b does not hold"):
+        walk(launch(tmp_path), work.steps())
+    assert work.ran == ["a", "b"]
+    assert Ledger(tmp_path / "ledger.jsonl").records[-1].status == "failed"
+    work.fails = ()
+    walk(launch(tmp_path), work.steps())
+    assert work.ran == ["a", "b", "b", "c"]
+
+
+def test_an_override_goes_on_and_is_recorded_with_its_reason(tmp_path: Path) -> None:
+    work = Counting("b")
+    walk(launch(tmp_path, (Override("b", "known"),)), work.steps())
+    assert work.ran == ["a", "b", "c"]
+    record = Ledger(tmp_path / "ledger.jsonl").newest("b", "overridden")
+    assert record is not None and record.because == "known" and "does not hold" in record.evidence["failure"]
+
+
+def test_an_override_needs_a_gate_that_exists_and_a_reason(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no such gate"):
+        walk(launch(tmp_path, (Override("z", "why"),)), Counting().steps())
+    with pytest.raises(BadInput, match="give a reason"):
+        walk(launch(tmp_path, (Override("b", " "),)), Counting().steps())
+
+
+def test_asked_to_stop_it_ends_before_the_next_step_and_goes_on_later(tmp_path: Path) -> None:
+    work = Counting()
+    with pytest.raises(Interrupted):
+        walk(launch(tmp_path, stop=lambda: len(work.ran) == 1), work.steps())
+    walk(launch(tmp_path), work.steps())
+    assert work.ran == ["a", "b", "c"]
+
+
+def test_a_second_process_is_refused_while_the_first_one_walks(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib\n"
+        "from vaak.launch.walk import _only_one\n"
+        "with _only_one(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(BadInput, match="another launch"):
+            walk(launch(tmp_path), Counting().steps())
+    finally:
+        holder.kill()
+        holder.wait()
+    walk(launch(tmp_path), Counting().steps())  # a killed process leaves no stale lock
+
+
+def test_a_line_torn_by_a_crash_never_counted(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.add("a", "began", "x")
+    ledger.add("a", "done", "x")
+    whole = ledger.path.read_bytes()
+    for cut in (1, 10, len(whole.splitlines()[-1])):
+        ledger.path.write_bytes(whole[:-cut])
+        again = Ledger(ledger.path)
+        assert [record.status for record in again.records] == ["began"]
+        assert again.done("a", "x") is None
+        assert all(json.loads(line) for line in ledger.path.read_text().splitlines())
+
+
+def test_time_is_counted_over_continuations(tmp_path: Path) -> None:
+    lines = [("began", 0.0), ("interrupted", 5.0), ("began", 100.0), ("done", 107.0)]
+    rows = [{"step": "a", "status": status, "inputs": "x", "time": at} for status, at in lines]
+    path = tmp_path / "ledger.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert Ledger(path).seconds("a") == 12.0
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("codec: embedded", "codek: embedded"), "did you mean 'codec'"),
+        (("parent: first", "parent: third"), "names the parent 'third'"),
+        (("name: second", "name: first"), "stands twice"),
+        (("final: second", "final: last"), "which does not exist"),
+        (("codec: embedded", "codec: embedded\nminutes: 5"), "needs a 'share'"),
+        (("  - {name: first, recipe: pt-s1-tiny}", "  - 5"), "stages.0"),
+    ],
+)
+def test_a_faulty_project_file_is_refused_in_one_sentence(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    with pytest.raises(BadInput, match=says) as refusal:
+        project(tmp_path, PROJECT.replace(*change, 1))
+    assert "\n" not in str(refusal.value)
