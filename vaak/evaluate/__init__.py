@@ -1,0 +1,49 @@
+"""How a checkpoint speaks: measured item by item, written once, summed up per language; and the sidecar that follows runs.
+
+What needs PyTorch is imported on first use, so that a sidecar can set its threads before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaak.evaluate.checkpoint import evaluate_checkpoint
+    from vaak.evaluate.following import follow
+    from vaak.evaluate.reference import reference_scores
+    from vaak.evaluate.sidecar import start_sidecar
+    from vaak.evaluate.store import Results, open_results
+    from vaak.evaluate.summaries import item_results, reference_summary, summary
+
+__all__ = [
+    "Results",
+    "evaluate_checkpoint",
+    "follow",
+    "item_results",
+    "open_results",
+    "reference_scores",
+    "reference_summary",
+    "start_sidecar",
+    "summary",
+]
+
+_HOME = {
+    "Results": "store",
+    "evaluate_checkpoint": "checkpoint",
+    "follow": "following",
+    "item_results": "summaries",
+    "open_results": "store",
+    "reference_scores": "reference",
+    "reference_summary": "summaries",
+    "start_sidecar": "sidecar",
+    "summary": "summaries",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the module that holds `name` on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'vaak.evaluate' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"vaak.evaluate.{_HOME[name]}"), name)

@@ -1,0 +1,129 @@
+"""What the same instruments say about speech that no model made: the scale on which a checkpoint's figures are read.
+
+Three references per pack: the original recordings (the floor of the recogniser, which decides whether it is trusted),
+the codec's round trip of them (the best that any model on this codec can reach), and wrong text (what the recogniser
+hears in an item scored against another item's text: the figure of a model that says something else).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from vaak.codec import Codec, read_audio
+from vaak.corpus.pack_items import GoldPack, Prompt
+from vaak.evaluate import measures
+from vaak.evaluate.checkpoint import Stopped, check_pack_codec
+from vaak.evaluate.store import Result, Results
+from vaak.score.asr import Asr
+from vaak.score.error_rate import Counts, total, word_counts
+
+ORIGINAL, WRONG_TEXT = "reference/original", "reference/wrong-text"
+# A recogniser is trusted in a language when its word error rate on the pack's original recordings is at most this,
+# over at least so many items.
+TRUST_LIMIT = 0.35
+TRUST_ITEMS = 4
+
+
+def round_trip_id(codec_hash: str) -> str:
+    """The name under which the round trip of a codec is kept."""
+    return f"reference/round-trip/{codec_hash[:12]}"
+
+
+def reference_scores(
+    pack: GoldPack,
+    codec: Codec,
+    asr: Asr,
+    db: Results,
+    *,
+    say: Callable[[str], None] = lambda line: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Measure the three references of a pack; what is in the database already is not measured again.
+
+    Raises `BadInput` when the pack's codes are of another codec, and `Stopped` when `stop` turned true.
+    """
+    check_pack_codec(pack, codec)
+    version_of = measures.versions(asr, generated=False)
+    subjects = (ORIGINAL, round_trip_id(codec.hash))
+    done = {subject: db.items_with(subject, pack.id, version_of) for subject in subjects}
+    for prompt in pack.prompts:
+        for subject in subjects:
+            if stop():
+                raise Stopped
+            _measure_one(subject, prompt, pack, codec, asr, db, done[subject].get(prompt.item, set()))
+    _wrong_text(pack, version_of["wer"], db)
+    say(f"references of pack {pack.id[:12]} are measured")
+
+
+def trusted_languages(db: Results, pack_id: str, wer_version: str) -> frozenset[str]:
+    """Languages in which this recogniser's figures count, by its error rate on the pack's original recordings."""
+    floors: dict[str, list[Counts]] = {}
+    for row in db.read(ORIGINAL, pack_id):
+        if row.metric == "wer" and row.metric_version == wer_version:
+            floors.setdefault(row.language, []).append(counts_of(row))
+    return frozenset(
+        language
+        for language, counts in floors.items()
+        if len(counts) >= TRUST_ITEMS and total(counts).rate <= TRUST_LIMIT
+    )
+
+
+def counts_of(row: Result) -> Counts:
+    """The edit counts of a row of metric wer."""
+    return Counts(*(int(row.detail[name]) for name in ("sub", "dele", "ins", "ref")))
+
+
+def _measure_one(
+    subject: str, prompt: Prompt, pack: GoldPack, codec: Codec, asr: Asr, db: Results, written: set[str]
+) -> None:
+    original = subject == ORIGINAL
+    if prompt.reference_audio is None if original else prompt.reference_codes is None:
+        return
+    voice = None if original or prompt.reference_audio is None else measures.voice_of(prompt, codec)
+    wanted = measures.metrics_of(prompt, asr, generated=False, has_voice=voice is not None) - written
+    if not wanted:
+        return
+    if original:
+        assert prompt.reference_audio is not None
+        wave, rate = read_audio(prompt.reference_audio, measures.RATE), measures.RATE
+    else:
+        assert prompt.reference_codes is not None
+        wave, rate = codec.decode(prompt.reference_codes), codec.output_rate
+    figures = measures.measure(measures.Sound(prompt, wave, rate, voice=voice), asr, wanted)
+    version_of = measures.versions(asr, generated=False)
+    db.write(
+        Result(subject, pack.id, name, version_of[name], prompt.language, prompt.item, one.value, one.detail)
+        for name, one in figures.items()
+    )
+
+
+def _wrong_text(pack: GoldPack, wer_version: str, db: Results) -> None:
+    """What was heard in each original recording against the text of the item half the list away."""
+    heard = {
+        row.item: row.detail["heard"]
+        for row in db.read(ORIGINAL, pack.id)
+        if row.metric == "wer" and row.metric_version == wer_version
+    }
+    by_language: dict[str, list[Prompt]] = {}
+    for prompt in pack.prompts:
+        if prompt.item in heard:
+            by_language.setdefault(prompt.language, []).append(prompt)
+    rows = []
+    for language, prompts in by_language.items():
+        for i, prompt in enumerate(prompts):
+            other = _other_text(prompts, i)
+            if other is None:
+                continue
+            counts = word_counts(other.text, heard[prompt.item], language)
+            detail = {"heard": heard[prompt.item], "against": other.item, **vars(counts)}
+            rows.append(Result(WRONG_TEXT, pack.id, "wer", wer_version, language, prompt.item, counts.rate, detail))
+    db.write(rows)
+
+
+def _other_text(prompts: Sequence[Prompt], i: int) -> Prompt | None:
+    """The first item with another text, searched from half the list away."""
+    for step in range(len(prompts)):
+        other = prompts[(i + len(prompts) // 2 + step) % len(prompts)]
+        if other.text != prompts[i].text:
+            return other
+    return None
