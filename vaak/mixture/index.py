@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from vaak.mixture.cells import LeftOut, Part
 from vaak.mixture.order import key_of, mix64
 from vaak.mixture.packing import fit_documents, window_rows, window_targets
 from vaak.mixture.transcripts import Transcripts, cached_transcripts, write_once
-from vaak.storage.files import hash_folder, hash_json, read_json, write_json
+from vaak.storage.files import hash_json, read_json
 
 _VERSION = "index-1"
 _VOICE_KEY = np.uint64(key_of("keep the voice description"))
@@ -120,11 +121,13 @@ def _stored(cache: Path, key: dict[str, Any], arrays: dict[str, NDArray[Any]]) -
     def make(folder: Path) -> None:
         for array, values in arrays.items():
             np.save(folder / f"{array}.npy", values)
-        write_json(folder / "index.json", {"key": key, "files": hash_folder(folder)})
+        # Not synced to disk, unlike a checkpoint: whatever is lost here can be derived again.
+        digests = {array: hash_array(values) for array, values in arrays.items()}
+        (folder / "index.json").write_text(json.dumps({"key": key, "arrays": digests}, indent=2))
 
     write_once(cache / name, make)
     return name
 
 
 def _digest(cache: Path, name: str) -> str:
-    return hash_json(read_json(cache / name / "index.json")["files"]) if name else ""
+    return hash_json(read_json(cache / name / "index.json")["arrays"]) if name else ""

@@ -228,4 +228,4 @@ def _index(path: Path) -> NDArray:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read ({error}); solve the plan again, which makes its index anew") from error
+        raise BadInput(f"{path} cannot be read ({error}); remove {path.parent} and plan again") from error
