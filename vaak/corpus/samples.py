@@ -95,7 +95,7 @@ SCHEMA = pa.schema(
 
 def to_row(sample: Sample) -> dict[str, Any]:
     """A sample as a parquet row: `unknown` becomes canonical JSON, `normalisation` a list."""
-    row = {name: getattr(sample, name) for name in FIELDS}
+    row = dict(vars(sample))
     row["unknown"] = json.dumps(dict(sample.unknown), sort_keys=True, ensure_ascii=False)
     row["normalisation"] = None if sample.normalisation is None else list(sample.normalisation)
     return row

@@ -142,10 +142,10 @@ class CorpusWriter:
             changes["audio"], changes["audio_sha256"] = self._audio[sample.sample_id]
         elif sample.audio is not None and self._audio.get(sample.sample_id, ("",))[0] != sample.audio:
             raise BadInput(f"sample {sample.sample_id!r} names audio {sample.audio!r}; add it with add_audio first")
-        sample = replace(sample, **changes)
-        missing = [name for name in PROVENANCE[stream] if getattr(sample, name) is None]
-        given = {name: reason for name, reason in sample.unknown.items() if getattr(sample, name) is None}
-        return replace(sample, unknown={**dict.fromkeys(missing, NOT_GIVEN), **given})
+        known = {**vars(sample), **changes}
+        missing = [name for name in PROVENANCE[stream] if known[name] is None]
+        given = {name: reason for name, reason in sample.unknown.items() if known[name] is None}
+        return replace(sample, **changes, unknown={**dict.fromkeys(missing, NOT_GIVEN), **given})
 
     def _summary(self, key: tuple[str, str, str]) -> dict[str, Any]:
         group = self._groups[key]
