@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -94,8 +94,10 @@ def choose(
         choice.prompts += [_spoken(material, one, "native", i) for i, one in enumerate(own)]
         _note(choice, f"native prompts in {language}", per_language, len(own))
     _add_cross_lingual(choice, material, cross_lingual, used, rng)
-    longs = [_interleaved([material.paired(language, long_form=True)]) for language in material.spoken_languages]
-    long_samples = list(_varied(_interleaved(longs), used, long_form))
+    # Languages in turn; where there are fewer prompts than languages, those with the most long material.
+    longs = sorted((material.paired(one, long_form=True) for one in material.spoken_languages), key=len, reverse=True)
+    turns = _interleaved([list(_varied(samples, used, long_form)) for samples in longs])
+    long_samples = list(islice(turns, long_form))
     choice.prompts += [_spoken(material, one, "long_form", i) for i, one in enumerate(long_samples)]
     _note(choice, "long-form prompts", long_form, len(long_samples))
     for language, n in sorted(extended.items()):
