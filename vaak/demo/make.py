@@ -133,7 +133,7 @@ def _codec(name: str):
 def _save(path: Path, **arrays: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez(unfinished, **arrays)
+    np.savez(unfinished, allow_pickle=False, **arrays)
     unfinished.replace(path)
 
 
