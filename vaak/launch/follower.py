@@ -42,7 +42,6 @@ class Follower:
             codec=self.launch.project.codec,
             full=[evaluation.final],
             every=LOOK_EVERY,
-            with_parent=True,
             log=out / "sidecar.log",
         )
 

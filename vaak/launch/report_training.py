@@ -87,7 +87,7 @@ def curves(runs: list[StageRun]) -> list[Markup]:
             validation.setdefault("training", []).append((run.begins + row["tokens"], row["loss"]))
     parts.append(
         line_chart(
-            {name: tuple(zip(*points, strict=True)) for name, points in validation.items()},
+            {name: ([x for x, _ in points], [y for _, y in points]) for name, points in validation.items()},
             "Training and validation loss (each stage's own kind of label)",
             "tokens trained",
             "nats per target token",

@@ -1,0 +1,76 @@
+"""Doors to scores: `evaluate` one checkpoint, `sidecar` follows a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vaak.cli.show import print_json, print_table
+
+Pack = Annotated[Path, typer.Option("--pack", help="The folder of a gold pack.")]
+Database = Annotated[Path, typer.Option("--db", help="Results database (SQLite), on a local disk.")]
+CodecName = Annotated[str, typer.Option("--codec", help="The codec that the pack was made with.")]
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Hang this module's verbs on the command."""
+    app.command("evaluate")(evaluate)
+    app.command("sidecar")(sidecar)
+
+
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or a run for its newest complete one.")],
+    pack: Pack,
+    db: Database = Path("results.db"),
+    codec: CodecName = "embedded",
+    quick: Annotated[bool, typer.Option("--quick", help="A small part of the pack only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")] = False,
+) -> None:
+    """Speak a gold pack's prompts with a checkpoint and measure every item; what is there is not done again.
+
+    Example: `vaak evaluate demo-run/stages/sft --pack demo-run/pack --db demo-run/results.db`
+    """
+    from vaak.evaluate import evaluate_checkpoint, summary
+
+    say = (lambda line: None) if as_json else typer.echo
+    identity = evaluate_checkpoint(checkpoint, pack, codec, db, level="quick" if quick else "full", say=say)
+    found = summary(db, identity)
+    if as_json:
+        print_json(found)
+        return
+    columns = ["language", "items", "stop rate", "length", "DNSMOS", "similarity", "WER"]
+    rows = []
+    for language, one in found["languages"].items():
+        wer = f"{one['wer']['rate']:.3f}" if one["wer"] else one["wer_note"]
+        rows.append([language, one["items"], one.get("stop_rate"), one.get("duration_ratio_median"), one.get("dnsmos"),
+                     one.get("similarity"), wer])  # fmt: skip
+    print_table(identity, columns, rows)
+
+
+def sidecar(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; they may not exist yet.")],
+    pack: Pack,
+    db: Database = Path("results.db"),
+    codec: CodecName = "embedded",
+    full: Annotated[list[str] | None, typer.Option(help="A run or checkpoint that gets the full evaluation.")] = None,
+    every: Annotated[int, typer.Option(help="Look at checkpoints whose step is a multiple of this.", min=1)] = 1,
+    stop_file: Annotated[Path, typer.Option(help="Once it exists, end when nothing is left to do.")] = Path(
+        "sidecar.stop"
+    ),
+) -> None:
+    """Follow runs and score each complete checkpoint once, in this process. Training never waits for it.
+
+    Example: `vaak sidecar runs/one --pack pack --db results.db --every 5000`
+    """
+    from vaak.evaluate import follow
+    from vaak.launch.console import stopping
+
+    with stopping() as stop:
+        done = follow(
+            runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, say=typer.echo, stop=stop
+        )
+    typer.echo(f"{len(done.evaluated)} evaluated, {len(done.failed)} failed")
+    if done.failed:
+        raise typer.Exit(1)
