@@ -269,6 +269,10 @@ _QUESTIONS = """
 """
 
 _SMALL = {
+    "movie": "funny movie\nlong movie\nstrange movie\nmovie about {topic}",
+    "song": "song\nlong song\nbeautiful song\nsong about {topic}",
+    "question": "question\ntelephone\nletter\n{ordinal} question",
+    "water": "river\nlake\nocean\ncold water",
     "age": "{digit}\n{teen}\n{tens} *2\n{tens} {digit_low} *2",
     "a_thing": "a {adj_con} {thing}\na {adj_con} {animal}\na {thing} and a {thing}",
     "kind_con": "young\ntall\nfriendly\nclever\nbrave\nfunny\ngentle\nstrong\ncareful\nlonely\npatient",
@@ -387,13 +391,6 @@ VERB_PHRASES: tuple[tuple[tuple[str, str, str, str], str], ...] = tuple(
         )
     )
 )
-
-_SMALL |= {
-    "movie": "funny movie\nlong movie\nstrange movie\nmovie about {topic}",
-    "song": "song\nlong song\nbeautiful song\nsong about {topic}",
-    "question": "question\ntelephone\nletter\n{ordinal} question",
-    "water": "river\nlake\nocean\ncold water",
-}
 
 RULES: dict[str, tuple[str, ...]] = (
     WORDS
