@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,12 +40,14 @@ class NetworkSettings:
     def codebook_size(self) -> int:
         return math.prod(self.levels)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"levels": list(self.levels)}
 
     @classmethod
-    def from_dict(cls, values: dict) -> NetworkSettings:
-        return cls(**(values | {"levels": tuple(values["levels"])}))
+    def from_dict(cls, values: dict[str, Any]) -> NetworkSettings:
+        """From what `to_dict` gave; `TypeError` or `KeyError` for anything else."""
+        rest = {name: int(value) for name, value in values.items() if name != "levels"}
+        return cls(levels=tuple(int(level) for level in values["levels"]), **rest)
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class Quantiser(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Waves [B, 320 N] to the numbers that are quantised, [B, N, D]. A code hears 0.26 s to each side."""
+    """Waves [B, 320 N] to the numbers that are quantised, [B, N, D]. A code hears 0.2 s to each side."""
 
     mel: Tensor
     window: Tensor

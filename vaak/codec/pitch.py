@@ -9,6 +9,7 @@ HOP = 160  # 100 frames a second
 FLOOR_HZ, CEILING_HZ = 65.0, 500.0
 _WINDOW = 704  # 44 ms: almost three periods of the lowest pitch
 _CANDIDATES = 6
+_BLOCK = 30 * RATE
 _VOICING, _SILENCE, _OCTAVE, _JUMP, _SWITCH = 0.42, 0.03, 0.015, 0.4, 0.16
 
 
@@ -43,15 +44,20 @@ def pulse_train(f0: np.ndarray, voiced: np.ndarray) -> np.ndarray:
     The sum of cosines has the closed form sin((K + 1/2) p) / (2 sin(p / 2)) - 1/2 (Dirichlet's kernel).
     """
     centres = np.arange(len(f0)) * HOP + HOP / 2
-    samples = np.arange(len(f0) * HOP)
-    hz = np.interp(samples, centres, np.clip(f0, FLOOR_HZ / 2, CEILING_HZ * 2))
-    amplitude = np.interp(samples, centres, np.asarray(voiced, np.float64))
-    phase = np.mod(np.cumsum(2 * np.pi * hz / RATE), 2 * np.pi)
-    harmonics = np.floor(7600.0 / hz)
-    half = np.sin(phase / 2)
-    safe = np.where(np.abs(half) < 1e-6, 1e-6, half)
-    kernel = np.where(np.abs(half) < 1e-6, harmonics, np.sin((harmonics + 0.5) * phase) / (2 * safe) - 0.5)
-    return (kernel * np.sqrt(2.0 / harmonics) * amplitude).astype(np.float32)
+    hz_of_frames, phase_before = np.clip(f0, FLOOR_HZ / 2, CEILING_HZ * 2), 0.0
+    pulses = np.zeros(len(f0) * HOP, np.float32)
+    for start in range(0, len(pulses), _BLOCK):  # in blocks: the arithmetic takes 80 bytes a sample
+        samples = np.arange(start, min(start + _BLOCK, len(pulses)))
+        hz = np.interp(samples, centres, hz_of_frames)
+        amplitude = np.interp(samples, centres, np.asarray(voiced, np.float64))
+        phase = np.mod(phase_before + np.cumsum(2 * np.pi * hz / RATE), 2 * np.pi)
+        phase_before = float(phase[-1])
+        harmonics = np.floor(7600.0 / hz)
+        half = np.sin(phase / 2)
+        safe = np.where(np.abs(half) < 1e-6, 1e-6, half)
+        kernel = np.where(np.abs(half) < 1e-6, harmonics, np.sin((harmonics + 0.5) * phase) / (2 * safe) - 0.5)
+        pulses[samples] = kernel * np.sqrt(2.0 / harmonics) * amplitude
+    return pulses
 
 
 def _frame_correlation(wave: np.ndarray, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
