@@ -55,6 +55,7 @@ def follow(
     asr: Asr | None = None,
     full: Sequence[str] = (),
     every: int = 1,
+    threads: int = 1,
     requests: str | Path | None = None,
     poll_seconds: float = 2.0,
     say: Callable[[str], None] = print,

@@ -37,16 +37,19 @@ def reference_scores(
     *,
     say: Callable[[str], None] = lambda line: None,
     stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Measure the three references of a pack; what is in the database already is not measured again.
 
-    Raises `BadInput` when the pack's codes are of another codec, and `Stopped` when `stop` turned true.
+    `progress` is told how many prompts are done and how many there are. Raises `BadInput` when the pack's codes are of another
+    codec, and `Stopped` when `stop` turned true.
     """
     check_pack_codec(pack, codec)
     version_of = measures.versions(asr, generated=False)
     subjects = (ORIGINAL, round_trip_id(codec.hash))
     done = {subject: db.items_with(subject, pack.id, version_of) for subject in subjects}
-    for prompt in pack.prompts:
+    for number, prompt in enumerate(pack.prompts):
+        progress(number, len(pack.prompts))
         for subject in subjects:
             if stop():
                 raise Stopped

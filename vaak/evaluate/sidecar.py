@@ -1,6 +1,6 @@
 """The sidecar process: `python -m vaak.evaluate.sidecar RUN ... --pack PACK --db DB --stop-file FILE`.
 
-It runs at low priority and on one thread, so that training beside it keeps its cores, and writes what it does to a log
+It runs at low priority and on one thread (unless told otherwise), so that training beside it keeps its cores, and writes what it does to a log
 file. It may be killed at any moment and started again.
 """
 
@@ -18,13 +18,12 @@ from pathlib import Path
 
 _NICENESS = 10
 # Set before anything numerical is imported. Passive waiting matters: a spinning OpenMP thread takes a core from training.
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "passive",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
+_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def _environment(threads: int) -> dict[str, str]:
+    return _ENVIRONMENT | dict.fromkeys(_THREADS, str(threads))
 
 
 def start_sidecar(
@@ -36,6 +35,7 @@ def start_sidecar(
     codec: str = "embedded",
     full: Sequence[str] = (),
     every: int = 1,
+    threads: int = 1,
     requests: str | Path | None = None,
     log: str | Path | None = None,
 ) -> subprocess.Popen:
@@ -44,20 +44,25 @@ def start_sidecar(
     soon after this process is gone, however that happened."""
     command = [sys.executable, "-m", "vaak.evaluate.sidecar", *map(str, runs), "--pack", str(pack), "--db", str(db)]
     command += ["--stop-file", str(stop_file), "--codec", codec, "--every", str(every)]
+    command += ["--threads", str(threads)]
     command += [part for name in full for part in ("--full", name)]
     command += ["--requests", str(requests)] if requests is not None else []
     command += ["--log", str(log)] if log is not None else []
     command += ["--parent", str(os.getpid())]
     # Its own process group: an interrupt from the keyboard reaches the parent, which decides what becomes of it.
     return subprocess.Popen(
-        command, env=os.environ | _ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, process_group=0
+        command,
+        env=os.environ | _environment(threads),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        process_group=0,
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit 0: everything was evaluated; 1: some checkpoint failed, see the log; 2: bad input."""
     options = _parser().parse_args(arguments)
-    os.environ.update(_ENVIRONMENT)
+    os.environ.update(_environment(options.threads))
     os.nice(_NICENESS)
     log = Path(options.log or Path(options.db).parent / "sidecar.log")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--codec", default="embedded")
     parser.add_argument("--full", action="append", default=[], help="run or checkpoint that gets the full evaluation")
     parser.add_argument("--every", type=int, default=1, help="look at checkpoints whose step is a multiple of this")
+    parser.add_argument("--threads", type=int, default=1, help="cores to use; more only where nothing trains beside it")
     parser.add_argument("--requests", help='JSON file {"full": [names]}, read again at every round')
     parser.add_argument("--log", help="log file; sidecar.log beside the database by default")
     parser.add_argument("--parent", type=int, help="end when the parent is no longer this process")
@@ -94,7 +100,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
     from vaak.errors import BadInput, CheckFailed
     from vaak.evaluate.following import follow
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)
     try:
         done = follow(
             options.runs,
@@ -104,6 +110,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
             codec=options.codec,
             full=options.full,
             every=options.every,
+            threads=options.threads,
             requests=options.requests,
             say=say,
             stop=stop,

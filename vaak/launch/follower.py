@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from typing import Any
@@ -28,8 +29,8 @@ class Follower:
         self.process: subprocess.Popen | None = None
         self.stop_file = launch.out / "sidecar.stop"
 
-    def start(self) -> None:
-        """Start the sidecar unless it runs."""
+    def start(self, threads: int = 1) -> None:
+        """Start the sidecar unless it runs, on one core while training has the others."""
         if self.process is not None and self.process.poll() is None:
             return
         self.stop_file.unlink(missing_ok=True)
@@ -42,6 +43,7 @@ class Follower:
             codec=self.launch.project.codec,
             full=[evaluation.final],
             every=LOOK_EVERY,
+            threads=threads,
             log=out / "sidecar.log",
         )
 
@@ -51,9 +53,10 @@ class Follower:
         Raises `CheckFailed` if it could not score the final checkpoint, and `Interrupted` when asked to stop.
         """
         launch = self.launch
-        self.start()
+        self.end()  # training is over and its cores are free: what was begun goes on with all of them
+        self.start(threads=os.cpu_count() or 1)
         assert self.process is not None
-        self.stop_file.touch()  # training is over: end when nothing is left
+        self.stop_file.touch()  # end when nothing is left
         with launch.console.progress("evaluate") as bar:
             pack = open_pack(pack_folder(launch))
             while self.process.poll() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,25 @@ from vaak.corpus.pack import build_pack, open_pack
 from vaak.corpus.reader import Corpus, open_corpus
 from vaak.corpus.verify import verify_corpus
 from vaak.errors import BadInput, CheckFailed
+from vaak.evaluate import open_results, reference_scores, reference_summary
+from vaak.evaluate.checkpoint import Stopped
 from vaak.grammar.tokenizer import load_tokenizer
 from vaak.launch.stages import resolve, stage_recipe
 from vaak.launch.walk import Launch, Step
 from vaak.recipe import Recipe
+from vaak.score.asr import open_asr
 from vaak.storage.files import hash_json, write_json
 from vaak.train.loop import Interrupted
 from vaak.train.overfit import overfit
 
 
 def gate_steps(launch: Launch) -> list[Step]:
-    """The four gates in the order of SPEC G4."""
+    """The gates in the order of SPEC G4; the judges are measured before there is a model to judge."""
     return [
         Step("freeze", "verify every byte of the frozen corpus", _corpus_inputs, _freeze),
         Step("pack", "freeze the gold pack before anything is trained", _pack_inputs, _pack, _pack_holds),
         Step("audit", "audit the corpus", _audit_inputs, _audit, _audit_holds),
+        Step("judges", "measure the judges: originals, codec round trip, wrong text", _judges_inputs, _judges, _judged),
         Step("overfit", "overfit 32 samples, in loss and in regenerated codes", _overfit_inputs, _overfit),
     ]
 
@@ -152,6 +157,36 @@ def _audit(launch: Launch) -> dict[str, Any]:
 
 def _audit_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
     return (launch.out / "audit.html").exists() and (launch.out / "audit.json").exists()
+
+
+def _judges_inputs(launch: Launch) -> dict[str, Any]:
+    return {"pack": launch.evidence("pack")["pack"], "codec": open_codec(launch.project.codec).hash}
+
+
+def _judges(launch: Launch) -> dict[str, Any]:
+    """Scores of speech that no model made: the scale for what follows, and whether the recogniser is to be trusted."""
+    pack, codec = open_pack(pack_folder(launch)), open_codec(launch.project.codec)
+    asr = open_asr(threads=os.cpu_count() or 1)
+    results = open_results(launch.out / "results.db")
+    try:
+        with launch.console.progress("judges") as bar:
+            reference_scores(pack, codec, asr, results, stop=launch.stop, progress=bar)
+    except Stopped:
+        raise Interrupted("stopped while the references were scored; it goes on from there") from None
+    found = reference_summary(results, pack.id, codec.hash)
+    results.close()
+    english: dict[str, float] = {}
+    for subject in ("original", "round_trip", "wrong_text"):
+        wer = found[subject]["languages"].get("en", {}).get("wer")
+        if wer is not None:
+            english[subject] = round(wer["rate"], 4)
+    words = ", ".join(f"{subject.replace('_', ' ')} {rate:.2f}" for subject, rate in english.items())
+    launch.console.line(f"{asr.name}, English word error rate: {words or 'not to be trusted here'}")
+    return {"asr": asr.name, "asr_hash": asr.hash, "wer": english, "trusted": bool(english)}
+
+
+def _judged(launch: Launch, evidence: dict[str, Any]) -> bool:
+    return (launch.out / "results.db").exists()
 
 
 def _overfit_recipe(launch: Launch) -> Recipe:

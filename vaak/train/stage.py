@@ -35,6 +35,8 @@ from vaak.train.host import best_device, choose_precision
 from vaak.train.optimizer import build_optimizer, load_optimizer_tensors
 
 Say = Callable[[str], None]
+# A short stage over many cells has a note for each that gets no row: all are in plan.json, these are said aloud.
+_NOTES_SAID = 3
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,10 @@ def _plan(recipe: Recipe, run: Path, data: Data, say: Say) -> Plan:
         check_unchanged(load_plan(folder), plan, run)
     else:
         plan.save(folder)
-        for note in plan.notes:
+        for note in plan.notes[:_NOTES_SAID]:
             say(f"plan: {note}")
+        if len(plan.notes) > _NOTES_SAID:
+            say(f"plan: {len(plan.notes) - _NOTES_SAID} more notes in {folder / 'plan.json'}")
     return plan
 
 
