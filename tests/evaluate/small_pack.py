@@ -15,6 +15,24 @@ from vaak.corpus.pack import build_pack, open_pack
 from vaak.corpus.pack_items import GoldPack
 
 LANGUAGES = ("en", "hi", "ta")
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "and",
+    "then",
+    "it",
+    "rests",
+    "near",
+    "old",
+    "trees",
+]
 
 
 def make_pack(folder: Path) -> GoldPack:
@@ -25,11 +43,13 @@ def make_pack(folder: Path) -> GoldPack:
     }
     writer = CorpusWriter(folder / "corpus", "small", codec=settings)
     rng = np.random.default_rng(1)
+    lengths: list[int] = []
     for language in LANGUAGES:
         for voice in ("a", "b", "new"):
             for i in range(8):
                 held_out = i >= 4 or voice == "new"
-                codes = rng.integers(0, CODES, 100 + i)
+                codes = rng.integers(0, CODES, 30 + 3 * len(lengths))
+                lengths.append(len(codes))
                 name = f"{language}-{voice}-{i}"
                 if held_out:
                     ogg = io.BytesIO()
@@ -40,7 +60,7 @@ def make_pack(folder: Path) -> GoldPack:
                     "studio",
                     language,
                     speaker=f"{language}-{voice}",
-                    transcript=f"the quick fox {language} {voice} number {i}",
+                    transcript=" ".join(rng.choice(WORDS, 5)),
                     transcript_kind="native",
                     voice_description="Asha, a woman",
                     held_out=held_out,
@@ -61,7 +81,7 @@ def add_checkpoint(run: Path, step: int, seed: int = 0) -> Checkpoint:
 
 
 class AsrDouble:
-    """A test double, not a recogniser: it hears the text of the recording whose length is nearest, or noise."""
+    """A test double, not a recogniser: it hears the text of the recording whose length is nearest, or nothing."""
 
     def __init__(self, pack: GoldPack, deaf: bool = False) -> None:
         self.name, self.hash, self.languages = "test-double", "d" * 64, frozenset({"en"})

@@ -70,7 +70,7 @@ def test_interrupted_at_any_item_it_ends_with_the_same_rows(pack, checkpoint, co
                 codec,
                 tmp_path / "parts" / "r.db",
                 asr=asr,
-                stop=lambda c=countdown: next(c) == 0,
+                stop=lambda c=countdown: next(c, 0) == 0,
             )
         except Stopped:
             assert patience < 1000
