@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +35,14 @@ def evaluate_checkpoint(
     *,
     level: Level = "full",
     asr: Asr | None = None,
+    threads: int = 1,
     say: Callable[[str], None] = lambda line: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> str:
     """Evaluate a checkpoint (its folder, or a run for its newest) on a pack at `level`; returns the checkpoint's id.
 
     What is in the database or generated already is not done again, so a call after a crash continues. A generation
-    that crashed is an error of its item. Raises `BadInput` for a damaged checkpoint or a codec that is not the pack's,
+    that crashed is an error of its item. `threads` items are measured at once, each on one core. Raises `BadInput` for a damaged checkpoint or a codec that is not the pack's,
     and `Stopped` when `stop` turned true.
     """
     began = time.monotonic()
@@ -48,7 +51,7 @@ def evaluate_checkpoint(
     codec = open_codec(codec) if isinstance(codec, str) else codec
     check_pack_codec(pack, codec)
     results = db if isinstance(db, Results) else open_results(db)
-    asr = asr or open_asr()
+    asr = asr or open_asr(threads=threads)
     prompts = items_of(pack, level)
     folder = generations_folder(results.folder, checkpoint.id, pack.id)
     if any(load_generation(folder, prompt) is None for prompt in prompts):
@@ -56,27 +59,46 @@ def evaluate_checkpoint(
         _generate(checkpoint.path, codec, prompts, folder, stop)
     version_of = measures.versions(asr)
     written = results.items_with(checkpoint.id, pack.id, version_of)
-    for number, prompt in enumerate(prompts):
-        if stop():
-            raise Stopped
+
+    def measured(prompt: Prompt) -> list[Result]:
         has_voice = measures.voice_of(prompt, codec) is not None
         wanted = measures.metrics_of(prompt, asr, generated=True, has_voice=has_voice)
         missing = wanted - written.get(prompt.item, set())
         if not missing:
-            continue
+            return []
         spoken = load_generation(folder, prompt)
         assert spoken is not None, f"{folder} lost the generation of {prompt.item}"
         figures = measures.measure(_sound(prompt, spoken, codec), asr, missing)
-        results.write(
+        return [
             Result(checkpoint.id, pack.id, name, version_of[name], prompt.language, prompt.item, one.value, one.detail)
             for name, one in figures.items()
-        )
-        if number % 20 == 19:
+        ]
+
+    for number, rows in enumerate(in_turn(measured, prompts, threads, stop)):
+        results.write(rows)
+        if rows and number % 20 == 19:
             say(f"{checkpoint.id}: {number + 1} of {len(prompts)} items scored")
     seconds = time.monotonic() - began
     results.finish(checkpoint.id, pack.id, level, instruments(asr), len(prompts), seconds)
     say(f"{checkpoint.id}: {level} evaluation of {len(prompts)} items took {seconds:.0f} s")
     return checkpoint.id
+
+
+def in_turn(
+    measured: Callable[[Prompt], list[Result]], prompts: Sequence[Prompt], threads: int, stop: Callable[[], bool]
+) -> Iterator[list[Result]]:
+    """`measured` of each prompt in order, `threads` of them at once. Raises `Stopped` when `stop` turned true."""
+    with ThreadPoolExecutor(threads) as pool:
+        # Never more work under way than threads: a stop waits for the items at hand and no others.
+        queue: deque[Future[list[Result]]] = deque()
+        for prompt in prompts:
+            if stop():
+                raise Stopped
+            queue.append(pool.submit(measured, prompt))
+            if len(queue) == threads:
+                yield queue.popleft().result()
+        while queue:
+            yield queue.popleft().result()
 
 
 def instruments(asr: Asr) -> str:

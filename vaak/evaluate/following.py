@@ -64,9 +64,9 @@ def follow(
     """Evaluate the checkpoints of `runs` (folders that may not exist yet) as they complete.
 
     Every complete checkpoint whose step is a multiple of `every`, and the last one of each finished run, gets a quick
-    look. A full evaluation gets the last checkpoint of each finished run whose
-    folder name stands in `full`, and each checkpoint whose id, path or step folder stands there. `requests` is a JSON
-    file {"full": [...]} that is read again at every round, for wishes that come later.
+    look. A full evaluation gets the last checkpoint of each finished run whose folder name stands in `full`, and each
+    checkpoint whose id, path or step folder stands there. `requests` is a JSON file {"full": [...]} that is read again
+    at every round, for wishes that come later. `threads` items are measured at once, each on one core.
     Returns when `stop_file` exists and nothing is left to do, or soon after `stop` turns true. What it was doing when it
     was killed is continued by the next call. Raises `BadInput` when another process follows with the same database.
     """
@@ -75,10 +75,10 @@ def follow(
     with _only_one(Path(db)):
         gold = pack if isinstance(pack, GoldPack) else open_pack(pack)
         opened = open_codec(codec) if isinstance(codec, str) else codec
-        asr = asr or open_asr()
+        asr = asr or open_asr(threads=threads)
         say(f"following {', '.join(str(run) for run in runs)} with {asr.name}")
         try:
-            reference_scores(gold, opened, asr, results, say=say, stop=stop)
+            reference_scores(gold, opened, asr, results, threads=threads, say=say, stop=stop)
             while not stop():
                 # The stop file is looked at first: a checkpoint that came before it is still seen.
                 last_round = Path(stop_file).exists()
@@ -89,7 +89,7 @@ def follow(
                     if job.checkpoint.id not in done.failed
                 ]
                 if jobs:
-                    _run(jobs[0], gold, opened, asr, results, done, say, stop)
+                    _run(jobs[0], gold, opened, asr, results, done, threads, say, stop)
                 elif last_round:
                     break
                 else:
@@ -142,13 +142,16 @@ def _run(
     asr: Asr,
     results: Results,
     done: Followed,
+    threads: int,
     say: Callable[[str], None],
     stop: Callable[[], bool],
 ) -> None:
     identity = job.checkpoint.id
     for attempt in range(_ATTEMPTS):
         try:
-            evaluate_checkpoint(job.checkpoint.path, pack, codec, results, level=job.level, asr=asr, say=say, stop=stop)
+            evaluate_checkpoint(
+                job.checkpoint.path, pack, codec, results, level=job.level, asr=asr, threads=threads, say=say, stop=stop
+            )
             done.evaluated.append(identity)
             break
         except Stopped:

@@ -30,7 +30,7 @@ _VERSIONS = {
     "loop_share": 1,
     "silence_share": 1,
     "wer": 1,
-    "dnsmos": 1,
+    "dnsmos": 2,
     "similarity": 1,
 }
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.evaluate import measures
-from vaak.evaluate.checkpoint import Stopped, check_pack_codec
+from vaak.evaluate.checkpoint import check_pack_codec, in_turn
 from vaak.evaluate.store import Result, Results
 from vaak.score.asr import Asr
 from vaak.score.error_rate import Counts, total, word_counts
@@ -35,25 +35,32 @@ def reference_scores(
     asr: Asr,
     db: Results,
     *,
+    threads: int = 1,
     say: Callable[[str], None] = lambda line: None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Measure the three references of a pack; what is in the database already is not measured again.
 
-    `progress` is told how many prompts are done and how many there are. Raises `BadInput` when the pack's codes are of another
-    codec, and `Stopped` when `stop` turned true.
+    `threads` prompts are measured at once, each on one core (a recogniser opened for as many); `progress` is told how
+    many prompts are done and how many there are. Raises `BadInput` when the pack's codes are of another codec, and
+    `Stopped` when `stop` turned true.
     """
     check_pack_codec(pack, codec)
     version_of = measures.versions(asr, generated=False)
     subjects = (ORIGINAL, round_trip_id(codec.hash))
     done = {subject: db.items_with(subject, pack.id, version_of) for subject in subjects}
-    for number, prompt in enumerate(pack.prompts):
-        progress(number, len(pack.prompts))
-        for subject in subjects:
-            if stop():
-                raise Stopped
-            _measure_one(subject, prompt, pack, codec, asr, db, done[subject].get(prompt.item, set()))
+
+    def measured(prompt: Prompt) -> list[Result]:
+        return [
+            row
+            for subject in subjects
+            for row in _measure_one(subject, prompt, pack, codec, asr, done[subject].get(prompt.item, set()))
+        ]
+
+    for number, rows in enumerate(in_turn(measured, pack.prompts, threads, stop)):
+        db.write(rows)
+        progress(number + 1, len(pack.prompts))
     _wrong_text(pack, version_of["wer"], db)
     say(f"references of pack {pack.id[:12]} are measured")
 
@@ -77,15 +84,15 @@ def counts_of(row: Result) -> Counts:
 
 
 def _measure_one(
-    subject: str, prompt: Prompt, pack: GoldPack, codec: Codec, asr: Asr, db: Results, written: set[str]
-) -> None:
+    subject: str, prompt: Prompt, pack: GoldPack, codec: Codec, asr: Asr, written: set[str]
+) -> list[Result]:
     original = subject == ORIGINAL
     if prompt.reference_audio is None if original else prompt.reference_codes is None:
-        return
+        return []
     voice = None if original or prompt.reference_audio is None else measures.voice_of(prompt, codec)
     wanted = measures.metrics_of(prompt, asr, generated=False, has_voice=voice is not None) - written
     if not wanted:
-        return
+        return []
     if original:
         assert prompt.reference_audio is not None
         wave, rate = read_audio(prompt.reference_audio, measures.RATE), measures.RATE
@@ -94,10 +101,10 @@ def _measure_one(
         wave, rate = codec.decode(prompt.reference_codes), codec.output_rate
     figures = measures.measure(measures.Sound(prompt, wave, rate, voice=voice), asr, wanted)
     version_of = measures.versions(asr, generated=False)
-    db.write(
+    return [
         Result(subject, pack.id, name, version_of[name], prompt.language, prompt.item, one.value, one.detail)
         for name, one in figures.items()
-    )
+    ]
 
 
 def _wrong_text(pack: GoldPack, wer_version: str, db: Results) -> None:

@@ -1,7 +1,7 @@
 """The sidecar process: `python -m vaak.evaluate.sidecar RUN ... --pack PACK --db DB --stop-file FILE`.
 
-It runs at low priority and on one thread (unless told otherwise), so that training beside it keeps its cores, and writes what it does to a log
-file. It may be killed at any moment and started again.
+It runs at low priority and on one thread (unless told otherwise), so that training beside it keeps its cores, and
+writes what it does to a log file. It may be killed at any moment and started again.
 """
 
 from __future__ import annotations

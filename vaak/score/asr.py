@@ -8,6 +8,7 @@ be believed for is measured by `vaak.evaluate.reference`, never assumed.
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -41,7 +42,7 @@ class Asr(Protocol):
 def open_asr(path: str | Path | None = None, *, threads: int = 1) -> Asr:
     """The recogniser in folder `path`, in `VAAK_ASR`, in an installed package, or pocketsphinx: the first that exists.
 
-    `path` may also be "pocketsphinx". Raises `BadInput` when a named folder holds no CTranslate2 Whisper model, or
+    `path` may also be "pocketsphinx". `threads` is how many callers may transcribe at once, each on one core. Raises `BadInput` when a named folder holds no CTranslate2 Whisper model, or
     when there is no recogniser at all.
     """
     named = str(path or os.environ.get("VAAK_ASR") or "")
@@ -95,7 +96,7 @@ class WhisperAsr:
         except ImportError as error:
             raise BadInput(f"{folder} needs faster-whisper; `pip install vaak[asr]`") from error
         self._model = WhisperModel(
-            str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
+            str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=threads, local_files_only=True
         )
         self._tokenizer_class = Tokenizer
         self._beam = beam
@@ -154,6 +155,7 @@ class PocketsphinxAsr:
         except ImportError as error:
             raise BadInput("pocketsphinx is not installed; `pip install vaak[asr]`") from error
         self._decoder = pocketsphinx.Decoder(samprate=RATE, loglevel="FATAL")
+        self._turn = threading.Lock()  # one decoder, one utterance at a time
         model = Path(pocketsphinx.get_model_path("en-us"))
         self.name = "pocketsphinx-en-us"
         self.hash = sha256_file(model / "en-us.lm.bin")
@@ -164,12 +166,13 @@ class PocketsphinxAsr:
         wave = at_rate(wave, rate)
         if speech_share(wave, RATE) < MIN_SPEECH_SHARE:
             return ""
-        # A fresh utterance adapts nothing from the one before: the cepstral mean is set back by start_stream.
-        self._decoder.start_stream()
-        self._decoder.start_utt()
-        self._decoder.process_raw((wave * 32767).astype(np.int16).tobytes(), full_utt=True)
-        self._decoder.end_utt()
-        hypothesis = self._decoder.hyp()
+        with self._turn:
+            # A fresh utterance adapts nothing from the one before: the cepstral mean is set back by start_stream.
+            self._decoder.start_stream()
+            self._decoder.start_utt()
+            self._decoder.process_raw((wave * 32767).astype(np.int16).tobytes(), full_utt=True)
+            self._decoder.end_utt()
+            hypothesis = self._decoder.hyp()
         return hypothesis.hypstr if hypothesis is not None else ""
 
 
