@@ -166,11 +166,12 @@ def _judges_inputs(launch: Launch) -> dict[str, Any]:
 def _judges(launch: Launch) -> dict[str, Any]:
     """Scores of speech that no model made: the scale for what follows, and whether the recogniser is to be trusted."""
     pack, codec = open_pack(pack_folder(launch)), open_codec(launch.project.codec)
-    asr = open_asr(threads=os.cpu_count() or 1)
+    cores = os.cpu_count() or 1
+    asr = open_asr(threads=cores)
     results = open_results(launch.out / "results.db")
     try:
         with launch.console.progress("judges") as bar:
-            reference_scores(pack, codec, asr, results, stop=launch.stop, progress=bar)
+            reference_scores(pack, codec, asr, results, threads=cores, stop=launch.stop, progress=bar)
     except Stopped:
         raise Interrupted("stopped while the references were scored; it goes on from there") from None
     found = reference_summary(results, pack.id, codec.hash)

@@ -6,6 +6,7 @@ it beside the value between two recordings of the same speaker.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,10 @@ from vaak.score.sanity import frame_levels, speech_share
 
 @cache
 def _encoder():
-    from resemblyzer import VoiceEncoder
+    with warnings.catch_warnings():
+        # Its voice activity detector imports pkg_resources, which warns of its own removal: the pin is in pyproject.toml.
+        warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+        from resemblyzer import VoiceEncoder
 
     return VoiceEncoder("cpu", verbose=False)
 
