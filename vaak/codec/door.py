@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -56,3 +57,18 @@ def open_codec(name_or_folder: str | Path) -> Codec:
     if not folder.is_dir():
         raise BadInput(f"codec {str(name_or_folder)!r} is neither {EMBEDDED!r} nor a folder; name one of the two")
     return open_neural(folder, folder.resolve().name)
+
+
+def code_levels(name_or_folder: str | Path) -> tuple[int, ...] | None:
+    """Levels of the codec's finite scalar quantiser: code = digit 0 + levels[0] × (digit 1 + levels[1] × ...).
+
+    Read from its configuration alone, no weights. None for a codec whose configuration is not here or names no levels.
+    """
+    folder = Path(__file__).parent / "embedded" if str(name_or_folder) == EMBEDDED else Path(name_or_folder)
+    if not (folder / "config.json").is_file():
+        return None
+    try:
+        levels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["network"]["levels"]
+        return tuple(int(level) for level in levels)
+    except (ValueError, KeyError, TypeError):
+        return None

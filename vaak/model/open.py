@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from vaak.model import attention
 from vaak.model.architecture import check_architecture, check_name
 from vaak.model.settings import ModelSettings
 from vaak.model.speech_lm import SpeechLM
-from vaak.model.vocabulary_rows import extend_rows
+from vaak.model.vocabulary_rows import extend_rows, place_codes
 from vaak.storage.files import read_json, write_json
 
 _CLASSES: dict[str, tuple[Any, Any]] = {
@@ -27,14 +28,18 @@ _CLASSES: dict[str, tuple[Any, Any]] = {
 }
 
 
-def create_model(settings: ModelSettings, vocabulary: Vocabulary, seed: int) -> SpeechLM:
+def create_model(
+    settings: ModelSettings, vocabulary: Vocabulary, seed: int, code_levels: Sequence[int] | None = None
+) -> SpeechLM:
     """The model that a recipe starts from, in float32.
 
+    code_levels: the grid of the codec's quantiser, where it has one: new rows of codes then begin near those of their
+    neighbours (`place_codes`).
     A path with a vocabulary.json of its own is opened as it is; any other base model gets its vocabulary extended.
     The same settings, vocabulary and seed give the same weights. Raises `BadInput` for a model that cannot be used.
     """
     if settings.config is not None:
-        return _from_architecture(settings.config, vocabulary, seed)
+        return _placed(_from_architecture(settings.config, vocabulary, seed), code_levels, seed)
     assert settings.path is not None
     folder = Path(settings.path)
     if (folder / "vocabulary.json").is_file():
@@ -45,7 +50,13 @@ def create_model(settings: ModelSettings, vocabulary: Vocabulary, seed: int) -> 
                 f"{vocabulary}; use the tokenizer and codec of that model"
             )
         return model
-    return _from_base_model(settings.path, vocabulary, seed)
+    return _placed(_from_base_model(settings.path, vocabulary, seed), code_levels, seed)
+
+
+def _placed(model: SpeechLM, levels: Sequence[int] | None, seed: int) -> SpeechLM:
+    if levels is not None:
+        place_codes(model.lm, model.vocabulary, levels, seed)
+    return model
 
 
 def open_model(folder: str | Path) -> SpeechLM:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -38,3 +41,46 @@ def _extended(base: Tensor, vocabulary: Vocabulary, generator: torch.Generator) 
     kept = base[: vocabulary.base_size].float()
     noise = torch.randn(vocabulary.padded_size - vocabulary.base_size, base.shape[1], generator=generator)
     return torch.cat([kept, kept.mean(0) + noise * kept.std(0)]).to(base.dtype)
+
+
+# How alike the rows of neighbouring levels are (a Gaussian kernel's width, in levels), what part of a row is its own, and
+# how long rows are beside ordinary ones: Adam moves every element of every row in each step, and short rows forget their
+# place before it has been of use.
+_REACH, _OWN, _LENGTH = 1.5, 0.3, 2.0
+
+
+def place_codes(lm: nn.Module, vocabulary: Vocabulary, levels: Sequence[int], seed: int) -> None:
+    """Draw the rows of the speech codes by where each code lies in the codec's grid, in place; tied ones stay tied.
+
+    `levels` are those of a finite scalar quantiser whose codes are mixed-radix numbers, first digit fastest. A row is
+    the sum of one smooth random curve per digit, taken at that digit's level, and a part of its own: codes that differ
+    by a level begin as near each other as they sound, and what is learned of one is not lost on its neighbours. Rows
+    stay distinct. Raises `BadInput` if the levels do not multiply to the codebook size.
+    """
+    if math.prod(levels) != vocabulary.codebook_size:
+        raise BadInput(f"a grid of {tuple(levels)} levels has not the codebook's {vocabulary.codebook_size} codes")
+    generator = torch.Generator().manual_seed(seed + 1)
+    source, target = lm.get_input_embeddings(), lm.get_output_embeddings()  # pyright: ignore[reportCallIssue]
+    first = vocabulary.first_speech_id
+    matrices = [source.weight] if source.weight is target.weight else [source.weight, target.weight]
+    for weight in matrices:
+        ordinary = float(weight[:first].detach().float().std())
+        with torch.no_grad():
+            rows = _on_grid(levels, weight.shape[1], generator) * (_LENGTH * ordinary)
+            weight[first : first + vocabulary.codebook_size] = rows.to(weight.dtype)
+
+
+def _on_grid(levels: Sequence[int], width: int, generator: torch.Generator) -> Tensor:
+    """[codes, width] with elements of variance one."""
+    codes = torch.arange(math.prod(levels))
+    rows = torch.zeros(len(codes), width)
+    below = 1
+    for count in levels:
+        place = torch.arange(count, dtype=torch.float64)
+        kernel = torch.exp(-0.5 * ((place[:, None] - place[None, :]) / _REACH) ** 2)
+        root = torch.linalg.cholesky(kernel + 1e-6 * torch.eye(count, dtype=torch.float64)).float()
+        curve = root @ torch.randn(count, width, generator=generator)
+        rows += curve[(codes // below) % count] / math.sqrt(len(levels))
+        below *= count
+    own = torch.randn(rows.shape, generator=generator)
+    return math.sqrt(1 - _OWN**2) * rows + _OWN * own

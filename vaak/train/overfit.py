@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vaak.codec import code_levels
 from vaak.corpus import Corpus
 from vaak.corpus.pack_items import CeSample
 from vaak.errors import BadInput
@@ -85,7 +86,7 @@ def overfit(
     device = best_device()
     data = open_data(recipe)
     documents = choose_documents(data, n, min(LONGEST, recipe.context), recipe.seed)
-    model = create_model(recipe.model, data.vocabulary, recipe.seed).to(device)
+    model = create_model(recipe.model, data.vocabulary, recipe.seed, code_levels(recipe.codec)).to(device)
     precision = choose_precision(recipe.precision, device)
     rehearsal = _Rehearsal(model, documents, precision, recipe.seed)
     began = time.monotonic()

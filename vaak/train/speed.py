@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from vaak.codec import code_levels
 from vaak.mixture import PackedBatch, open_loader
 from vaak.model.open import create_model
 from vaak.recipe import Length, Recipe, plan_recipe, split_batch
@@ -30,7 +31,7 @@ def measure_speed(recipe: Recipe, seconds: float = 5.0) -> float:
     batches = _first_microbatches(recipe)
     device = best_device()
     data = open_data(recipe)
-    model = create_model(recipe.model, data.vocabulary, recipe.seed).to(device)
+    model = create_model(recipe.model, data.vocabulary, recipe.seed, code_levels(recipe.codec)).to(device)
     if recipe.gradient_checkpointing:
         model.lm.gradient_checkpointing_enable({"use_reentrant": False})
     stepper = Stepper(

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from vaak.checkpoint import Checkpoint, find_checkpoint, list_checkpoints, load_state, load_tensors, newest_complete
+from vaak.codec import code_levels
 from vaak.corpus import Corpus, open_corpus
 from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack
@@ -171,7 +172,7 @@ def _plan(recipe: Recipe, run: Path, data: Data, say: Say) -> Plan:
 
 def _fresh_model(recipe: Recipe, data: Data, say: Say) -> SpeechLM:
     if recipe.parent is None:
-        return create_model(recipe.model, data.vocabulary, recipe.seed)
+        return create_model(recipe.model, data.vocabulary, recipe.seed, code_levels(recipe.codec))
     parent = find_checkpoint(resolve_path(recipe.parent))
     before = load_recipe(parent.path / "recipe.yaml")
     ratio = check_peak(recipe, before)
