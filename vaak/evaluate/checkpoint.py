@@ -42,8 +42,8 @@ def evaluate_checkpoint(
     """Evaluate a checkpoint (its folder, or a run for its newest) on a pack at `level`; returns the checkpoint's id.
 
     What is in the database or generated already is not done again, so a call after a crash continues. A generation
-    that crashed is an error of its item. `threads` items are measured at once, each on one core. Raises `BadInput` for a damaged checkpoint or a codec that is not the pack's,
-    and `Stopped` when `stop` turned true.
+    that crashed is an error of its item. `threads` items are measured at once, each on one core. Raises `BadInput` for
+    a damaged checkpoint or a codec that is not the pack's, and `Stopped` when `stop` turned true.
     """
     began = time.monotonic()
     checkpoint = find_checkpoint(checkpoint_folder)
@@ -57,8 +57,28 @@ def evaluate_checkpoint(
     if any(load_generation(folder, prompt) is None for prompt in prompts):
         say(f"{checkpoint.id}: generating {len(prompts)} items")
         _generate(checkpoint.path, codec, prompts, folder, stop)
+    say(f"{checkpoint.id}: scoring {len(prompts)} items")
+    _score(checkpoint.id, pack, codec, results, asr, prompts, folder, threads, stop)
+    seconds = time.monotonic() - began
+    results.finish(checkpoint.id, pack.id, level, instruments(asr), len(prompts), seconds)
+    say(f"{checkpoint.id}: {level} evaluation of {len(prompts)} items took {seconds:.0f} s")
+    return checkpoint.id
+
+
+def _score(
+    checkpoint_id: str,
+    pack: GoldPack,
+    codec: Codec,
+    results: Results,
+    asr: Asr,
+    prompts: Sequence[Prompt],
+    folder: Path,
+    threads: int,
+    stop: Callable[[], bool],
+) -> None:
+    """Measure what is not in the database yet, from the generations in `folder`."""
     version_of = measures.versions(asr)
-    written = results.items_with(checkpoint.id, pack.id, version_of)
+    written = results.items_with(checkpoint_id, pack.id, version_of)
 
     def measured(prompt: Prompt) -> list[Result]:
         has_voice = measures.voice_of(prompt, codec) is not None
@@ -70,18 +90,12 @@ def evaluate_checkpoint(
         assert spoken is not None, f"{folder} lost the generation of {prompt.item}"
         figures = measures.measure(_sound(prompt, spoken, codec), asr, missing)
         return [
-            Result(checkpoint.id, pack.id, name, version_of[name], prompt.language, prompt.item, one.value, one.detail)
+            Result(checkpoint_id, pack.id, name, version_of[name], prompt.language, prompt.item, one.value, one.detail)
             for name, one in figures.items()
         ]
 
-    for number, rows in enumerate(in_turn(measured, prompts, threads, stop)):
+    for rows in in_turn(measured, prompts, threads, stop):
         results.write(rows)
-        if rows and number % 20 == 19:
-            say(f"{checkpoint.id}: {number + 1} of {len(prompts)} items scored")
-    seconds = time.monotonic() - began
-    results.finish(checkpoint.id, pack.id, level, instruments(asr), len(prompts), seconds)
-    say(f"{checkpoint.id}: {level} evaluation of {len(prompts)} items took {seconds:.0f} s")
-    return checkpoint.id
 
 
 def in_turn(
