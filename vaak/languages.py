@@ -65,7 +65,9 @@ def language_of(tag: str) -> str:
             return language.code
         if tag.strip().lower() in (language.name.lower(), language.native_name.lower()):
             return language.code
-    raise BadInput(f"language tag {tag!r} is unknown; use one of {', '.join(LANGUAGES)}, or add it to vaak/languages.py")
+    raise BadInput(
+        f"language tag {tag!r} is unknown; use one of {', '.join(LANGUAGES)}, or add it to vaak/languages.py"
+    )
 
 
 def script_of(text: str) -> dict[str, float]:
