@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_models import VOCABULARY, architecture
 
+from tests.model.tiny_models import VOCABULARY, architecture
 from vaak.model import create_model
 
 

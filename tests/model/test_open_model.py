@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from tiny_models import VOCABULARY, architecture
 
+from tests.model.tiny_models import VOCABULARY, architecture
 from vaak.errors import BadInput
 from vaak.grammar.vocabulary import Vocabulary
 from vaak.model import ModelSettings, create_model, open_model, save_model

@@ -2,7 +2,8 @@
 
 import numpy as np
 import torch
-from tiny_models import batch
+
+from tests.model.tiny_models import batch
 
 LENS = [[10, 5, 15], [30]]
 

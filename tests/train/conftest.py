@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toy_stage import make_corpus, make_recipe
+
+from tests.train.toy_stage import make_corpus, make_recipe
 
 
 @pytest.fixture(autouse=True)

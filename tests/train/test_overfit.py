@@ -1,8 +1,8 @@
 """The overfit gate passes where everything is right, and fails where something is wrong."""
 
 import pytest
-from toy_stage import make_recipe
 
+from tests.train.toy_stage import make_recipe
 from vaak.errors import BadInput
 from vaak.storage.files import read_json
 from vaak.train.overfit import choose_documents, overfit

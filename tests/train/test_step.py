@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from toy_stage import SFT, make_recipe
 
+from tests.train.toy_stage import SFT, make_recipe
 from vaak.mixture import open_loader
 from vaak.model import create_model
 from vaak.recipe import plan_recipe

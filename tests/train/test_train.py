@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
-from toy_stage import SFT, make_recipe
 
+from tests.train.toy_stage import SFT, make_recipe
 from vaak.checkpoint import list_checkpoints, load_state
 from vaak.errors import BadInput, CheckFailed
 from vaak.model import open_model
