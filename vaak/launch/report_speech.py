@@ -82,6 +82,24 @@ class Speech:
         return found
 
     @cached_property
+    def english_voices(self) -> dict[str, dict[str, ErrorRate]]:
+        """WER per voice and subject, over the held-out English sentences that have an original."""
+        speakers = {
+            prompt.item: prompt.voice_description or prompt.speaker or ""
+            for prompt in self.pack.prompts
+            if prompt.language == "en" and prompt.kind in ("native", "extended")
+        }
+        found: dict[str, dict[str, ErrorRate]] = {}
+        for name in ("original", "round trip", "generated"):
+            for voice in sorted(set(speakers.values())):
+                counts = [counts_of(row) for row in self.rows[name] if speakers.get(row.item) == voice]
+                if counts:
+                    low, high = bootstrap_interval(counts)
+                    rate = ErrorRate(total(counts).rate, low, high, len(counts), total(counts).ref)
+                    found.setdefault(voice, {})[name] = rate
+        return found
+
+    @cached_property
     def recogniser(self) -> str:
         """The recogniser's name and hash, and nothing if it never listened."""
         rows = self.rows["original"] or self.rows["generated"]
@@ -143,6 +161,14 @@ def english_table(speech: Speech) -> list[Markup]:
             sortable=False,
         )
     ]
+    voices = []
+    for voice, rates in speech.english_voices.items():
+        cells = [rates[name].rate if name in rates else None for name in ("original", "round trip", "generated")]
+        voices.append((voice, max(rate.items for rate in rates.values()), *cells))
+    columns = ["voice", "sentences", "original", "round trip", "generated"]
+    parts.append(
+        table(voices, columns, caption="The same by voice: a voice that the codec blurs is a ceiling for the model")
+    )
     if "en" not in speech.trusted:
         parts.append(
             alarm("warning", "the recogniser is not trusted even for English here: its figures decide nothing")
