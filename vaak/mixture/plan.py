@@ -48,7 +48,7 @@ class PlannedCell:
 class Plan:
     """Everything that decides the content of every row, but for the corpora themselves.
 
-    `inputs` are the named things that the plan was made from; `notes` say what gives way, what was left out and what is
+    `unserved` are the cells whose share is less than half a row of this plan: wanted, and given nothing. `inputs` are the named things that the plan was made from; `notes` say what gives way, what was left out and what is
     passed too often. `cache` is the folder of the pack indexes and transcript ids.
     """
 
@@ -59,6 +59,7 @@ class Plan:
     inputs: dict[str, Any]
     notes: list[str]
     cache: Path
+    unserved: tuple[PlannedCell, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -92,9 +93,9 @@ class Plan:
         return tuple(sorted({one.cell.source for one in self.cells}))
 
     def shares(self, by: Literal["stream", "language", "source", "tier"]) -> dict[str, tuple[float, float]]:
-        """`{name: (wanted share, planned share)}` over one field of the cells, sorted by name."""
+        """`{name: (wanted share, planned share)}` over one field of all cells, unserved ones too, sorted by name."""
         found: dict[str, tuple[float, float]] = {}
-        for one in self.cells:
+        for one in (*self.cells, *self.unserved):
             wanted, share = found.get(getattr(one.cell, by), (0.0, 0.0))
             found[getattr(one.cell, by)] = (wanted + one.wanted_share, share + one.share)
         return dict(sorted(found.items()))
@@ -128,6 +129,7 @@ class Plan:
                 "inputs": self.inputs,
                 "notes": self.notes,
                 "cells": [asdict(one) for one in self.cells],
+                "unserved": [asdict(one) for one in self.unserved],
             },
         )
 
@@ -138,16 +140,7 @@ def load_plan(folder: str | Path) -> Plan:
     tree = read_json(path)
     if not isinstance(tree, dict) or tree.get("format") != _FORMAT:
         raise BadInput(f"{path} is not a plan of format {_FORMAT}; plan again in a new run folder")
-    cells = tuple(
-        PlannedCell(
-            **{
-                **one,
-                "cell": Cell(**one["cell"]),
-                "parts": tuple(Part(**part) for part in one["parts"]),
-            }
-        )
-        for one in tree["cells"]
-    )
+    cells, unserved = (tuple(_planned_cell(one) for one in tree[name]) for name in ("cells", "unserved"))
     plan = Plan(
         stage_kind=tree["stage_kind"],
         context=tree["context"],
@@ -156,10 +149,15 @@ def load_plan(folder: str | Path) -> Plan:
         inputs=tree["inputs"],
         notes=tree["notes"],
         cache=Path(os.path.normpath(Path(folder) / tree["cache"])),
+        unserved=unserved,
     )
     if plan.fingerprint != tree["fingerprint"]:
         raise BadInput(f"{path} does not match its own fingerprint: it was edited or damaged; restore it")
     return plan
+
+
+def _planned_cell(row: dict[str, Any]) -> PlannedCell:
+    return PlannedCell(**{**row, "cell": Cell(**row["cell"]), "parts": tuple(Part(**part) for part in row["parts"])})
 
 
 def check_unchanged(saved: Plan, now: Plan, where: str | Path) -> None:

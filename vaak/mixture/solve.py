@@ -41,15 +41,10 @@ def solve_plan(
     Indexes and transcript ids are kept in `cache_folder` and found there the next time. Raises `BadInput` for a stream,
     tier or source without data, a row shorter than every document, or corpora of another codec or tokenizer.
     """
-    lengths = {"target tokens": total_tokens, "rows": total_rows, "passes": passes}
-    given = {name: value for name, value in lengths.items() if value is not None}
-    if len(given) != 1 or next(iter(given.values())) <= 0:
-        raise BadInput(f"a plan needs one positive length in target tokens, rows or passes, not {given or 'none'}")
+    given = _only_length({"target tokens": total_tokens, "rows": total_rows, "passes": passes})
     _check_streams(settings, stage_kind)
     _check_corpora(settings, corpora, tokenizer, vocabulary)
-    excluded = set(excluded_ids)
-    cache = Path(cache_folder)
-    left_out = LeftOut()
+    excluded, cache, left_out = set(excluded_ids), Path(cache_folder), LeftOut()
     parts = _parts(settings, corpora, stage_kind, context, tokenizer, excluded, cache, left_out)
     shares, notes = _shares(settings, parts)
 
@@ -62,30 +57,37 @@ def solve_plan(
     # A cell whose rows carry fewer targets (padding, prompts) needs more rows for the same mass.
     weights = wanted / per_row
     n_rows = total_rows if total_rows is not None else max(1, round((total_tokens or 0) * float(weights.sum())))
-    rows = apportion(weights, n_rows)
     rates = {corpus.id: corpus.codec["tokens_per_second"] for corpus in corpora if corpus.codec}
-    planned = _planned(cells, wanted, rows, per_row, parts, rates)
-    notes += left_out.notes() + _row_notes(planned) + _epoch_notes(settings, planned)
+    planned = _planned(cells, wanted, apportion(weights, n_rows), per_row, parts, rates)
     return Plan(
         stage_kind=stage_kind,
         context=context,
         seed=seed,
         cells=tuple(one for one in planned if one.rows > 0),
+        unserved=tuple(one for one in planned if one.rows == 0),
         inputs={
             "order version": ORDER_VERSION,
             "corpora": [corpus.id for corpus in corpora],
             "mixture": settings.model_dump(mode="json"),
             "kind of stage": stage_kind,
             "context": context,
-            "length": {name: value for name, value in given.items()},
+            "length": given,
             "tokenizer": tokenizer.hash,
             "vocabulary": vocabulary.to_dict(),
             "gold pack": hash_json(sorted(excluded)),
             "seed": seed,
         },
-        notes=notes,
+        notes=[*notes, *left_out.notes(), *_row_notes(planned), *_epoch_notes(settings, planned)],
         cache=cache,
     )
+
+
+def _only_length(lengths: dict[str, int | float | None]) -> dict[str, int | float]:
+    """The one length that is given, by its unit. Raises `BadInput` for none, several, or one that is not positive."""
+    given = {unit: value for unit, value in lengths.items() if value is not None}
+    if len(given) != 1 or next(iter(given.values())) <= 0:
+        raise BadInput(f"a plan needs one positive length in target tokens, rows or passes, not {given or 'none'}")
+    return given
 
 
 def _check_streams(settings: MixtureSettings, stage_kind: StageKind) -> None:
