@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -97,9 +98,18 @@ class WhisperAsr:
             from faster_whisper.tokenizer import Tokenizer
         except ImportError as error:
             raise BadInput(f"{folder} needs faster-whisper; `pip install vaak[asr]`") from error
-        self._model = WhisperModel(
-            str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=threads, local_files_only=True
-        )
+        # CTranslate2 sets the OpenMP threads of the thread that opens a model to its own number, here one, and a trainer
+        # in the same process would go on at half its speed: a thread of its own takes that setting with it.
+        with ThreadPoolExecutor(1) as opener:
+            self._model = opener.submit(
+                WhisperModel,
+                str(folder),
+                device="cpu",
+                compute_type="int8",
+                cpu_threads=1,
+                num_workers=threads,
+                local_files_only=True,
+            ).result()
         self._tokenizer_class = Tokenizer
         self._beam = beam
         self.name = f"{name}-int8-beam{beam}"
