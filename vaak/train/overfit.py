@@ -31,14 +31,16 @@ from vaak.train.stage import Data, open_data
 from vaak.train.step import Stepper
 from vaak.train.validation import Document, pack_documents
 
-# The fixed part of the gate's recipe; it is about the samples, so no stage's own settings enter it.
+# The fixed part of the gate's recipe; it is about the samples, so no stage's own settings enter it. On the embedded
+# example (3.7M parameters, 4,851 tokens in twelve languages) it passed after 40 epochs and 95 CPU-seconds; with a peak of
+# 3e-3 each epoch learned less, and with a floor of 0.15 in `epoch` the loss rose again near the end.
 TARGET_LOSS = 0.01
 WANTED_SHARE = 0.99
-PEAK_LR = 3e-3
+PEAK_LR = 1.5e-3
 WARMUP = 10
-BATCH = 8
-# Shorter documents first: what is tested is the way of a token, and that is the same in two seconds and in twenty.
-LONGEST = 256
+BATCH = 4
+# Longer documents are left out: what is tested is the way of a token, and that is the same in two seconds and in twenty.
+LONGEST = 160
 OPTIMIZER = OptimizerSettings(betas=(0.9, 0.95), weight_decay=0.0, grad_clip=1.0)
 
 
@@ -96,7 +98,8 @@ def overfit(
         if on_step is not None:
             on_step(rehearsal.steps, max_steps, f"loss {loss:.4f}, wanted below {TARGET_LOSS}")
         ending = stop() or rehearsal.steps >= max_steps or seconds > max_seconds
-        if loss >= TARGET_LOSS and not ending:
+        # The loss of an epoch is that of weights which were still learning, so it is late; far off it saves the exact one.
+        if not ending and (loss >= 2 * TARGET_LOSS or rehearsal.loss() >= TARGET_LOSS):
             continue
         result = _judged(rehearsal, seconds)
         if result.passed or ending:
