@@ -17,7 +17,7 @@ from vaak.launch.report_training import StageRun
 from vaak.page import Cell, KeyFigure, Page, alarm, details, key_figures, table
 from vaak.storage.files import read_json
 
-# What the demo promises of its final model: see "Must" in docs/example.md.
+# Share of generations that should end by themselves; below it the page says that it does not hold.
 STOP_RATE = 0.95
 
 
