@@ -101,3 +101,15 @@ def test_decay_is_on_matrices_only(served):
     for name, parameter in model.named_parameters():
         wanted = name.endswith("proj.weight")
         assert (id(parameter) in decayed) == wanted, name
+
+
+def test_lanes_give_the_gradients_of_one_microbatch_after_the_other(served, one_thread):
+    model, cut = served[3], batches(served, 8, 2)
+    found = []
+    for lanes in (1, 3):  # four microbatches in three lanes
+        model.zero_grad()
+        loss, per_token = gradients(model, cut, "fp32", lanes)
+        found.append((loss, per_token, [p.grad.clone() for p in model.parameters()]))
+    assert found[0][0] == found[1][0]
+    assert all(np.array_equal(one, two) for one, two in zip(found[0][1], found[1][1], strict=True))
+    assert all(torch.equal(one, two) for one, two in zip(found[0][2], found[1][2], strict=True))

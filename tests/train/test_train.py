@@ -6,13 +6,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.train.toy_stage import SFT, make_recipe
+from tests.train.toy_stage import CODEC, SFT, make_recipe
 from vaak.checkpoint import list_checkpoints, load_state
+from vaak.corpus import CorpusWriter, Sample
 from vaak.errors import BadInput, CheckFailed
 from vaak.model import open_model
 from vaak.track.jsonl import read_jsonl
 from vaak.train.loop import Interrupted, train
-from vaak.train.stage import locked
+from vaak.train.stage import locked, open_data
 
 
 def quiet(sentence):
@@ -184,3 +185,13 @@ def test_steps_without_finite_gradients_change_nothing_and_end_the_run(toy, tmp_
     calls, bad_calls = 0, set(range(100))
     with pytest.raises(CheckFailed, match="rows 32 to 39"):
         train(recipe, tmp_path / "two", say=quiet)
+
+
+def test_corpora_of_two_codecs_are_never_mixed(toy, tmp_path):
+    """Of one codebook size, so that every id would be legal and nothing else would notice."""
+    writer = CorpusWriter(tmp_path / "other", "other", codec={**CODEC, "hash": "f" * 64})
+    writer.add("raw", Sample("x", "studio", "en"), [1, 2, 3] * 60)
+    writer.freeze()
+    recipe = make_recipe(toy, corpora=[str(toy / "corpus"), str(tmp_path / "other")])
+    with pytest.raises(BadInput, match=r"different codecs .*ffffffffffff"):
+        open_data(recipe)

@@ -149,7 +149,7 @@ def speak(
     voice_text: Annotated[str | None, typer.Option(help="What that recording says.")] = None,
     describe: Annotated[str | None, typer.Option(help='A voice in words, as in training: "Clara, a woman".')] = None,
     codec: Annotated[str, typer.Option(help="The codec that the model was trained with.")] = "embedded",
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest code each time.", min=0)] = 0.7,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest code each time.", min=0)] = 0.8,
     seed: Annotated[int, typer.Option(help="The same seed gives the same sound.")] = 0,
 ) -> None:
     """Say a text, in any language that the model was trained on, and write it as a WAV.

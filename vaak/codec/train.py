@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from vaak.codec.losses import Critic, SpectralLoss, adversarial_loss, critic_loss, feature_loss, tone_loss
 from vaak.codec.material import Crops, Material, draw, prepare
 from vaak.codec.network import CodecNetwork, Filters, NetworkSettings, render
+from vaak.codec.prior import Prior
 from vaak.errors import BadInput
 
 AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
@@ -31,7 +32,7 @@ AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
 @dataclass(frozen=True)
 class CodecTraining:
     """How to train: `critic_from` is the share of the steps after which the critic joins, `decay` the share of the
-    steps over which the learning rate falls to a twentieth."""
+    steps over which the learning rate falls to a twentieth; `rate` is the weight of the codes' cost in nats (`Prior`)."""
 
     steps: int = 4000
     batch: int = 8
@@ -40,6 +41,7 @@ class CodecTraining:
     critic_lr: float = 4e-4
     decay: float = 0.35
     critic_from: float = 0.65
+    rate: float = 0.02
     ema: float = 0.998
     seed: int = 0
     save_every: int = 250
@@ -51,8 +53,9 @@ def train_codec(
     settings: NetworkSettings | None = None,
     how: CodecTraining | None = None,
     stop: Callable[[], bool] = lambda: False,
+    start_from: Path | None = None,
 ) -> Path:
-    """Trains (or continues) in folder `out`; writes out/codec/{model.safetensors,config.json} and returns that folder.
+    """Trains (or continues) in folder `out`, from the weights of the codec in folder `start_from` if one is named; writes out/codec/{model.safetensors,config.json} and returns that folder.
 
     `out` also keeps the prepared audio (material.npz), the full state (state.safetensors, state.json) and the losses
     (metrics.jsonl). Saves and returns before its end once `stop()` is true. Raises `BadInput` if there is no audio.
@@ -64,6 +67,8 @@ def train_codec(
     run = _Run(settings, how, out)
     if (out / "state.json").exists():
         run.load()
+    elif start_from is not None:
+        run.start_from(start_from)
     began, before = time.monotonic(), run.step
     while run.step < how.steps and not stop():
         losses = run.advance(material)
@@ -82,12 +87,15 @@ class _Run:
     def __init__(self, settings: NetworkSettings, how: CodecTraining, out: Path) -> None:
         torch.manual_seed(how.seed)
         self.how, self.out, self.step = how, out, 0
+        self.continued = False  # begun from the weights of another codec
         self.network = CodecNetwork(settings)
         self.averaged = CodecNetwork(settings).requires_grad_(False)
         self.averaged.load_state_dict(self.network.state_dict())
         self.critic = Critic()
+        self.prior = Prior(settings.levels)
         self.spectral = SpectralLoss()
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), how.peak_lr, betas=(0.9, 0.98), weight_decay=0.01)
+        self.trained = [*self.network.parameters(), *self.prior.parameters()]
+        self.optimiser = torch.optim.AdamW(self.trained, how.peak_lr, betas=(0.9, 0.98), weight_decay=0.01)
         self.critic_optimiser = torch.optim.AdamW(self.critic.parameters(), how.critic_lr, betas=(0.8, 0.98))
 
     def learning_rate(self) -> float:
@@ -110,10 +118,11 @@ class _Run:
         target = torch.from_numpy(crops.target)
         if with_critic:
             losses |= self._critic_step(wave, target)
-        total = sum((_WEIGHTS[name] * value for name, value in losses.items() if name in _WEIGHTS), torch.zeros(()))
+        weights = _WEIGHTS | {"cost": how.rate}
+        total = sum((weights[name] * value for name, value in losses.items() if name in weights), torch.zeros(()))
         self.optimiser.zero_grad()
         total.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
+        norm = nn.utils.clip_grad_norm_(self.trained, 2.0)
         if torch.isfinite(norm):
             self.optimiser.step()
         self._average()
@@ -131,12 +140,12 @@ class _Run:
         pitch, voicing = tone_loss(filters.octave, filters.voicing, f0, voiced)
         # The same speech without the noise, half a hop later, should get the same codes: numbers far from a
         # rounding edge are easier for a language model to foresee.
-        if self.step < 400:  # not before the numbers mean something: all equal would be steadiest
-            return wave, {"mel": mel, "linear": linear, "pitch": pitch, "voicing": voicing}
+        losses = {"mel": mel, "linear": linear, "pitch": pitch, "voicing": voicing}
+        if self.step < 400 and not self.continued:  # not before the numbers mean something: all equal would be cheapest
+            return wave, losses
         bounded = network.quantiser.bound(numbers)
         again = network.quantiser.bound(network.encoder(target.roll(40, dims=1)))
-        steady = (bounded - again).square().mean()
-        return wave, {"mel": mel, "linear": linear, "pitch": pitch, "voicing": voicing, "steady": steady}
+        return wave, losses | {"steady": (bounded - again).square().mean(), "cost": self.prior(bounded)}
 
     def _critic_step(self, wave: Tensor, target: Tensor) -> dict[str, Tensor]:
         verdicts, features = self.critic(torch.cat([wave.detach(), target]))
@@ -156,7 +165,7 @@ class _Run:
             mean.lerp_(now, 1 - keep)
 
     def _parts(self) -> dict[str, nn.Module]:
-        return {"network": self.network, "averaged": self.averaged, "critic": self.critic}
+        return {"network": self.network, "averaged": self.averaged, "critic": self.critic, "prior": self.prior}
 
     def save(self) -> None:
         tensors = {f"{part}.{key}": t for part, m in self._parts().items() for key, t in m.state_dict().items()}
@@ -164,8 +173,16 @@ class _Run:
             for index, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"{label}.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
         _replace(self.out / "state.safetensors", tensors)
-        _replace_json(self.out / "state.json", {"step": self.step, "how": asdict(self.how)})
+        _replace_json(
+            self.out / "state.json", {"step": self.step, "how": asdict(self.how), "continued": self.continued}
+        )
         save_codec(self.averaged, self.out / "codec", {"trained_steps": self.step, "training": asdict(self.how)})
+
+    def start_from(self, folder: Path) -> None:
+        weights = {key: tensor.float() for key, tensor in load_file(folder / "model.safetensors").items()}
+        self.network.load_state_dict(weights)
+        self.averaged.load_state_dict(weights)
+        self.continued = True
 
     def load(self) -> None:
         tensors = load_file(self.out / "state.safetensors")
@@ -177,7 +194,8 @@ class _Run:
                 index, name = key.split(".")
                 state.setdefault(int(index), {})[name] = tensor
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-        self.step = int(json.loads((self.out / "state.json").read_text())["step"])
+        kept = json.loads((self.out / "state.json").read_text())
+        self.step, self.continued = int(kept["step"]), bool(kept["continued"])
 
 
 _WEIGHTS = {
@@ -243,13 +261,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=CodecTraining.steps)
     parser.add_argument("--batch", type=int, default=CodecTraining.batch)
+    parser.add_argument("--peak-lr", type=float, default=CodecTraining.peak_lr)
+    parser.add_argument("--rate", type=float, default=CodecTraining.rate, help="weight of the codes' cost in nats")
+    parser.add_argument("--start-from", type=Path, help="folder of a codec whose weights to begin with")
     parser.add_argument("--critic-from", type=float, default=CodecTraining.critic_from)
     given = parser.parse_args()
-    how = CodecTraining(steps=given.steps, batch=given.batch, critic_from=given.critic_from)
+    how = CodecTraining(
+        steps=given.steps, batch=given.batch, peak_lr=given.peak_lr, rate=given.rate, critic_from=given.critic_from
+    )
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.append(1))
-    print(train_codec(list_audio(given.audio), given.out, how=how, stop=lambda: bool(asked)))
+    print(train_codec(list_audio(given.audio), given.out, None, how, lambda: bool(asked), given.start_from))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from vaak.demo import texts
 from vaak.demo.voices import VOICES, Voice
 from vaak.languages import LANGUAGES
 
-PAIRED_HOURS = {"en": 3.2} | {code: 0.3 for code in LANGUAGES if code != "en"}
+PAIRED_HOURS = {"en": 5.5, "hi": 0.8} | {code: 0.3 for code in LANGUAGES if code not in ("en", "hi")}
 RAW_HOURS = {"en": 1.6, "hi": 0.5} | {code: 0.25 for code in LANGUAGES if code not in ("en", "hi")}
 TEXT_CHARACTERS = {"en": 340_000, "hi": 55_000} | {c: 20_000 for c in LANGUAGES if c not in ("en", "hi")}
 # Seconds of speech per character of text, measured over 40 sentences and all voices of each language.
@@ -35,13 +35,13 @@ _PACE = {
 
 # Source, tier, share of the utterances. Passages (long_form) are all in `stories`.
 _PAIRED_SOURCES = (
-    ("studio", "clean", 0.60),
-    ("street", "wild", 0.22),
+    ("studio", "clean", 0.64),
+    ("anchor", "clean", 0.22),
     ("stories", "clean", 0.10),
-    ("anchor", "clean", 0.08),
+    ("street", "wild", 0.04),
 )
-_RAW_SOURCES = (("studio", "clean", 0.65), ("street", "wild", 0.35))
-_ENGLISH_SHARE = {"heart": 0.6, "slt": 0.2, "rms": 0.2}
+_RAW_SOURCES = (("studio", "clean", 0.80), ("street", "wild", 0.20))
+_ENGLISH_SHARE = {"heart": 0.86, "slt": 0.07, "rms": 0.07}
 _PASSAGES = {"en": 36, "hi": 10}  # of every other language 5
 _CODE_MIXED = 24  # Hindi with an English sentence behind
 
@@ -120,7 +120,7 @@ def _held_out(language: str, rng: random.Random) -> Iterator[Item]:
 def _held_out_counts(language: str, voices: list[Voice]) -> list[tuple[Voice, tuple[int, int]]]:
     """(clean utterances, of them with audio) of each voice: 70 and 54 in English, 70 and 6 in each other language."""
     if language == "en":
-        counts = {"heart": (40, 36), "slt": (11, 7), "rms": (9, 4), "awb": (10, 7)}
+        counts = {"heart": (50, 44), "slt": (5, 2), "rms": (5, 2), "awb": (10, 6)}
         return [(voice, counts[voice.name]) for voice in voices]
     each, rest = divmod(70, len(voices))
     audio, audio_rest = divmod(6, len(voices))

@@ -16,6 +16,8 @@ from vaak.train.speed import measure_speed
 
 # A stage of fewer steps than this would end inside its own warm-up and say nothing.
 FEWEST_STEPS = 8
+# Share of the budget that is not spent in steps: validation, checkpoints, meters, and the sidecar's look at the weights.
+BESIDE_STEPS = 0.15
 
 
 def resolve(path: str) -> Path:
@@ -65,7 +67,7 @@ def _size_inputs(launch: Launch) -> dict[str, Any]:
 
 
 def _size(launch: Launch) -> dict[str, Any]:
-    """Steps per stage = its share of the budget × measured rows per second ÷ rows per step.
+    """Steps per stage = its share of the budget, less `BESIDE_STEPS`, × measured tokens per second ÷ tokens per step.
 
     Recorded once: a continued launch keeps the sizes it began with, so that its plans stay the same.
     """
@@ -77,7 +79,9 @@ def _size(launch: Launch) -> dict[str, Any]:
         recipe = stage_recipe(launch, stage.recipe, stage.overrides)
         speeds[stage.name] = measure_speed(recipe)
         seconds = 60.0 * minutes * (stage.share or 0.0) / total
-        steps[stage.name] = max(FEWEST_STEPS, round(seconds * speeds[stage.name] / recipe.tokens_per_step))
+        steps[stage.name] = max(
+            FEWEST_STEPS, round((1 - BESIDE_STEPS) * seconds * speeds[stage.name] / recipe.tokens_per_step)
+        )
         launch.console.line(
             f"{stage.name}: {speeds[stage.name]:,.0f} tokens/s, {seconds:.0f} s, {steps[stage.name]} steps"
         )

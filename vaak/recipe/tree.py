@@ -116,6 +116,8 @@ class Recipe(Frozen):
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings
     precision: Literal["auto", "bf16", "fp32"] = "auto"
+    # Share of the codes in the context that are replaced while training (vaak/train/context_noise.py).
+    context_noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
     gradient_checkpointing: bool = True
     compile: bool = False
     mixture: MixtureSettings

@@ -15,6 +15,7 @@ from vaak.mixture import PackedBatch, RealisedMass, open_loader
 from vaak.recipe import Recipe
 from vaak.storage.files import read_json, write_json
 from vaak.track.jsonl import JsonlTracker, Tracker
+from vaak.train.context_noise import with_context_noise
 from vaak.train.host import Precision, keep_freed_memory
 from vaak.train.meters import LossMeter
 from vaak.train.optimizer import optimizer_tensors
@@ -137,8 +138,10 @@ class _Loop:
             microbatch_rows=rows,
             workers=1,
         )
+        vocabulary, share = stage.data.vocabulary, recipe.context_noise
         while True:
-            yield list(islice(loader, recipe.rows_per_step // rows))
+            batches = islice(loader, recipe.rows_per_step // rows)
+            yield [with_context_noise(batch, share, vocabulary, recipe.seed) for batch in batches]
 
     def _row(
         self, batches: list[PackedBatch], result: StepResult, lr: float, waited: float, seconds: float

@@ -24,11 +24,12 @@ from vaak.train.step import Stepper
 def measure_speed(recipe: Recipe, seconds: float = 5.0) -> float:
     """Positions (tokens of rows, padding included) a second of the recipe's training step on this machine.
 
-    Real rows of the recipe's own plan through a fresh model: one microbatch to warm up, then as many as fill `seconds`
-    (at least two), each with its share of an optimizer update. Validation and checkpoints are not in it.
+    Real rows of the recipe's own plan through a fresh model: one round to warm up, then as many as fill `seconds` (at
+    least two). A round is what is computed at once, one microbatch, or on a CPU one per core, with an optimizer update.
+    Validation and checkpoints are not in it.
     """
     keep_freed_memory()
-    batches = _first_microbatches(recipe)
+    batches = first_round(recipe)
     device = best_device()
     data = open_data(recipe)
     model = create_model(recipe.model, data.vocabulary, recipe.seed, code_levels(recipe.codec)).to(device)
@@ -41,24 +42,25 @@ def measure_speed(recipe: Recipe, seconds: float = 5.0) -> float:
         choose_precision(recipe.precision, device),
     )
     rate = learning_rate(recipe.schedule, 0, 100)
-    stepper.step(batches[:1], rate)
+    stepper.step(batches, rate)
     done, spent = 0, 0.0
     while spent < seconds or done < 2:
         began = time.perf_counter()
-        stepper.step(batches[done % len(batches) : done % len(batches) + 1], rate)
+        stepper.step(batches, rate)
         if device.type == "cuda":
             torch.cuda.synchronize()
         spent += time.perf_counter() - began
         done += 1
-    return done * batches[0].input_ids.size / spent
+    return done * sum(batch.input_ids.size for batch in batches) / spent
 
 
-def _first_microbatches(recipe: Recipe, count: int = 4) -> Sequence[PackedBatch]:
+def first_round(recipe: Recipe) -> Sequence[PackedBatch]:
     data = open_data(recipe)
-    rows, _ = split_batch(recipe.rows_per_step, 1, recipe.microbatch_rows)
+    rows, microbatches = split_batch(recipe.rows_per_step, 1, recipe.microbatch_rows)
+    count = 1 if best_device().type == "cuda" else min(microbatches, torch.get_num_threads())
     with tempfile.TemporaryDirectory(prefix="vaak-speed-") as folder:
         plan = plan_recipe(
-            recipe.model_copy(update={"length": Length(steps=count)}),
+            recipe.model_copy(update={"length": Length(steps=1)}),
             data.corpora,
             tokenizer=data.tokenizer,
             vocabulary=data.vocabulary,

@@ -76,6 +76,12 @@ def open_data(recipe: Recipe) -> Data:
     if len(sizes) != 1:
         found = ", ".join(map(str, sorted(sizes))) or "none"
         raise BadInput(f"recipe {recipe.name} needs corpora of one codec; their codebook sizes are {found}")
+    codecs = {one.codec_hash[:12]: one.folder for one in corpora if one.codec_hash}
+    if len(codecs) > 1:
+        found = ", ".join(f"{folder} has {name}" for name, folder in codecs.items())
+        raise BadInput(
+            f"recipe {recipe.name} mixes codes of different codecs ({found}); encode all with one, or leave out"
+        )
     tokenizer = load_tokenizer(resolve_path(recipe.tokenizer))
     pack = open_pack(resolve_path(recipe.pack)) if recipe.pack else None
     return Data(corpora, tokenizer, tokenizer.vocabulary(sizes.pop()), pack)

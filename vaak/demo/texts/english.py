@@ -7,7 +7,7 @@ import re
 
 from vaak.demo.texts.english_grammar import FULL_VERBS, RULES, VERB_PHRASES
 
-SHORTEST, LONGEST = 5, 14  # words
+SHORTEST, LONGEST = 4, 11  # words
 _SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _FORMS = {"base": 0, "s": 1, "past": 2, "ing": 3}
 _FULL_VERB_PHRASES = tuple(phrase for phrase in VERB_PHRASES if phrase[0][0] in FULL_VERBS)
@@ -16,7 +16,7 @@ _DOCUMENT_THEMES = {"name": 2, "relation": 1, "job": 1, "city": 1, "place": 2, "
 
 
 def sentences(rng: random.Random, n: int, question_share: float = 0.2) -> list[str]:
-    """`n` distinct sentences of 5 to 14 words, with the capitals and signs of ordinary text."""
+    """`n` distinct sentences of 4 to 11 words, with the capitals and signs of ordinary text."""
     found: dict[str, None] = {}
     while len(found) < n:
         found[_sentence(rng, "question_sentence" if rng.random() < question_share else "statement", {})] = None

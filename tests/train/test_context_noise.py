@@ -1,0 +1,52 @@
+"""Noise in the context: only codes, only in the input, and the same for the same row however it is served."""
+
+import numpy as np
+import pytest
+
+from tests.train.toy_stage import make_recipe
+from vaak.mixture import open_loader
+from vaak.recipe import plan_recipe
+from vaak.train.context_noise import with_context_noise
+from vaak.train.stage import open_data
+
+
+@pytest.fixture(scope="module")
+def served(toy, tmp_path_factory):
+    recipe = make_recipe(toy)
+    data = open_data(recipe)
+    plan = plan_recipe(
+        recipe, data.corpora, tokenizer=data.tokenizer, vocabulary=data.vocabulary,
+        cache_folder=tmp_path_factory.mktemp("cache"), excluded_ids=(),
+    )  # fmt: skip
+
+    def batches(microbatch, start=0):
+        loader = open_loader(
+            plan, data.corpora, data.vocabulary, data.tokenizer, microbatch_rows=microbatch, start_row=start
+        )
+        return [next(loader) for _ in range(8 // microbatch)]
+
+    return data.vocabulary, batches
+
+
+def test_it_replaces_its_share_of_the_codes_and_nothing_else(served):
+    vocabulary, batches = served
+    batch = batches(8)[0]
+    noisy = with_context_noise(batch, 0.5, vocabulary, seed=3)
+    codes = batch.input_ids >= vocabulary.first_speech_id
+    changed = noisy.input_ids != batch.input_ids
+    assert not changed[~codes].any()
+    assert 0.4 < changed[codes].mean() < 0.52  # some are replaced by the same code
+    assert noisy.labels is batch.labels and noisy.position_ids is batch.position_ids
+    assert with_context_noise(batch, 0.0, vocabulary, seed=3) is batch
+    for before, after in zip(batch.input_ids, noisy.input_ids, strict=True):
+        assert set(after[after >= vocabulary.first_speech_id]) <= set(before)
+
+
+def test_it_depends_on_the_row_and_the_seed_alone(served):
+    vocabulary, batches = served
+    whole = with_context_noise(batches(8)[0], 0.5, vocabulary, seed=3).input_ids
+    cut = [with_context_noise(one, 0.5, vocabulary, seed=3).input_ids for one in batches(2)]
+    assert np.array_equal(whole, np.concatenate(cut))
+    resumed = with_context_noise(batches(2, start=4)[0], 0.5, vocabulary, seed=3).input_ids
+    assert np.array_equal(whole[4:6], resumed)
+    assert not np.array_equal(whole, with_context_noise(batches(8)[0], 0.5, vocabulary, seed=4).input_ids)
