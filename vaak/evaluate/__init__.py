@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from vaak.evaluate.reference import reference_scores
     from vaak.evaluate.sidecar import start_sidecar
     from vaak.evaluate.store import Results, open_results
-    from vaak.evaluate.summaries import item_results, reference_summary, summary
+    from vaak.evaluate.summaries import item_results, newest_versions, reference_summary, summary
 
 __all__ = [
     "Results",
     "evaluate_checkpoint",
     "follow",
     "item_results",
+    "newest_versions",
     "open_results",
     "reference_scores",
     "reference_summary",
@@ -32,6 +33,7 @@ _HOME = {
     "evaluate_checkpoint": "checkpoint",
     "follow": "following",
     "item_results": "summaries",
+    "newest_versions": "summaries",
     "open_results": "store",
     "reference_scores": "reference",
     "reference_summary": "summaries",

@@ -24,7 +24,7 @@ def summary(db: Results | str | Path, checkpoint_id: str, pack_id: str | None = 
     trusted} of summed counts with a 95% bootstrap interval over items, or None with the reason in `wer_note`.
     """
     results = db if isinstance(db, Results) else open_results(db)
-    rows = _newest_versions(results.read(checkpoint_id, pack_id))
+    rows = newest_versions(results.read(checkpoint_id, pack_id))
     trusted = _trust(results, rows)
     languages = sorted({row.language for row in rows})
     return {
@@ -52,7 +52,7 @@ def item_results(db: Results | str | Path, checkpoint_id: str, pack_id: str | No
     """Per item: metric -> value, and `heard` where a recogniser listened; for players with their figures beside them."""
     results = db if isinstance(db, Results) else open_results(db)
     items: dict[str, dict[str, Any]] = {}
-    for row in _newest_versions(results.read(checkpoint_id, pack_id)):
+    for row in newest_versions(results.read(checkpoint_id, pack_id)):
         item = items.setdefault(row.item, {"language": row.language})
         item[row.metric] = row.value
         if "heard" in row.detail:
@@ -60,7 +60,7 @@ def item_results(db: Results | str | Path, checkpoint_id: str, pack_id: str | No
     return items
 
 
-def _newest_versions(rows: Sequence[Result]) -> list[Result]:
+def newest_versions(rows: Sequence[Result]) -> list[Result]:
     """Rows of the version of each metric that was written last: figures of two versions are never put together."""
     newest = {row.metric: row.metric_version for row in rows}
     return [row for row in rows if newest[row.metric] == row.metric_version]

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import GoldPack, Prompt
-from vaak.evaluate import item_results, open_results, summary
+from vaak.evaluate import item_results, newest_versions, open_results, summary
 from vaak.evaluate.generations import generations_folder, load_generation
 from vaak.evaluate.reference import ORIGINAL, WRONG_TEXT, counts_of, round_trip_id, trusted_languages
 from vaak.evaluate.store import Result, Results
@@ -60,7 +60,7 @@ class Speech:
             "wrong text": WRONG_TEXT,
         }
         return {
-            name: [row for row in self.results.read(subject, self.pack.id) if row.metric == "wer"]
+            name: [row for row in newest_versions(self.results.read(subject, self.pack.id)) if row.metric == "wer"]
             for name, subject in subjects.items()
         }
 
