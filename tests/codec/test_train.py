@@ -88,3 +88,19 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+def test_a_training_begins_with_the_weights_of_another_codec(recordings, tmp_path, one_thread):
+    audio = list_audio([str(recordings)])
+    how = CodecTraining(steps=1, batch=2, crop=6400, critic_from=1.0)
+    first = train_codec(audio, tmp_path / "first", SMALL, CodecTraining(steps=6, batch=2, crop=6400, critic_from=1.0))
+    fresh = train_codec(audio, tmp_path / "fresh", SMALL, how)
+    second = train_codec(audio, tmp_path / "second", SMALL, how, start_from=first)
+
+    def distance(one, other) -> float:
+        left, right = (load_file(folder / "model.safetensors") for folder in (one, other))
+        return sum(float((left[key].float() - right[key].float()).abs().sum()) for key in left)
+
+    assert distance(second, first) < 0.1 * distance(fresh, first)
+    row = json.loads((tmp_path / "second" / "state.json").read_text())
+    assert row["continued"] and row["step"] == 1

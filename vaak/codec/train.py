@@ -41,7 +41,7 @@ class CodecTraining:
     critic_lr: float = 4e-4
     decay: float = 0.35
     critic_from: float = 0.65
-    rate: float = 0.02
+    rate: float = 0.08
     ema: float = 0.998
     seed: int = 0
     save_every: int = 250
@@ -55,8 +55,9 @@ def train_codec(
     stop: Callable[[], bool] = lambda: False,
     start_from: Path | None = None,
 ) -> Path:
-    """Trains (or continues) in folder `out`, from the weights of the codec in folder `start_from` if one is named; writes out/codec/{model.safetensors,config.json} and returns that folder.
+    """Trains (or continues) in folder `out`; writes out/codec/{model.safetensors,config.json} and returns that folder.
 
+    Begins with the weights of the codec in folder `start_from`, where one is named.
     `out` also keeps the prepared audio (material.npz), the full state (state.safetensors, state.json) and the losses
     (metrics.jsonl). Saves and returns before its end once `stop()` is true. Raises `BadInput` if there is no audio.
     """
