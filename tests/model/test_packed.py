@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from tests.model.tiny_models import batch
+from vaak.model.attention import packed_attention
 
 LENS = [[10, 5, 15], [30]]
 
@@ -78,6 +79,27 @@ def test_the_packed_loss_is_that_of_the_ordinary_model_without_packing(model):
         logits.flatten(0, 1), torch.from_numpy(packed.labels).flatten(), ignore_index=-100, reduction="sum"
     )
     torch.testing.assert_close(model.forward_loss(packed).sum, plain, rtol=1e-5, atol=1e-4)
+
+
+def test_a_bias_is_added_to_the_logits_of_its_document_and_to_no_others(model):
+    packed = batch(LENS)
+    before = model.forward_loss(packed).per_token
+    packed.doc_bias = [[None, np.zeros((5, 5), np.float32), None], [None]]
+    torch.testing.assert_close(model.forward_loss(packed).per_token, before, rtol=1e-5, atol=1e-5)
+    packed.doc_bias[0][1][:, 2:4] = -3.0
+    changed = (model.forward_loss(packed).per_token != before)[0]
+    assert changed[13:14].any() and not changed[:10].any() and not changed[15:].any()
+
+
+def test_a_bias_gives_what_plain_attention_gives():
+    """Against softmax written out, future tokens hidden, keys shared by two heads each."""
+    random = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(1, heads, 6, 8, generator=random) for heads in (4, 2, 2))
+    bias = torch.randn(6, 6, generator=random).masked_fill(torch.ones(6, 6).triu(1).bool(), -torch.inf)
+    found, _ = packed_attention(torch.nn.Module(), query, key, value, None, doc_lens=[[6]], doc_masks=[[bias]])
+    logits = query @ key.repeat_interleave(2, 1).transpose(2, 3) / 8**0.5 + bias
+    plain = logits.softmax(-1) @ value.repeat_interleave(2, 1)
+    torch.testing.assert_close(found, plain.transpose(1, 2), rtol=1e-5, atol=1e-6)
 
 
 def test_generation_with_a_cache_needs_no_switch(model):

@@ -174,6 +174,17 @@ def test_a_stage_has_a_lower_peak_than_its_parent():
     assert check_peak(allowed, load_recipe("pt-s2")) == pytest.approx(20.0)
 
 
+def test_a_ramp_reaches_its_end_and_stays_there():
+    ramp = load_recipe("sft-tiny").alignment_prior
+    assert [ramp.at(step, 100) for step in (0, 25, 50, 99)] == [1.0, 0.5, 0.0, 0.0]
+    held = load_recipe("pt-s2-tiny").alignment_prior
+    assert {held.at(step, 100) for step in range(100)} == {1.0}
+    # The stages of the specification have neither of the helps for small data.
+    for name in BIG:
+        recipe = load_recipe(name)
+        assert recipe.alignment_prior.at(0, 1) == recipe.context_noise.at(0, 1) == 0.0
+
+
 def test_checkpoint_intervals():
     assert load_recipe("pt-s1").checkpoints.intervals[:2] == ((10_000, 1_000), (50_000, 5_000))
     assert load_recipe("pt-s1").checkpoints.intervals[2][1] == 10_000

@@ -1,35 +1,13 @@
 """Noise in the context: only codes, only in the input, and the same for the same row however it is served."""
 
 import numpy as np
-import pytest
 
-from tests.train.toy_stage import make_recipe
-from vaak.mixture import open_loader
-from vaak.recipe import plan_recipe
 from vaak.train.context_noise import with_context_noise
-from vaak.train.stage import open_data
-
-
-@pytest.fixture(scope="module")
-def served(toy, tmp_path_factory):
-    recipe = make_recipe(toy)
-    data = open_data(recipe)
-    plan = plan_recipe(
-        recipe, data.corpora, tokenizer=data.tokenizer, vocabulary=data.vocabulary,
-        cache_folder=tmp_path_factory.mktemp("cache"), excluded_ids=(),
-    )  # fmt: skip
-
-    def batches(microbatch, start=0):
-        loader = open_loader(
-            plan, data.corpora, data.vocabulary, data.tokenizer, microbatch_rows=microbatch, start_row=start
-        )
-        return [next(loader) for _ in range(8 // microbatch)]
-
-    return data.vocabulary, batches
 
 
 def test_it_replaces_its_share_of_the_codes_and_nothing_else(served):
-    vocabulary, batches = served
+    data, batches = served
+    vocabulary = data.vocabulary
     batch = batches(8)[0]
     noisy = with_context_noise(batch, 0.5, vocabulary, seed=3)
     codes = batch.input_ids >= vocabulary.first_speech_id
@@ -43,7 +21,8 @@ def test_it_replaces_its_share_of_the_codes_and_nothing_else(served):
 
 
 def test_it_depends_on_the_row_and_the_seed_alone(served):
-    vocabulary, batches = served
+    data, batches = served
+    vocabulary = data.vocabulary
     whole = with_context_noise(batches(8)[0], 0.5, vocabulary, seed=3).input_ids
     cut = [with_context_noise(one, 0.5, vocabulary, seed=3).input_ids for one in batches(2)]
     assert np.array_equal(whole, np.concatenate(cut))

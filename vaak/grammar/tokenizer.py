@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from vaak.errors import BadInput
@@ -68,6 +69,13 @@ class TextTokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """The text of base tokenizer ids; special tokens are written out as they are spelled."""
         return self._decoder.decode([int(one) for one in ids], skip_special_tokens=False)
+
+    def byte_lengths(self) -> np.ndarray:
+        """How many bytes of UTF-8 each id stands for, int64[size]; 0 for ids that are not in the tokenizer's file."""
+        lengths = np.zeros(self.size, np.int64)
+        for spelling, one in self._encoder.get_vocab(with_added_tokens=False).items():
+            lengths[one] = len(spelling)  # byte-level tokenizers spell each byte as one character
+        return lengths
 
     def vocabulary(self, codebook_size: int) -> Vocabulary:
         """The vocabulary of a model on this tokenizer and a codec of `codebook_size` codes."""

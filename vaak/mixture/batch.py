@@ -19,7 +19,8 @@ class PackedBatch:
     `labels` are already shifted: `labels[b, t]` is predicted at position t; -100 is ignored. `position_ids` restart at
     each document. Per row, `doc_lens` (int32, sum L) lists the documents, a trailing padding document included, and
     `doc_stream`, `doc_language`, `doc_source` (int16) index into `streams`, `languages`, `sources`; -1 is padding.
-    `rows` are the row numbers within the plan.
+    `rows` are the row numbers within the plan. `doc_bias` has, per row and document, float32[n, n] to add to the
+    attention logits (query, key) of the document, or None.
     """
 
     input_ids: NDArray[np.int64]
@@ -34,6 +35,7 @@ class PackedBatch:
     streams: tuple[str, ...]
     languages: tuple[str, ...]
     sources: tuple[str, ...]
+    doc_bias: list[list[NDArray[np.float32] | None]] | None = None
 
 
 @dataclass

@@ -21,6 +21,9 @@ NAME = "vaak_packed"
 # Lengths of the documents of each row of a batch; each row's sum to the row's length.
 DocLens = Sequence[Sequence[int]]
 
+# Per row and document what is added to its attention logits, [n, n], minus infinity above the diagonal; or None.
+DocMasks = Sequence[Sequence[Tensor | None]]
+
 
 def packed_attention(
     module: nn.Module,
@@ -31,9 +34,10 @@ def packed_attention(
     dropout: float = 0.0,
     scaling: float | None = None,
     doc_lens: DocLens | None = None,
+    doc_masks: DocMasks | None = None,
     **kwargs,
 ) -> tuple[Tensor, None]:
-    """Causal attention within each document.
+    """Causal attention within each document; `doc_masks` adds to the logits of some.
 
     query: [B, heads, L, head_dim]; key and value: [B, key/value heads, L, head_dim].
     Returns [B, L, heads, head_dim], as transformers expects it of a registered attention, and no weights.
@@ -41,7 +45,7 @@ def packed_attention(
     if doc_lens is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
     length = query.shape[2]
-    if all(len(row) == 1 for row in doc_lens):
+    if doc_masks is None and all(len(row) == 1 for row in doc_lens):
         out = _causal(query, key, value, scaling, dropout)  # rows of one document each need no cutting
         return out.transpose(1, 2), None
     rows = []
@@ -50,13 +54,20 @@ def packed_attention(
         if sum(lens) != length:
             raise ValueError(f"row {b} of the batch: its documents hold {sum(lens)} tokens, the row {length}")
         parts = [part[b : b + 1].split(lens, dim=2) for part in (query, key, value)]
-        rows.append(torch.cat([_causal(q, k, v, scaling, dropout) for q, k, v in zip(*parts, strict=True)], dim=2))
+        masks = doc_masks[b] if doc_masks is not None else [None] * len(lens)
+        done = [_causal(q, k, v, scaling, dropout, mask) for q, k, v, mask in zip(*parts, masks, strict=True)]
+        rows.append(torch.cat(done, dim=2))
     return torch.cat(rows).transpose(1, 2), None
 
 
-def _causal(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, dropout: float) -> Tensor:
+def _causal(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float | None, dropout: float, mask: Tensor | None = None
+) -> Tensor:
+    grouped = query.shape[1] != key.shape[1]
+    if mask is not None:
+        mask = mask.to(query.dtype)
     return F.scaled_dot_product_attention(
-        query, key, value, dropout_p=dropout, is_causal=True, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
+        query, key, value, mask, dropout, is_causal=mask is None, scale=scaling, enable_gqa=grouped
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaak.grammar.vocabulary import Vocabulary
-from vaak.model.attention import DocLens, no_mask
+from vaak.model.attention import DocLens, DocMasks, no_mask
 from vaak.model.loss import token_losses
 
 
@@ -25,6 +26,8 @@ class Batch(Protocol):
     def position_ids(self) -> np.ndarray: ...
     @property
     def doc_lens(self) -> Any: ...
+    @property
+    def doc_bias(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,13 @@ class SpeechLM(nn.Module):
         """Numbers that are trained, a tied matrix counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def hidden(self, input_ids: Tensor, position_ids: Tensor, doc_lens: DocLens) -> Tensor:
+    def hidden(
+        self, input_ids: Tensor, position_ids: Tensor, doc_lens: DocLens, doc_masks: DocMasks | None = None
+    ) -> Tensor:
         """Last hidden states of packed rows, [B, L, hidden]; no document sees another.
 
-        input_ids, position_ids: int64[B, L], positions starting at 0 in each document; doc_lens: per row, sums to L.
+        input_ids, position_ids: int64[B, L], positions starting at 0 in each document; doc_lens: per row, sums to L;
+        doc_masks: what is added to the attention logits of some documents.
         """
         output = self.lm.model(
             input_ids=input_ids,
@@ -77,6 +83,7 @@ class SpeechLM(nn.Module):
             attention_mask=no_mask(input_ids.device),
             use_cache=False,
             doc_lens=doc_lens,
+            doc_masks=doc_masks,
         )
         return output.last_hidden_state
 
@@ -85,7 +92,8 @@ class SpeechLM(nn.Module):
         where = np.flatnonzero(batch.labels.reshape(-1) >= 0)
         labels = torch.from_numpy(batch.labels.reshape(-1)[where]).to(self.device)
         lens = [[int(n) for n in row] for row in batch.doc_lens]
-        states = self.hidden(self._tensor(batch.input_ids), self._tensor(batch.position_ids), lens)
+        masks = None if batch.doc_bias is None else self._masks(batch.doc_bias)
+        states = self.hidden(self._tensor(batch.input_ids), self._tensor(batch.position_ids), lens, masks)
         states = states.reshape(-1, states.shape[-1])
         everything = len(where) == len(states)
         if not everything:  # masked positions never reach the head, the dearest product of a small model
@@ -100,6 +108,16 @@ class SpeechLM(nn.Module):
         return LossOutput(total, per_token.view(batch.labels.shape), len(where))
 
     forward = forward_loss
+
+    def _masks(self, doc_bias: Sequence[Sequence[np.ndarray | None]]) -> list[list[Tensor | None]]:
+        """Biases with minus infinity where a token would see one behind it."""
+
+        def causal(bias: np.ndarray | None) -> Tensor | None:
+            if bias is None:
+                return None
+            return torch.from_numpy(np.where(np.tri(len(bias), dtype=bool), bias, -np.inf)).to(self.device)
+
+        return [[causal(bias) for bias in row] for row in doc_bias]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64)).to(self.device)

@@ -55,6 +55,19 @@ class ScheduleSettings(Frozen):
         return self
 
 
+class Ramp(Frozen):
+    """A number that changes over a stage: in a straight line from `start` to `end`, reached after `until` of its steps."""
+
+    start: Annotated[float, Field(ge=0, le=1)] = 0.0
+    end: Annotated[float, Field(ge=0, le=1)] = 0.0
+    until: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    def at(self, step: int, steps: int) -> float:
+        """The number for the step after `step` steps of `steps`."""
+        done = min(step / steps / self.until, 1.0)
+        return self.start + done * (self.end - self.start)
+
+
 class Cadence(Frozen):
     """Save `every` so many steps up to step `until` (for good if it is null)."""
 
@@ -117,7 +130,9 @@ class Recipe(Frozen):
     schedule: ScheduleSettings
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     # Share of the codes in the context that are replaced while training (vaak/train/context_noise.py).
-    context_noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    context_noise: Ramp = Ramp()
+    # How strongly attention is drawn to the text that is being said (vaak/train/alignment_prior.py).
+    alignment_prior: Ramp = Ramp()
     gradient_checkpointing: bool = True
     compile: bool = False
     mixture: MixtureSettings

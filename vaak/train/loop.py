@@ -15,6 +15,7 @@ from vaak.mixture import PackedBatch, RealisedMass, open_loader
 from vaak.recipe import Recipe
 from vaak.storage.files import read_json, write_json
 from vaak.track.jsonl import JsonlTracker, Tracker
+from vaak.train.alignment_prior import with_alignment_prior
 from vaak.train.context_noise import with_context_noise
 from vaak.train.host import Precision, keep_freed_memory
 from vaak.train.meters import LossMeter
@@ -138,10 +139,16 @@ class _Loop:
             microbatch_rows=rows,
             workers=1,
         )
-        vocabulary, share = stage.data.vocabulary, recipe.context_noise
+        vocabulary, text_bytes = stage.data.vocabulary, stage.data.tokenizer.byte_lengths()
         while True:
-            batches = islice(loader, recipe.rows_per_step // rows)
-            yield [with_context_noise(batch, share, vocabulary, recipe.seed) for batch in batches]
+            noise = recipe.context_noise.at(stage.step, stage.steps)
+            strength = recipe.alignment_prior.at(stage.step, stage.steps)
+            yield [
+                with_alignment_prior(
+                    with_context_noise(batch, noise, vocabulary, recipe.seed), strength, vocabulary, text_bytes
+                )
+                for batch in islice(loader, recipe.rows_per_step // rows)
+            ]
 
     def _row(
         self, batches: list[PackedBatch], result: StepResult, lr: float, waited: float, seconds: float
