@@ -31,7 +31,7 @@ from vaak.grammar.tokenizer import TextTokenizer, train_tokenizer
 from vaak.storage.files import hash_json, write_json
 
 SEED = 2026
-TOKENIZER_SIZE = 1024
+TOKENIZER_SIZE = 1536
 _PIECE = 64  # utterances
 _PROCESSES = 2
 
