@@ -198,10 +198,10 @@ def test_folders_are_walked_in_the_order_of_their_paths(tmp_path):
 def test_a_list_is_never_in_memory(tmp_path):
     path = tmp_path / "list.jsonl"
     with open(path, "w") as file:
-        for i in range(20_000):
-            file.write(json.dumps({"path": f"{i}.wav", "language": "en", "text": "a sentence " * 20}) + "\n")
+        for i in range(4_000):
+            file.write(json.dumps({"path": f"{i}.wav", "language": "en", "text": "a sentence " * 1000}) + "\n")
     tracemalloc.start()
     n = sum(1 for row in read_rows(path) if not isinstance(row, BadRow))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert n == 20_000 and peak < path.stat().st_size / 5
+    assert n == 4_000 and peak < path.stat().st_size / 5

@@ -50,6 +50,7 @@ _SAID = (
 )
 _QUALITY = ("dnsmos", "snr_db", "characters_per_second", "asr_error_rate")
 FROM_ROW = tuple(name for name in (*_SAID, *_QUALITY) if name in FIELDS)
+_TYPES = {one.name: str(one.type) for one in fields(Sample)}
 
 
 @dataclass(frozen=True)
@@ -298,16 +299,15 @@ def _id_of(path: Path) -> str:
 
 def _typed(values: dict[str, Any]) -> dict[str, Any]:
     """CSV gives strings: turn them into the field's type; a text that is blank is no text."""
-    types = {one.name: str(one.type) for one in fields(Sample)}
     typed: dict[str, Any] = {}
     for key, value in values.items():
-        if types[key].startswith("bool"):
+        if _TYPES[key].startswith("bool"):
             if str(value).lower() not in ("true", "false", "1", "0", "yes", "no"):
                 raise ValueError(f"{key} is {value!r}; write true or false")
             typed[key] = str(value).lower() in ("true", "1", "yes")
-        elif types[key].startswith("int"):
+        elif _TYPES[key].startswith("int"):
             typed[key] = int(value)
-        elif types[key].startswith("float"):
+        elif _TYPES[key].startswith("float"):
             # NaN is how tables write that a number is not known.
             typed[key] = float(value) if float(value) == float(value) else None
         else:

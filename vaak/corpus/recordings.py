@@ -16,7 +16,7 @@ from vaak.errors import BadInput
 # Shorter than this is no speech, and no codec frame of its own.
 MIN_SECONDS = 0.1
 
-# Longer than this does not go into memory beside its neighbours; a list can name parts of it.
+# Longer than this is too much memory beside its neighbours; a list can name parts of it.
 MAX_SECONDS = 3600
 
 # Silent: no 20 ms frame reaches -60 dB of full scale.
@@ -47,8 +47,7 @@ class Recordings:
             with soundfile.SoundFile(self._source(item)[0]) as file:
                 own_rate = int(file.samplerate)
                 first, last = _range(item, own_rate, file.frames)
-                file.seek(first)
-                frames = file.read(last - first, dtype="float32", always_2d=True)
+                frames = _decoded(file, first, last)
             if len(frames) < last - first - own_rate // 10:
                 raise SetAside("unreadable", f"it breaks off after {len(frames) / own_rate:.1f} s")
             wave = resample(check_wave(frames.mean(axis=1), "the recording"), own_rate, rate)
@@ -66,8 +65,7 @@ class Recordings:
             return (Path(source).read_bytes() if isinstance(source, str) else source.getvalue()), suffix
         with soundfile.SoundFile(source) as file:
             first, last = _range(item, file.samplerate, file.frames)
-            file.seek(first)
-            wave, rate = file.read(last - first), file.samplerate
+            wave, rate = _decoded(file, first, last), file.samplerate
         buffer = io.BytesIO()
         soundfile.write(buffer, wave, rate, format="FLAC")
         return buffer.getvalue(), ".flac"
@@ -101,6 +99,14 @@ def _range(item: AudioItem, rate: int, frames: int) -> tuple[int, int]:
     if last - first > MAX_SECONDS * rate:
         raise SetAside("too long", f"{(last - first) / rate:.0f} s, at most {MAX_SECONDS} s; list its parts")
     return first, last
+
+
+def _decoded(file: soundfile.SoundFile, first: int, last: int) -> np.ndarray:
+    """float32[last - first, channels]. Half a second before is decoded too: MP3 and Opus are silent after a jump until
+    they have heard enough."""
+    before = min(first, file.samplerate // 2)
+    file.seek(first - before)
+    return file.read(last - first + before, dtype="float32", always_2d=True)[before:]
 
 
 def _suffix_of(data: bytes) -> str:
