@@ -86,7 +86,7 @@ def test_xcodec2_gives_one_corpus_with_any_number_of_workers(recordings, tmp_pat
         encode_list(recordings, codec, tmp_path / f"out-{workers}", "one", options=EncodeOptions(workers=workers))
         for workers in (1, 2)
     ]
-    parted = EncodeOptions(workers=2, part_items=10)
+    parted = EncodeOptions(part_items=10)
     reports.append(encode_list(recordings, codec, tmp_path / "out-parted", "one", options=parted))
     assert len({report.corpus_id for report in reports[:2]}) == 1
     first, last = (open_corpus(tmp_path / name) for name in ("out-1", "out-parted"))

@@ -28,15 +28,9 @@ def encode(
     speaker: Annotated[str | None, typer.Option(help="Speaker of rows that name none.")] = None,
     tier: Annotated[str, typer.Option(help="Quality tier of rows that name none.")] = "clean",
     name: Annotated[str | None, typer.Option(help="Name of the corpus; default: its folder's.")] = None,
-    mapping: Annotated[
-        str | None, typer.Option(help="Columns of a published data set: indicvoices-r or hifitts2.")
-    ] = None,
-    field: Annotated[
-        list[str] | None, typer.Option(help="A field and the column that holds it, as transcript=normalized.")
-    ] = None,
-    audio_folder: Annotated[
-        Path | None, typer.Option(help="What paths in the list are relative to; default: its folder.")
-    ] = None,
+    mapping: Annotated[str | None, typer.Option(help="A published data set: indicvoices-r or hifitts2.")] = None,
+    field: Annotated[list[str] | None, typer.Option(help="A field's column, as transcript=normalized.")] = None,
+    audio_folder: Annotated[Path | None, typer.Option(help="What the list's paths are relative to.")] = None,
     set_bad_rows_aside: Annotated[
         bool, typer.Option("--set-bad-rows-aside", help="Set rows that cannot be read aside, instead of stopping.")
     ] = False,
