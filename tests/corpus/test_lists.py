@@ -108,6 +108,16 @@ def test_hifitts2_as_published(tmp_path, codec):
     assert (samples[1].sample_id, samples[1].sample_rate) == ("100.2315.100_2315_fairies_1", 22050)
 
 
+@pytest.mark.parametrize(
+    ("name", "held_out"),
+    [("hindi.parquet", False), ("train-00000-of-00002.parquet", False), ("validation-00000-of-00001.parquet", True)],
+)
+def test_only_a_split_for_evaluation_is_held_out(tmp_path, name, held_out):
+    write_parquet(tmp_path / name, [indicvoices_row(1)])
+    (item,) = read_list(tmp_path / name, mapping=INDICVOICES_R)
+    assert item.sample.held_out is held_out
+
+
 def test_a_column_is_named_on_the_command_line(tmp_path):
     rows = [{"wav": "a.wav", "sentence": "ஒன்று", "locale": "ta-IN", "snr": 3.0}]
     (tmp_path / "list.jsonl").write_text(json.dumps(rows[0]))

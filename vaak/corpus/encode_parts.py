@@ -29,8 +29,8 @@ PLAN = "plan.json"
 # Recordings per part: what an interruption can cost, and what a batch of equally long ones is drawn from.
 PART_ITEMS = 256
 
-# Seconds of audio that are in memory at once.
-_SECONDS_AT_ONCE = 1800
+# Seconds of audio that are in memory at once, for batches of one length to be drawn from.
+_SECONDS_AT_ONCE = 4 * 3600
 
 
 class Encoder(Protocol):

@@ -170,8 +170,7 @@ def _parquet_list(path: Path, audio_folder: Path | None, mapping: FieldMapping) 
             if embedded:
                 values = {"source_id": values[audio] or f"{stem.as_posix()}:{number}", **values}
                 values = {"sample_id": f"{_id_of(stem)}-{number}", **values}
-            split = file.stem.split("-")[0]
-            yield _Row(where, values, audio_folder or file.parent, number if embedded else None, file, split)
+            yield _Row(where, values, audio_folder or file.parent, number if embedded else None, file, file.stem)
 
 
 def _folder_rows(folder: Path) -> Iterator[_Row | BadRow]:

@@ -13,18 +13,22 @@ class FieldMapping:
     """`columns` maps a field (`path`, or one of `vaak.corpus.lists.FROM_ROW`) to the column that holds it.
 
     `constants` are fields that are the same for every row. `split` names a column that says which split a row is in;
-    without one, the name of a parquet file up to its first `-` says it (`test-00000-of-00001.parquet`). Rows of another
-    split than `train` are held out, if `train` is given.
+    without one, the name of a parquet file says it (`test-00000-of-00001.parquet`). Rows of a split whose name begins
+    with one of `held_out_splits` are held out.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     split: str | None = None
-    train: str | None = None
+    held_out_splits: tuple[str, ...] = ()
 
     def held_out(self, split: str | None) -> bool:
-        return self.train is not None and split is not None and split != self.train
+        """Whether a row of this split is kept from training."""
+        return split is not None and split.lower().startswith(self.held_out_splits)
 
+
+# What published data sets call the splits that nobody trains on.
+_EVALUATION = ("test", "dev", "val")
 
 # IndicVoices-R: parquet with embedded 48 kHz audio, one config a language; columns from the data set's card,
 # https://huggingface.co/datasets/ai4bharat/indicvoices_r (`text`, `verbatim`, `normalized`, `lang`, `speaker_id`, `snr`,
@@ -32,7 +36,7 @@ class FieldMapping:
 INDICVOICES_R = FieldMapping(
     columns={"path": "audio", "transcript": "text", "language": "lang", "speaker": "speaker_id", "snr_db": "snr"},
     constants={"source": "indicvoices_r"},
-    train="train",
+    held_out_splits=_EVALUATION,
 )
 
 # HiFiTTS-2: a JSON line per utterance, its audio cut from LibriVox by NVIDIA's own script into `audio_22khz` or
@@ -47,7 +51,7 @@ HIFITTS2 = FieldMapping(
     },
     constants={"source": "hifitts2", "language": "en", "transcript_kind": "native"},
     split="set",
-    train="train",
+    held_out_splits=_EVALUATION,
 )
 
 MAPPINGS: dict[str, FieldMapping] = {"indicvoices-r": INDICVOICES_R, "hifitts2": HIFITTS2}
