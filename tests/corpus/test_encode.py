@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from vaak.corpus import encode, open_corpus, verify_corpus
-from vaak.corpus.encode import encode_list
+from vaak.corpus.encode import EncodeOptions, encode_list
 from vaak.corpus.lists import ListDefaults, read_list
 from vaak.errors import BadInput
 
@@ -110,8 +110,8 @@ def test_a_csv_list(recordings, tmp_path, codec):
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 2])
-def test_an_interrupted_run_continues_and_ends_the_same(recordings, tmp_path, codec, monkeypatch, stop_after):
-    monkeypatch.setattr(encode, "PART_ITEMS", 4)
+def test_an_interrupted_run_continues_and_ends_the_same(recordings, tmp_path, codec, stop_after):
+    options = EncodeOptions(part_items=4)
     whole = encode_list(recordings, codec, tmp_path / "whole", name="one", defaults=ENGLISH)
     codec.encoded = 0
 
@@ -120,10 +120,10 @@ def test_an_interrupted_run_continues_and_ends_the_same(recordings, tmp_path, co
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        encode_list(recordings, codec, tmp_path / "out", name="one", defaults=ENGLISH, progress=interrupt)
+        encode_list(recordings, codec, tmp_path / "out", "one", ENGLISH, interrupt, options)
     with pytest.raises(BadInput):
         open_corpus(tmp_path / "out")
-    report = encode_list(recordings, codec, tmp_path / "out", name="one", defaults=ENGLISH)
+    report = encode_list(recordings, codec, tmp_path / "out", "one", ENGLISH, options=options)
     assert report.corpus_id == whole.corpus_id
     assert codec.encoded == 6  # nothing was encoded twice
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vaak.cli.encoding import encode
 from vaak.cli.show import print_json, print_table
 from vaak.errors import CheckFailed
 
@@ -29,43 +30,6 @@ def add_verbs(app: typer.Typer) -> None:
     pack_app.command("show")(show_a_pack)
     app.add_typer(pack_app, name="pack")
     app.command("audit")(audit)
-
-
-def encode(
-    recordings: Annotated[Path, typer.Argument(help="A .jsonl or .csv list of recordings, or a folder of audio.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new corpus.")],
-    codec: CodecName = "embedded",
-    language: Annotated[str | None, typer.Option(help="Language of rows that name none.")] = None,
-    source: Annotated[str | None, typer.Option(help="Source of rows that name none.")] = None,
-    speaker: Annotated[str | None, typer.Option(help="Speaker of rows that name none.")] = None,
-    tier: Annotated[str, typer.Option(help="Quality tier of rows that name none.")] = "clean",
-    name: Annotated[str | None, typer.Option(help="Name of the corpus; default: its folder's.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Encode recordings into a new frozen corpus; what cannot be encoded is set aside with its reason.
-
-    Interrupt it, run it again, and it continues.
-
-    Examples: `vaak corpus encode list.jsonl --out corpus-v1` ·
-    `vaak corpus encode recordings/ --language hi --source street --out corpus-v1`
-    """
-    from vaak.codec import open_codec
-    from vaak.corpus.encode import encode_list
-    from vaak.corpus.lists import ListDefaults
-    from vaak.launch.console import Console
-
-    defaults = ListDefaults(language=language, source=source, speaker=speaker, tier=tier)
-    with Console(quiet=as_json).progress("encode") as bar:
-        report = encode_list(recordings, open_codec(codec), out, name, defaults, bar)
-    if as_json:
-        print_json({"read": report.read, "kept": report.kept, "set_aside": report.set_aside, "seconds": report.seconds,
-                    "corpus": report.corpus_id, "set_aside_file": str(report.set_aside_file)})  # fmt: skip
-        return
-    aside = sum(report.set_aside.values())
-    typer.echo(f"{report.read} read = {report.kept} kept ({report.seconds / 3600:.2f} h) + {aside} set aside")
-    for reason, count in report.set_aside.items():
-        typer.echo(f"  {count} {reason} (each in {report.set_aside_file})")
-    typer.echo(f"frozen as {report.corpus_id}")
 
 
 def show(folder: Folder, as_json: Json = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,9 @@ import numpy as np
 from vaak.errors import BadInput
 
 EMBEDDED = "embedded"
+
+# Codecs by name, and where the Hub keeps their weights in the form that transformers reads.
+HUB = {"xcodec2": "HKUSTAudio/xcodec2-hf", "neucodec": "neuphonic/neucodec"}
 
 
 class Codec(Protocol):
@@ -45,18 +49,50 @@ class Codec(Protocol):
 
 
 def open_codec(name_or_folder: str | Path) -> Codec:
-    """The codec called "embedded", or the one in a folder with model.safetensors and config.json.
+    """The codec called "embedded", "xcodec2" or "neucodec", the one in a folder, or one on the Hub.
 
-    Raises `BadInput` for another name, a folder without these files, or files that are damaged.
+    A folder holds config.json and safetensors, of an embedded codec or of transformers' `Xcodec2Model` or
+    `NeuCodecModel`. A name of these two, or `owner/name`, or `owner/name@revision`, is fetched from the Hub once and
+    then read from its cache. Raises `BadInput` for another name, a folder without these files, files that are damaged,
+    or a Hub that does not answer.
     """
     from vaak.codec.neural import open_neural
+    from vaak.codec.xcodec2 import model_type, open_xcodec2
 
-    if str(name_or_folder) == EMBEDDED:
-        return open_neural(Path(__file__).parent / "embedded", EMBEDDED)
-    folder = Path(name_or_folder)
-    if not folder.is_dir():
-        raise BadInput(f"codec {str(name_or_folder)!r} is neither {EMBEDDED!r} nor a folder; name one of the two")
-    return open_neural(folder, folder.resolve().name)
+    given = str(name_or_folder)
+    if given == EMBEDDED:
+        return open_neural(Path(__file__).parent / "embedded", EMBEDDED, given)
+    folder, name = Path(given), given
+    if given in HUB or not folder.is_dir():
+        if given not in HUB and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w./-]+)?", given):
+            named = ", ".join(repr(one) for one in (EMBEDDED, *HUB))
+            raise BadInput(f"codec {given!r} is neither {named} nor a folder; name one of these")
+        folder = _from_hub(HUB.get(given, given))
+        if model_type(folder) is None:
+            raise BadInput(
+                f"codec {given!r} of the Hub is of no kind that is known here; use {', '.join(HUB.values())}"
+            )
+    else:
+        name = folder.resolve().name
+    if model_type(folder) is not None:
+        return open_xcodec2(folder, name, given)
+    return open_neural(folder, name, given)
+
+
+def _from_hub(repository: str) -> Path:
+    """The folder of a repository's weights in the Hub's cache, fetched if they are not there."""
+    from huggingface_hub import snapshot_download
+
+    name, _, revision = repository.partition("@")
+    wanted = ["config.json", "*.safetensors", "*.safetensors.index.json"]
+    try:
+        return Path(snapshot_download(name, revision=revision or None, allow_patterns=wanted))
+    except Exception as error:  # the Hub's client raises its own, its HTTP library's and the system's errors
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BadInput(
+            f"codec {repository!r} is no folder here and cannot be fetched from the Hub ({reason}); "
+            "download it and name its folder"
+        ) from error
 
 
 def code_levels(name_or_folder: str | Path) -> tuple[int, ...] | None:
@@ -68,7 +104,8 @@ def code_levels(name_or_folder: str | Path) -> tuple[int, ...] | None:
     if not (folder / "config.json").is_file():
         return None
     try:
-        levels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["network"]["levels"]
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        levels = config["quantization_levels"] if "model_type" in config else config["network"]["levels"]
         return tuple(int(level) for level in levels)
     except (ValueError, KeyError, TypeError):
         return None

@@ -34,10 +34,19 @@ class NeuralCodec:
     output_rate = RATE
     tokens_per_second = RATE // SAMPLES_PER_CODE
 
-    def __init__(self, network: CodecNetwork, name: str, hash: str) -> None:
+    def __init__(self, network: CodecNetwork, name: str, hash: str, origin: str | None = None) -> None:
         self.name, self.hash = name, hash
+        self._origin = origin
         self.codebook_size = network.settings.codebook_size
         self._network = network.eval().requires_grad_(False)
+
+    def __reduce__(self):
+        from vaak.codec.door import open_codec
+
+        # Another process opens the codec itself: the weights are not sent.
+        if self._origin is None:
+            raise TypeError(f"codec {self.name!r} was made in memory; save it to a folder and open it from there")
+        return open_codec, (self._origin,)
 
     @torch.inference_mode()
     def encode(self, wave: np.ndarray) -> np.ndarray:
@@ -114,8 +123,11 @@ class NeuralCodec:
         return torch.cat(parts).clamp(-1.0, 1.0)
 
 
-def open_neural(folder: Path, name: str) -> NeuralCodec:
-    """Reads config.json and model.safetensors of `folder`; `BadInput` where one is missing, foreign or damaged."""
+def open_neural(folder: Path, name: str, origin: str | None = None) -> NeuralCodec:
+    """Reads config.json and model.safetensors of `folder`; `BadInput` where one is missing, foreign or damaged.
+
+    `origin` is what `open_codec` opens the same codec by, in another process.
+    """
     try:
         config_bytes = (folder / "config.json").read_bytes()
         weight_bytes = (folder / "model.safetensors").read_bytes()
@@ -135,7 +147,7 @@ def open_neural(folder: Path, name: str) -> NeuralCodec:
     if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
         raise BadInput(f"codec {name!r} in {folder} has weights that are not finite; copy or train it again")
     digest = hashlib.sha256(hashlib.sha256(config_bytes).digest() + hashlib.sha256(weight_bytes).digest())
-    return NeuralCodec(network, name, digest.hexdigest())
+    return NeuralCodec(network, name, digest.hexdigest(), origin)
 
 
 def _chunks(n_codes: int, context: int) -> list[tuple[int, int, int, int]]:

@@ -1,50 +1,53 @@
 """Audio to codes: a list of recordings becomes a frozen corpus, and what cannot be encoded is set aside with a reason.
 
-The work is done in parts of a few recordings, each written whole to a folder beside the corpus. A run that was
-interrupted begins again at the first part that is missing, and the corpus is the same as an undisturbed one's.
+The work is done in parts of a few recordings, each written whole to a folder beside the corpus, by one process or many,
+on one machine or, over a disk that they share, on several. A run that was interrupted begins again at the parts that are
+missing, and the corpus is the same as an undisturbed one's.
 """
 
 from __future__ import annotations
 
-import io
+import fcntl
 import json
+import os
 import shutil
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from vaak.corpus.lists import AudioItem, ListDefaults, read_list
+from vaak.corpus.encode_parts import (
+    PART_ITEMS,
+    Encoder,
+    Plan,
+    check_plan,
+    cut_list,
+    part_file,
+    read_part,
+    read_part_rows,
+    room_on_disk,
+)
+from vaak.corpus.encode_workers import encode_parts
+from vaak.corpus.lists import AudioItem, BadRow, ListDefaults, read_list, read_rows
 from vaak.corpus.manifest import MANIFEST
+from vaak.corpus.mappings import FieldMapping
 from vaak.corpus.samples import from_row, to_row
 from vaak.corpus.writer import CorpusWriter
 from vaak.errors import BadInput
-from vaak.storage.files import hash_json, read_json, write_bytes, write_json
+from vaak.storage.files import read_json, write_json
 
-# Recordings per part: what an interruption can cost.
-PART_ITEMS = 64
+# Seconds that a rank waits for another's next part before it gives up.
+PATIENCE = 3600.0
 
-# Shorter than this is no speech, and no codec frame of its own.
-MIN_SECONDS = 0.1
+_REPORT = "report.json"
+_SET_ASIDE = "set-aside.jsonl"
 
-# Silent: no 20 ms frame reaches -60 dB of full scale.
-SILENCE_RMS = 1e-3
-
-
-class Encoder(Protocol):
-    """What this room needs of a codec; every `vaak.codec` codec is one."""
-
-    name: str
-    codebook_size: int
-    sample_rate: int
-    tokens_per_second: int
-    hash: str
-
-    def encode_batch(self, waves: list[np.ndarray]) -> list[np.ndarray]: ...
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,22 @@ class EncodeReport:
     seconds: float
     corpus_id: str
     set_aside_file: Path
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How a list is read, and who does the work; only `part_items` and how the list is read touch what is in a part.
+
+    Rank `rank` of `ranks` processes takes parts rank, rank + ranks, ... and divides them among its `workers`.
+    """
+
+    mapping: FieldMapping | None = None
+    audio_folder: Path | None = None
+    set_bad_rows_aside: bool = False
+    part_items: int = PART_ITEMS
+    workers: int = 1
+    rank: int = 0
+    ranks: int = 1
 
 
 def codec_entry(codec: Encoder) -> dict[str, Any]:
@@ -76,158 +95,158 @@ def encode_list(
     out: str | Path,
     name: str | None = None,
     defaults: ListDefaults | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
+    options: EncodeOptions | None = None,
 ) -> EncodeReport:
-    """Encode a list or a folder (see `read_list`) into the corpus `out`. See `encode_files`."""
-    return encode_files(list(read_list(path, defaults)), codec, out, name or Path(out).name, progress)
+    """Encode a list, a folder or parquet (see `read_list`) into the frozen corpus `out`: paired where there is a
+    transcript, raw otherwise.
 
-
-def encode_files(
-    items: list[AudioItem],
-    codec: Encoder,
-    out: str | Path,
-    name: str,
-    progress: Callable[[int, int], None] | None = None,
-) -> EncodeReport:
-    """Encode recordings into the frozen corpus `out`: paired where there is a transcript, raw otherwise.
-
-    Unreadable, silent and too short recordings and repeated sample ids are listed with their reason in
+    Unreadable, silent, too short and too long recordings and repeated sample ids are listed with their reason in
     `<out>.set-aside.jsonl`. Held-out recordings keep their original audio in the corpus. `progress(done, all)` is
     called after each part. Called again after an interruption it continues, in `<out>.parts`, which is removed at the
-    end. Raises `BadInput` if `out` is frozen already or the parts belong to another list or codec.
+    end. With several ranks this is what rank 0 calls and `encode_share` what the others do. Raises `BadInput` if `out`
+    is frozen already, the parts belong to another list or codec, another process is at them, or the disk is full.
     """
-    out = Path(out)
-    parts = out.with_name(out.name + ".parts")
-    if (out / MANIFEST).exists() and not (parts / "report.json").exists():
-        raise BadInput(f"{out} is a frozen corpus already; encode into a new folder")
-    batches = [items[i : i + PART_ITEMS] for i in range(0, len(items), PART_ITEMS)]
-    _claim_parts(parts, items, codec)
-    for number, batch in enumerate(batches):
-        if not (parts / f"{number:06d}.npz").exists():
-            _write_part(parts / f"{number:06d}.npz", batch, codec)
-        if progress is not None:
-            progress(min((number + 1) * PART_ITEMS, len(items)), len(items))
+    out, options = Path(out), options or EncodeOptions()
+    parts = _parts_of(out)
     if not (out / MANIFEST).exists():
-        _assemble(parts, len(batches), items, codec, out, name)
+        with room_on_disk(out), _claimed(parts, options.rank):
+            plan = cut_list(parts, _list_rows(path, defaults, options), codec.hash, options.part_items)
+            _encode_own(parts, plan, codec, options, progress)
+            _wait_for_others(parts, plan, progress)
+            _assemble(parts, plan, codec, out, name or out.name)
+    elif not (parts / _REPORT).exists():
+        raise BadInput(f"{out} is a frozen corpus already; encode into a new folder")
     report = EncodeReport(
-        **read_json(parts / "report.json"),
+        **read_json(parts / _REPORT),
         corpus_id=read_json(out / MANIFEST)["id"],
-        set_aside_file=out.with_name(out.name + ".set-aside.jsonl"),
+        set_aside_file=_set_aside_file(out),
     )
-    shutil.rmtree(parts)
+    _remove(parts)
     return report
 
 
-def read_recording(item: AudioItem, rate: int) -> tuple[np.ndarray, int]:
-    """Mono samples at `rate` hertz, float32[T], of the item's part of its file, and the file's own rate.
+def encode_share(
+    path: str | Path,
+    codec: Encoder,
+    out: str | Path,
+    defaults: ListDefaults | None = None,
+    progress: Progress | None = None,
+    options: EncodeOptions | None = None,
+) -> int:
+    """Encode the parts of a rank above 0, which rank 0 puts together; returns how many recordings they hold.
 
-    Raises `SetAside` with one of a few reasons if there is no speech to be had.
+    It waits until rank 0 has cut the list. Raises `BadInput` as `encode_list` does, and if rank 0 does not come.
     """
-    import soundfile
-
-    from vaak.codec.audio import read_audio
-
-    if not item.path.is_file():
-        raise SetAside("missing", f"{item.path} does not exist")
-    try:
-        own_rate = int(soundfile.info(str(item.path)).samplerate)
-        wave = read_audio(item.path, rate)
-    except (BadInput, OSError, RuntimeError, ValueError) as error:
-        raise SetAside("unreadable", str(error)) from error
-    start, end = item.sample.start_ms, item.sample.end_ms
-    if end is not None and end * rate > (len(wave) + rate // 10) * 1000:
-        raise SetAside("segment outside", f"it ends at {end} ms, the file at {len(wave) * 1000 // rate} ms")
-    first = (start or 0) * rate // 1000
-    wave = wave[first : end * rate // 1000 if end is not None else None]
-    if len(wave) < MIN_SECONDS * rate:
-        raise SetAside("too short", f"{len(wave) / rate:.3f} s, at least {MIN_SECONDS} s are needed")
-    if not np.isfinite(wave).all():
-        raise SetAside("unreadable", "it holds samples that are no numbers")
-    frames = wave[: len(wave) // (rate // 50) * (rate // 50)].reshape(-1, rate // 50)
-    if float(np.sqrt(np.square(frames).mean(axis=1)).max()) < SILENCE_RMS:
-        raise SetAside("silent", "no 20 ms of it reach -60 dB of full scale")
-    return wave, own_rate
+    out, options = Path(out), options or EncodeOptions()
+    parts = _parts_of(out)
+    plan = cut_list(parts, _list_rows(path, defaults, options), codec.hash, options.part_items, write=False)
+    since = time.monotonic()
+    while not check_plan(parts, plan):
+        if (out / MANIFEST).exists():
+            return 0
+        if time.monotonic() - since > PATIENCE:
+            raise BadInput(f"{parts} was not begun by rank 0 within {PATIENCE:.0f} s; start all ranks together")
+        time.sleep(0.2)
+    with room_on_disk(out), _claimed(parts, options.rank):
+        if not check_plan(parts, plan):  # all was there already, and rank 0 has just removed it
+            shutil.rmtree(parts)
+            return 0
+        _encode_own(parts, plan, codec, options, progress)
+    return sum(plan.items_in(number) for number in range(options.rank, plan.parts, options.ranks))
 
 
-class SetAside(Exception):
-    """Why a recording is not encoded: a `kind` to count by and a sentence."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
+def _list_rows(
+    path: str | Path, defaults: ListDefaults | None, options: EncodeOptions
+) -> Iterator[AudioItem] | Iterator[AudioItem | BadRow]:
+    read = read_rows if options.set_bad_rows_aside else read_list
+    return read(path, defaults, options.mapping, options.audio_folder)
 
 
-def _claim_parts(parts: Path, items: list[AudioItem], codec: Encoder) -> None:
-    plan = {"codec": codec.hash, "items": hash_json([[str(item.path), to_row(item.sample)] for item in items])}
-    if (parts / "plan.json").exists():
-        if read_json(parts / "plan.json") != plan:
-            raise BadInput(f"{parts} was begun with another list or codec; delete it, or name another corpus")
-    else:
-        write_json(parts / "plan.json", plan)
+def _encode_own(parts: Path, plan: Plan, codec: Encoder, options: EncodeOptions, progress: Progress | None) -> None:
+    own = range(options.rank, plan.parts, options.ranks)
+    missing = [number for number in own if not part_file(parts, number).exists()]
+    finished = plan.items - sum(plan.items_in(number) for number in missing)
+
+    def done(number: int) -> None:
+        nonlocal finished
+        finished += plan.items_in(number)
+        if progress is not None:
+            progress(finished, plan.items)
+
+    encode_parts(parts, missing, codec, options.workers, done)
 
 
-def _write_part(path: Path, batch: list[AudioItem], codec: Encoder) -> None:
-    """One part: the codes in one row, their lengths (0 = set aside), and what was learned of each recording."""
-    waves, learned = [], []
-    for item in batch:
+def _wait_for_others(parts: Path, plan: Plan, progress: Progress | None) -> None:
+    """Until every part is there; gives up when none has come for a long while."""
+    missing = [number for number in range(plan.parts) if not part_file(parts, number).exists()]
+    since = time.monotonic()
+    while missing:
+        time.sleep(0.2)
+        left = [number for number in missing if not part_file(parts, number).exists()]
+        if len(left) < len(missing):
+            since = time.monotonic()
+            if progress is not None:
+                progress(plan.items - sum(plan.items_in(number) for number in left), plan.items)
+        elif time.monotonic() - since > PATIENCE:
+            raise BadInput(
+                f"{parts} lacks part {left[0]} and {len(left) - 1} more, and no rank brought one for {PATIENCE:.0f} s; "
+                "run the same command again: finished parts are kept"
+            )
+        missing = left
+
+
+@contextmanager
+def _claimed(parts: Path, rank: int) -> Iterator[None]:
+    """One process at a time as one rank. The system gives the claim back however the process ends."""
+    parts.mkdir(parents=True, exist_ok=True)
+    with open(parts / f"rank-{rank}.lock", "w") as lock:
         try:
-            wave, own_rate = read_recording(item, codec.sample_rate)
-        except SetAside as error:
-            learned.append({"kind": error.kind, "detail": error.detail})
-            continue
-        waves.append(wave)
-        learned.append({"duration_s": len(wave) / codec.sample_rate, "sample_rate": own_rate})
-    encoded = iter(codec.encode_batch(waves) if waves else [])
-    codes = [next(encoded) if "kind" not in one else np.empty(0, np.uint16) for one in learned]
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        codes=np.concatenate(codes),
-        lengths=np.array([len(one) for one in codes], np.int64),
-        learned=np.frombuffer(json.dumps(learned).encode(), np.uint8),
-    )
-    write_bytes(path, buffer.getvalue())
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BadInput(f"another process is at work in {parts}; wait for it or end it") from error
+        yield
 
 
-def _read_part(path: Path) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-    with np.load(path, allow_pickle=False) as part:
-        learned = json.loads(part["learned"].tobytes())
-        ends = np.cumsum(part["lengths"])
-        yield from zip(learned, np.split(part["codes"], ends[:-1]), strict=True)
-
-
-def _assemble(parts: Path, n_parts: int, items: Iterable[AudioItem], codec: Encoder, out: Path, name: str) -> None:
+def _assemble(parts: Path, plan: Plan, codec: Encoder, out: Path, name: str) -> None:
     """All parts in order into one corpus: quick beside encoding, so an interruption here starts it again."""
     writer = CorpusWriter(out, name, codec=codec_entry(codec), restart=True)
     counts: Counter[str] = Counter()
-    lines: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    seconds, read = 0.0, 0
-    remaining = iter(items)
-    for number in range(n_parts):
-        part = list(_read_part(parts / f"{number:06d}.npz"))
-        for item, (learned, codes) in zip(islice(remaining, len(part)), part, strict=True):
-            read += 1
-            if "kind" not in learned and item.sample.sample_id in seen:
-                learned = {"kind": "duplicate id", "detail": "an earlier recording has this sample id"}
-            if "kind" in learned:
-                counts[learned["kind"]] += 1
-                lines.append({"sample_id": item.sample.sample_id, "path": str(item.path), "row": item.row, **learned})
-                continue
-            seen.add(item.sample.sample_id)
-            seconds += float(learned["duration_s"])
-            _add(writer, item, learned, codes)
-    set_aside_file = out.with_name(out.name + ".set-aside.jsonl")
-    write_bytes(set_aside_file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
-    if not seen:
-        raise BadInput(f"no recording of {name} can be encoded; {set_aside_file} says why for each of {read}")
-    report = {"read": read, "kept": len(seen), "set_aside": dict(sorted(counts.items())), "seconds": seconds}
-    write_json(parts / "report.json", report)
+    kept, seconds = 0, 0.0
+    with open(parts / _SET_ASIDE, "w", encoding="utf-8") as aside:
+        for number in range(plan.parts):
+            rows = read_part_rows(parts, number)
+            for item, (learned, codes, original) in zip(rows, read_part(parts, number), strict=True):
+                if isinstance(item, AudioItem) and "kind" not in learned and writer.has(item.sample.sample_id):
+                    learned = {"kind": "duplicate id", "detail": "an earlier recording has this sample id"}
+                if isinstance(item, BadRow) or "kind" in learned:
+                    counts[learned["kind"]] += 1
+                    aside.write(json.dumps({**_place(item), **learned}, ensure_ascii=False) + "\n")
+                    continue
+                kept += 1
+                seconds += float(learned["duration_s"])
+                _add(writer, item, learned, codes, original)
+        aside.flush()
+        os.fsync(aside.fileno())
+    shutil.copyfile(parts / _SET_ASIDE, _set_aside_file(out))
+    if not kept:
+        raise BadInput(
+            f"no recording of {name} can be encoded; {_set_aside_file(out)} says why for each of {plan.items}"
+        )
+    set_aside = dict(sorted(counts.items()))
+    write_json(parts / _REPORT, {"read": plan.items, "kept": kept, "set_aside": set_aside, "seconds": seconds})
     writer.freeze()
 
 
-def _add(writer: CorpusWriter, item: AudioItem, learned: dict[str, Any], codes: np.ndarray) -> None:
+def _place(item: AudioItem | BadRow) -> dict[str, Any]:
+    if isinstance(item, BadRow):
+        return {"sample_id": None, "path": None, "row": item.row}
+    return {"sample_id": item.sample.sample_id, "path": str(item.path), "row": item.row}
+
+
+def _add(
+    writer: CorpusWriter, item: AudioItem, learned: dict[str, Any], codes: np.ndarray, original: bytes | None
+) -> None:
     sample = from_row(to_row(item.sample))
     start = sample.start_ms or 0
     unknown = {"vad_config_hash": "the list of recordings does not say how they were cut"}
@@ -240,22 +259,22 @@ def _add(writer: CorpusWriter, item: AudioItem, learned: dict[str, Any], codes: 
         normalisation=("strip",) if sample.transcript else None,
         unknown={} if sample.vad_config_hash else unknown,
     )
-    if sample.held_out:
-        data, suffix = _original(item)
-        writer.add_audio(sample.sample_id, data, suffix)
+    if original is not None:
+        writer.add_audio(sample.sample_id, original, learned["suffix"])
     writer.add("paired" if sample.transcript else "raw", sample, codes)
 
 
-def _original(item: AudioItem) -> tuple[bytes, str]:
-    """The recording as it was: the file's own bytes, or for a part of a file that part as FLAC."""
-    import soundfile
+def _remove(parts: Path) -> None:
+    """The report last: until it is gone, a run that is called again finds that all is done but the removing."""
+    for path in parts.iterdir():
+        if path.name != _REPORT:
+            path.unlink()
+    shutil.rmtree(parts)
 
-    if item.sample.end_ms is None and not item.sample.start_ms:
-        return item.path.read_bytes(), item.path.suffix.lower()
-    rate = int(soundfile.info(str(item.path)).samplerate)
-    start = (item.sample.start_ms or 0) * rate // 1000
-    stop = item.sample.end_ms * rate // 1000 if item.sample.end_ms is not None else None
-    wave, _ = soundfile.read(str(item.path), start=start, stop=stop)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, wave, rate, format="FLAC")
-    return buffer.getvalue(), ".flac"
+
+def _parts_of(out: Path) -> Path:
+    return out.with_name(out.name + ".parts")
+
+
+def _set_aside_file(out: Path) -> Path:
+    return out.with_name(out.name + ".set-aside.jsonl")
