@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vaak.cli.show import print_json, print_table
+from vaak.cli.transfers import add_corpus_verbs
 from vaak.errors import CheckFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
@@ -24,6 +25,7 @@ def add_verbs(app: typer.Typer) -> None:
     corpus_app.command("encode")(encode)
     corpus_app.command("show")(show)
     corpus_app.command("verify")(verify)
+    add_corpus_verbs(corpus_app)
     app.add_typer(corpus_app, name="corpus")
     pack_app.command("build")(build)
     pack_app.command("show")(show_a_pack)
