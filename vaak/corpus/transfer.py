@@ -26,6 +26,7 @@ from vaak.storage.objects import (
     read_object,
     write_object,
 )
+from vaak.storage.staging import Source
 from vaak.storage.transfer import (
     JOBS,
     PARTS,
@@ -103,11 +104,11 @@ def pull_corpus(folder: str | Path, url: str, progress: Progress | None = None, 
     return _report(manifest, entries, moved)
 
 
-def corpus_files(url: str) -> tuple[Objects, list[FileEntry]]:
-    """The objects of a pushed corpus and its files, for staging. Raises `BadInput` if no whole corpus is there."""
+def corpus_source(url: str) -> Source:
+    """A pushed corpus as a source for staging. Raises `BadInput` if no whole corpus is there."""
     objects = open_objects(url)
     manifest, _ = _remote_manifest(objects, list_objects(objects))
-    return objects, _entries(manifest, objects.at(MANIFEST))
+    return Source(objects, {entry.path: entry for entry in _entries(manifest, objects.at(MANIFEST))})
 
 
 def _entries(manifest: dict[str, Any], where: str) -> list[FileEntry]:

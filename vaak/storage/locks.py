@@ -39,6 +39,11 @@ def lock_file(path: Path, exclusive: bool, wait: bool, create: bool = False) -> 
         os.close(handle)
 
 
+def share(handle: int) -> None:
+    """Make an exclusive lock a shared one."""
+    fcntl.flock(handle, fcntl.LOCK_SH)
+
+
 def unlock(handle: int) -> None:
     """Give a lock back, also where a forked child still holds a copy of the descriptor."""
     fcntl.flock(handle, fcntl.LOCK_UN)
