@@ -220,6 +220,39 @@ def test_pull_restores_what_is_damaged_in_a_whole_corpus(corpus_folder, s3):
     assert not (corpus_folder / "UNFINISHED.json").exists()
 
 
+def test_two_pulls_into_one_folder_do_not_meet(corpus_folder, s3, proxy, tmp_path):
+    push_corpus(corpus_folder, s3)
+    refused = []
+
+    def pull_too(request):
+        if gets(TOKENS)(request) and not refused:
+            with pytest.raises(BadInput, match="another process") as found:
+                pull_corpus(tmp_path / "copy", s3)
+            refused.append(found)
+
+    proxy.rule = pull_too
+    pull_corpus(tmp_path / "copy", s3)
+    assert len(refused) == 1 and verify_corpus(tmp_path / "copy") == []
+
+
+def test_the_doors_push_and_pull(corpus_folder, s3, tmp_path, capsys):
+    from vaak.cli.main import main
+
+    def leave(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(["corpus", *arguments])
+        said = capsys.readouterr()
+        return int(left.value.code or 0), said.out, said.err
+
+    identity = open_corpus(corpus_folder).id
+    code, out, _ = leave("push", str(corpus_folder), s3)
+    assert code == 0 and f"whole: corpus {identity}" in out
+    code, out, _ = leave("pull", str(tmp_path / "copy"), s3, "--json")
+    assert code == 0 and json.loads(out)["corpus"] == identity and json.loads(out)["damaged_on_the_way"] == []
+    code, _, err = leave("pull", str(tmp_path / "nothing"), f"{s3}/nothing")
+    assert code == 2 and err.count("\n") == 1 and "no corpus is there" in err
+
+
 def test_a_manifest_cannot_write_outside_its_folder(corpus_folder, s3, tmp_path):
     from vaak.corpus.manifest import root_hash
 

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vaak.storage.files import sync_folder
 from vaak.storage.locks import lock_file, unlock
 from vaak.storage.transfer import FileEntry
 
@@ -93,10 +92,12 @@ def wait_for(room: Room) -> None:
 
 
 def complete(cache: Cache, entry: FileEntry, partial: Path) -> None:
-    """A partial file whose bytes were checked becomes a shard; its lock goes with it."""
+    """A partial file whose bytes were checked becomes a shard; its lock goes with it.
+
+    Nothing is synced: every process hashes a shard that it did not fetch itself, so one that a power cut tore is found.
+    """
     with _locked(cache):
         os.replace(partial, shard_path(cache, entry.sha256))
-    sync_folder(cache.folder / "shards")
 
 
 def drop(cache: Cache, sha256: str) -> None:

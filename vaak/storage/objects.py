@@ -224,7 +224,7 @@ def upload_file(
     import obstore
     from obstore.store import LocalStore
 
-    part = max(PART_BYTES, -(-size // MOST_PARTS // (1 << 20)) * (1 << 20))
+    part = part_bytes(size)
     kept: dict = {} if isinstance(objects.store, LocalStore) else {"attributes": {HASH_KEY: sha256}}
 
     def attempt() -> None:
@@ -257,6 +257,11 @@ def upload_file(
     with_attempts(lambda: _asked(attempt, objects.at(path)))
 
 
+def part_bytes(size: int) -> int:
+    """Bytes per part of a multipart upload of `size` bytes: whole mebibytes, and no more parts than there may be."""
+    return max(PART_BYTES, -(-size // (MOST_PARTS << 20)) << 20)
+
+
 def _checked_blocks(file: Path, size: int, sha256: str) -> Iterator[bytes]:
     digest, read = hashlib.sha256(), 0
     try:
@@ -285,9 +290,10 @@ def read_ranges(objects: Objects, path: str, start: int, state: ObjectState) -> 
     with ThreadPoolExecutor(WINDOW, thread_name_prefix="ranges") as pool:
         try:
             for first, last in ranges:
-                if len(ahead) == WINDOW:
-                    yield ahead.popleft().result()
+                done = ahead.popleft().result() if len(ahead) == WINDOW else None
                 ahead.append(pool.submit(_read_range, objects, path, first, last, state))
+                if done is not None:
+                    yield done  # the next request is on its way while this part is hashed and written
             while ahead:
                 yield ahead.popleft().result()
         finally:

@@ -155,6 +155,7 @@ def download_files(
         for _ in range(ATTEMPTS):
             with open(partial, "a+b") as file:
                 if fetch_into(file, objects, entry, state, tally.add):
+                    os.fsync(file.fileno())
                     break
             damaged.append(entry.path)
         else:
@@ -181,7 +182,7 @@ def fetch_into(
     state: ObjectState,
     on_bytes: Callable[[int], None] = lambda n: None,
 ) -> bool:
-    """Continue a file that was opened with `a+b` to its end and sync it; whether its bytes have the entry's hash.
+    """Continue a file that is open for reading and appending to its end; whether its bytes have the entry's hash.
 
     What is in it already is hashed, not fetched. If the hash is another the file is emptied. `on_bytes(n)` is called
     with what was added to the whole, negative when it is emptied.
@@ -201,9 +202,9 @@ def fetch_into(
             on_bytes(len(part))
     if have == entry.size and digest.hexdigest() == entry.sha256:
         file.flush()
-        os.fsync(file.fileno())
         return True
     file.truncate(0)
+    file.seek(0)
     on_bytes(-have)
     return False
 
