@@ -283,6 +283,15 @@ def test_a_killed_fetch_is_continued_by_the_next_process(s3, proxy, tmp_path):
         assert stage.counters().bytes_fetched == PART_BYTES
 
 
+def test_what_was_begun_of_an_older_object_makes_room(source, tmp_path):
+    entry = source.files["a.bin"]
+    partial = open_cache(tmp_path / "cache", SIZE).folder / "partial" / f"{entry.sha256}-{'0' * 16}-{SIZE}"
+    partial.write_bytes(b"old")
+    with open_staging(tmp_path / "cache", SIZE, source) as stage, stage.use("a.bin") as local:
+        assert local.read_bytes() == (tmp_path / "origin/a.bin").read_bytes()
+    assert not partial.exists()
+
+
 @pytest.mark.slow
 def test_a_cache_survives_kills(source, tmp_path):
     rng = np.random.default_rng(3)
@@ -301,3 +310,49 @@ def test_a_cache_survives_kills(source, tmp_path):
     last = consumer(source, tmp_path / "cache", 3 * SIZE, 0, 2)
     assert last.communicate(timeout=60)[0].splitlines()[-1].startswith("done") and last.returncode == 0
     assert os.listdir(tmp_path / "cache/partial") == []
+
+
+def test_a_consumer_waits_only_when_bytes_come_slower_than_it_needs_them(s3, proxy, tmp_path):
+    source = make_source(s3, tmp_path / "origin")
+    proxy.latency = 0.1  # two a shard, two shards at once: a shard every 0.1 s
+    names = sorted(source.files)
+    for pause, enough in ((0.4, True), (0.0, False)):
+        with open_staging(tmp_path / f"cache-{pause}", 10 * SIZE, source) as stage:
+            stage.announce(names)
+            with stage.use(names[0]):
+                first = stage.counters().seconds_waited
+            for name in names[1:]:
+                time.sleep(pause)
+                with stage.use(name):
+                    pass
+            waited = stage.counters().seconds_waited - first
+        assert waited < 0.1 if enough else waited > 0.1
+
+
+MEMORY = """
+import resource, sys
+from vaak.storage.objects import open_objects
+from vaak.storage.staging import Source, open_staging
+from vaak.storage.transfer import FileEntry
+files = {p: FileEntry(p, int(n), h) for p, n, h in (one.split(":") for one in sys.argv[3:])}
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with open_staging(sys.argv[2], 1 << 30, Source(open_objects(sys.argv[1]), files)) as stage:
+    stage.announce(sorted(files))
+    for path in sorted(files):
+        with stage.use(path):
+            pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_shards(s3, tmp_path):
+    grown = []
+    for number, size in enumerate((48 << 20, 160 << 20)):
+        source = make_source(f"{s3}/{number}", tmp_path / f"origin-{number}", 2, size)
+        files = [f"{one.path}:{one.size}:{one.sha256}" for one in source.files.values()]
+        command = [sys.executable, "-c", MEMORY, source.objects.url, str(tmp_path / f"cache-{number}"), *files]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+        grown.append(float(done.stdout))
+    # Two shards on the way, each with at most five parts of 8 MiB, and what the client keeps for itself.
+    assert max(grown) < 200 and grown[1] < grown[0] + 60, grown

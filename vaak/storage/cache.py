@@ -153,7 +153,8 @@ def _candidates(cache: Cache, sha256: str, wanted: Sequence[str], ahead: bool) -
     files = [(Path(one.path), one.name[:64], one.stat(), one.name) for one in os.scandir(cache.folder / "shards")]
     files += [(Path(one.path), one.name[:64], one.stat(), one.name) for one in os.scandir(cache.folder / "partial")]
     sooner = place.get(sha256, len(place)) if ahead else -1
-    files = [one for one in files if place.get(one[1], len(wanted)) > sooner and one[1] != sha256]
+    # Of the shard itself only what was begun of an older object can be here.
+    files = [one for one in files if one[1] == sha256 or place.get(one[1], len(wanted)) > sooner]
     # Not wanted: the oldest first. Wanted: the last first.
     files.sort(key=lambda one: (one[1] in place, -place.get(one[1], 0), one[2].st_mtime_ns))
     for path, _, stat, name in files:

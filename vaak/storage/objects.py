@@ -124,11 +124,12 @@ def _s3(bucket: str, prefix: str) -> ObjectStore:
         return S3Store(
             bucket,
             prefix=prefix or None,
-            # The client's own limit of 30 s covers the whole body; a part on a slow line takes longer.
+            # The client's own limit of 30 s covers the whole body, and a part on a slow line takes longer. The limit for
+            # a silent connection runs while a part goes up, too.
             client_options={
                 "allow_http": endpoint is not None and endpoint.startswith("http://"),
                 "connect_timeout": timedelta(seconds=10),
-                "read_timeout": timedelta(seconds=120),
+                "read_timeout": timedelta(seconds=300),
                 "timeout": timedelta(seconds=600),
             },
             retry_config={
