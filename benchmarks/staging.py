@@ -38,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.storage.server import CREDENTIALS, running_server, server_program
 
 ROUNDS, SHARDS, SHARD_BYTES = 5, 6, 64 << 20
-ROOM = 3 * SHARD_BYTES
+ROOM = 4 * SHARD_BYTES
 LINK_BYTES = 125e6  # a second: one gigabit
 
 
@@ -86,7 +86,7 @@ def in_ranges(source: Source) -> tuple[float, int]:
 
 
 def staged(source: Source, folder: Path) -> tuple[float, int]:
-    """The same through an empty cache with room for three of the shards."""
+    """The same through an empty cache with room for four of the shards."""
     with tempfile.TemporaryDirectory(dir=folder) as cache:
         began, result = time.perf_counter(), 0
         with open_staging(cache, ROOM, source) as stage:
