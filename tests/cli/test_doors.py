@@ -25,6 +25,8 @@ VERBS = [
     ["corpus", "encode"],
     ["corpus", "show"],
     ["corpus", "verify"],
+    ["corpus", "push"],
+    ["corpus", "pull"],
     ["pack", "build"],
     ["pack", "show"],
     ["checkpoint", "list"],

@@ -10,6 +10,7 @@ import typer
 
 from vaak.cli.encoding import encode
 from vaak.cli.show import print_json, print_table
+from vaak.cli.transfers import add_corpus_verbs
 from vaak.errors import CheckFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
@@ -25,6 +26,7 @@ def add_verbs(app: typer.Typer) -> None:
     corpus_app.command("encode")(encode)
     corpus_app.command("show")(show)
     corpus_app.command("verify")(verify)
+    add_corpus_verbs(corpus_app)
     app.add_typer(corpus_app, name="corpus")
     pack_app.command("build")(build)
     pack_app.command("show")(show_a_pack)

@@ -58,12 +58,16 @@ def read_manifest(folder: Path, form: str) -> dict[str, Any]:
     """The manifest of a frozen folder of format `form`. Raises `BadInput` for an unfinished, foreign or edited one."""
     if not (folder / MANIFEST).is_file():
         raise BadInput(f"{folder} has no {MANIFEST}: it is unfinished or no such folder; finish or make it again")
-    manifest = read_json(folder / MANIFEST)
+    return check_manifest(read_json(folder / MANIFEST), form, folder / MANIFEST)
+
+
+def check_manifest(manifest: Any, form: str, where: Path | str) -> dict[str, Any]:
+    """The parsed manifest that was read at `where`, if it is of format `form` and has its own root hash."""
     if not isinstance(manifest, dict) or manifest.get("format") != form:
         found = manifest.get("format") if isinstance(manifest, dict) else None
-        raise BadInput(f"{folder / MANIFEST} is of format {found!r}, not {form!r}; open it with what wrote it")
+        raise BadInput(f"{where} is of format {found!r}, not {form!r}; open it with what wrote it")
     if root_hash(manifest) != manifest.get("id"):
-        raise BadInput(f"{folder / MANIFEST} does not match its own root hash: it was edited or damaged; restore it")
+        raise BadInput(f"{where} does not match its own root hash: it was edited or damaged; restore it")
     return manifest
 
 

@@ -48,7 +48,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def write_json(path: str | Path, obj: Any) -> None:
@@ -87,16 +87,16 @@ def hash_folder(folder: str | Path, exclude: Iterable[str] = ()) -> list[dict[st
     ]
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync_folder(folder: Path) -> None:
-    # A rename survives a power cut only once the folder itself is on disk.
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to disk: a rename survives a power cut only then."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
