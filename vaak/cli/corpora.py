@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vaak.cli import imports
 from vaak.cli.show import print_json, print_table
 from vaak.errors import CheckFailed
 
@@ -22,6 +23,7 @@ pack_app = typer.Typer(help="The gold pack: evaluation items frozen before train
 def add_verbs(app: typer.Typer) -> None:
     """Hang this module's verbs on the command."""
     corpus_app.command("encode")(encode)
+    imports.add_verbs(corpus_app)
     corpus_app.command("show")(show)
     corpus_app.command("verify")(verify)
     app.add_typer(corpus_app, name="corpus")

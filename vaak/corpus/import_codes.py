@@ -25,8 +25,8 @@ class CodesReader:
 
     def __init__(self, codes: ArrayFile, index: ArrayFile, limit: int, longest: int) -> None:
         self._codes, self._index, self._limit, self._longest = codes, index, limit, longest
-        self._codes_file: Any = open(codes.path, "rb", buffering=0)
-        self._index_file: Any = open(index.path, "rb")
+        self._codes_file: Any = open(codes.path, "rb", buffering=0)  # noqa: SIM115 - closed by __exit__
+        self._index_file: Any = open(index.path, "rb")  # noqa: SIM115 - closed by __exit__
         # Ends of the last usable entry and of everything kept so far.
         self._last_end = self._kept_end = 0
 

@@ -30,7 +30,7 @@ from vaak.corpus.import_samples import (
     sample_table,
     streams,
 )
-from vaak.corpus.import_source import ArrayFile, count_lines, open_array
+from vaak.corpus.import_source import ArrayFile, count_lines, open_array, open_index
 from vaak.errors import BadInput
 
 # Rows that are worked on at a time.
@@ -120,16 +120,16 @@ def _part(source: Path, split: str, number: int | None) -> Part:
     end = "" if number is None else f"_{number}"
     samples = source / f"{split}_samples{end}.jsonl"
     codes = open_array(source / f"{split}_codes{end}.npy", "int32")
-    index = open_array(source / f"{split}_codes_index{end}.npy", None, (1, 2))
-    label = split if number is None else f"{split}-{number}"
-    return Part(split, label, codes, index, samples, count_lines(samples))
+    lines = count_lines(samples)
+    index = open_index(source / f"{split}_codes_index{end}.npy", lines, codes.n)
+    return Part(split, split if number is None else f"{split}-{number}", codes, index, samples, lines)
 
 
 def _found(part: Part) -> str:
     pairs = "starts and ends" if part.index.width == 2 else "starts only, each sample ends where the next one starts"
     return (
         f"{part.codes.path.name}: {part.codes.n:,} codes, {part.codes.form}; "
-        f"{part.index.path.name}: {part.index.n:,} samples, {pairs}; {part.samples.name}: {part.lines:,} lines"
+        f"{part.index.path.name}: {part.index.n:,} samples, {part.index.form}, {pairs}; {part.samples.name}: {part.lines:,} lines"
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from vaak.corpus.samples import QUALITY, SCHEMA
+from vaak.corpus.samples import SCHEMA
 from vaak.errors import BadInput
 
 # What each of our fields is called in a row, the first name that is there; the Inworld trainer's own names among them.

@@ -224,7 +224,7 @@ class ImportRun:
         self.counts: Counter[str] = Counter(state["set_aside"])
         self.fields_left: set[str] = set(state["fields_left"])
         self.ids = SeenIds(self.work / "ids", state["ids"])
-        self._aside = open(self.work / "set-aside.jsonl", "ab")
+        self._aside = open(self.work / "set-aside.jsonl", "ab")  # noqa: SIM115 - closed by __exit__
         self._aside.truncate(state["aside_bytes"])
         self._aside.seek(0, os.SEEK_END)
         for one in state["groups"]:

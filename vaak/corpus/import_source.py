@@ -59,6 +59,38 @@ def open_array(path: Path, raw_dtype: str | None, widths: Iterable[int] = (1,)) 
     return ArrayFile(path, dtype, size // dtype.itemsize, 1, 0, f"raw {dtype.name}", size % dtype.itemsize)
 
 
+def open_index(path: Path, samples: int, codes: int) -> ArrayFile:
+    """The index of a codes file: where each sample starts, `[n]`, or starts and ends, `[n, 2]`.
+
+    The trainer saves it with a header. Without one, its form is the only one in which its size is that of `samples`
+    entries and the first of them stand in the order of `codes` codes. Raises `BadInput` if that does not decide it.
+    """
+    raw = _MAGIC
+    if path.is_file():
+        with open(path, "rb") as file:
+            raw = file.read(len(_MAGIC))
+    if raw == _MAGIC:
+        return open_array(path, None, (1, 2))
+    size = path.stat().st_size
+    fitting = []
+    for name, width in (("int64", 2), ("int64", 1), ("int32", 2), ("int32", 1)):
+        dtype = np.dtype(name)
+        if size == samples * width * dtype.itemsize:
+            array = ArrayFile(path, dtype, samples, width, 0, f"raw {name}")
+            with open(path, "rb") as file:
+                entries = read_values(array, file, 0, min(samples, 4096)).reshape(-1).astype(np.int64)
+            # Neighbours may touch at the end of one and the start of the next, but a sample has at least one code.
+            steps = np.diff(entries)
+            ordered = (steps[::width] > 0).all() and (steps >= 0).all()
+            if samples and entries[0] >= 0 and entries[-1] <= codes and ordered:
+                fitting.append(array)
+    if len(fitting) != 1:
+        raise BadInput(
+            f"{path} has no .npy header, and what it is cannot be told from its size; write it with numpy.save"
+        )
+    return fitting[0]
+
+
 def _with_header(path: Path, file: Any, size: int, widths: tuple[int, ...]) -> ArrayFile:
     try:
         version = np.lib.format.read_magic(file)

@@ -53,11 +53,12 @@ class GroupWriter:
         self._later: Later = later or (lambda work: work())
         self._keep_spools = keep_spools
         self._spools: list[Path] = []
-        state = state or {"shards": [], "open": None, "samples": {}, "tokens": {}, "unknown": []}
+        state = state or {"shards": [], "open": None, "samples": {}, "tokens": {}, "unknown": [], "quality": {}}
         self.shards: list[dict[str, Any]] = list(state["shards"])
         self.source_samples: Counter[str] = Counter(state["samples"])
         self.source_tokens: Counter[str] = Counter(state["tokens"])
         self.unknown: Counter[tuple[str, str]] = Counter({(name, reason): n for name, reason, n in state["unknown"]})
+        self.quality: Counter[str] = Counter(state["quality"])
         self._open = _ShardWriter(folder, self.dtype, state["open"]) if state["open"] else None
 
     def add(self, sample: Sample, values: NDArray) -> None:
@@ -66,6 +67,7 @@ class GroupWriter:
         self.source_samples[sample.source] += 1
         self.source_tokens[sample.source] += len(values)
         self.unknown.update(sample.unknown.items())
+        self.quality.update(name for name in QUALITY if getattr(sample, name) is not None)
 
     def add_block(self, rows: pa.Table, lengths: NDArray[np.int64], tokens: NDArray) -> None:
         """Append many: `rows` has the columns of `SCHEMA`, `tokens` those of all samples, `lengths` of each."""
@@ -96,6 +98,7 @@ class GroupWriter:
             "samples": dict(self.source_samples),
             "tokens": dict(self.source_tokens),
             "unknown": [[name, reason, n] for (name, reason), n in self.unknown.items()],
+            "quality": dict(self.quality),
         }
 
     def files(self) -> set[str]:
@@ -141,6 +144,7 @@ class GroupWriter:
         for one in pc.value_counts(rows["unknown"].combine_chunks()).to_pylist():
             for item in json.loads(one["values"]).items():
                 self.unknown[item] += one["counts"]
+        self.quality.update({name: known for name in QUALITY if (known := len(rows) - rows[name].null_count)})
 
 
 class _ShardWriter:

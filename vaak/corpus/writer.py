@@ -180,6 +180,8 @@ def group_summary(key: tuple[str, str, str], group: GroupWriter, codec: dict[str
             for name in sorted({name for name, _ in group.unknown})
         },
         "shards": group.shards,
+        # Only where there is some, so that a corpus without any keeps its id.
+        **({"quality": dict(sorted(group.quality.items()))} if group.quality else {}),
     }
 
 
