@@ -37,7 +37,7 @@ class SeenIds:
         self._stored = [self._open(name) for name in self._names]
         self._saved: str | None = saved["held"] if saved else None
         if self._saved is not None:
-            self._held.append(np.array(self._open(self._saved)))
+            self._hold(np.array(self._open(self._saved)))
 
     def __contains__(self, sample_id: str) -> bool:
         digest = _digest(sample_id)

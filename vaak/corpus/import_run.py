@@ -14,7 +14,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -108,7 +108,8 @@ class ImportRun:
         for group in self.groups.values():
             group.abandon()
         if self._aside is not None:
-            self._aside.close()
+            with suppress(OSError):
+                self._aside.close()
         self._lock.close()
 
     def add(self, key: tuple[str, str, str], rows: pa.Table, lengths: NDArray[np.int64], tokens: NDArray) -> None:

@@ -13,6 +13,7 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -210,12 +211,15 @@ class _ShardWriter:
             # numpy leaves room in the header for the length to grow, so the final one fits over the first.
             file.seek(0)
             file.write(_header(dtype, n))
-        self.abandon()
+        for file in (self._tokens, self._offsets, self._rows_file):
+            file.close()
         return {"stem": self.stem, "samples": self.n_samples, "tokens": self.n_tokens}
 
     def abandon(self) -> None:
         for file in (self._tokens, self._offsets, self._rows_file):
-            file.close()
+            # On a full disk what is still in a buffer cannot be written; the noted state does not count on it.
+            with suppress(OSError):
+                file.close()
 
     def write_parquet(self) -> None:
         """Turn the spool into parquet in row groups of a fixed size, however it was filled."""
