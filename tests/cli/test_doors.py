@@ -23,6 +23,8 @@ VERBS = [
     ["audit"],
     ["mixture", "plan"],
     ["corpus", "encode"],
+    ["corpus", "import", "inworld"],
+    ["corpus", "import", "flat"],
     ["corpus", "show"],
     ["corpus", "verify"],
     ["pack", "build"],

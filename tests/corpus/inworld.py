@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.corpus.toy import CODEC, known_tokens
+from vaak.corpus import Sample, open_corpus
 from vaak.corpus.import_run import ImportTarget
 
 # Lengths in codes of the five samples of `train`, and what stands in their lines.
@@ -59,3 +60,13 @@ def write_split(
 def target(folder: Path, **changes: Any) -> ImportTarget:
     """A new corpus in a folder, of the toy codec's 1000 codes."""
     return ImportTarget(folder, "imported", **{"codec": CODEC, **changes})
+
+
+def samples_of(folder: Path) -> dict[str, tuple[str, Sample, list[int]]]:
+    """Stream, fields and codes of every sample of a frozen corpus, by id; every byte is verified on the way."""
+    corpus = open_corpus(folder, verify=True)
+    return {
+        sample.sample_id: (key[0], sample, group.tokens(i).tolist())
+        for key, group in corpus.groups.items()
+        for i, sample in enumerate(group.samples())
+    }

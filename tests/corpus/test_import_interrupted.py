@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,6 +116,35 @@ def test_a_kill_costs_what_came_after_the_last_note(tmp_path, monkeypatch):
         import_inworld(source, noted)
     assert import_inworld(source, noted).kept == 5
     assert seen == ["r-0", "r-1", "r-2", "stop", "r-3", "r-4"]
+
+
+def test_blocks_and_interruptions_leave_no_trace(tmp_path, monkeypatch):
+    """An import that stops after every few rows, with an exception in the middle of each block, ends the same."""
+    from vaak.corpus import import_inworld as module
+
+    rows = [{**ROWS[i % 5], "id": f"r-{i}"} for i in range(5)]
+    source = write_split(tmp_path / "src", rows=rows)
+    undisturbed = import_inworld(source, target(tmp_path / "whole", shard_tokens=130))
+    monkeypatch.setattr(module, "_BLOCK", 2)
+    kept_away = module.sample_table
+    attempts = 0
+
+    def every_second_time(*arguments: Any) -> Any:
+        nonlocal attempts
+        attempts += 1
+        if attempts % 2:
+            raise KeyboardInterrupt
+        return kept_away(*arguments)
+
+    monkeypatch.setattr(module, "sample_table", every_second_time)
+    report = None
+    while report is None:
+        try:
+            report = import_inworld(source, replace(target(tmp_path / "out", shard_tokens=130), note_every=1))
+        except KeyboardInterrupt:
+            continue
+    assert attempts >= 6
+    assert report.corpus_id == undisturbed.corpus_id
 
 
 def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, ImportTarget]:

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.corpus.inworld import LENGTHS, ROWS, codes_of, target, write_split
+from tests.corpus.inworld import LENGTHS, ROWS, codes_of, samples_of, target, write_split
 from tests.corpus.toy import CODEC
 from vaak.corpus import CorpusWriter, Sample, open_corpus
 from vaak.corpus.import_inworld import import_inworld
 from vaak.corpus.import_samples import DOES_NOT_SAY, SampleDefaults
 from vaak.errors import BadInput
-
-
-def samples_of(folder: Path) -> dict[str, tuple[str, Sample, list[int]]]:
-    corpus = open_corpus(folder, verify=True)
-    return {
-        sample.sample_id: (key[0], sample, group.tokens(i).tolist())
-        for key, group in corpus.groups.items()
-        for i, sample in enumerate(group.samples())
-    }
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -327,91 +314,3 @@ def test_nothing_is_written_into_the_source_or_over_a_corpus(tmp_path):
     with pytest.raises(BadInput, match="not empty"):
         import_inworld(source, target(tmp_path / "thesis"))
     assert (tmp_path / "thesis" / "a.txt").read_text() == "mine"
-
-
-BROKEN_ROWS = st.sampled_from(
-    [
-        None,
-        None,
-        {"language": "xx"},
-        {"duration": float("nan")},
-        {"transcript": ""},
-        {"transcript": None},
-        {"transcript": 5},
-        {"id": "same"},
-        {"language": "gu", "sample_rate": 8000.0},
-        {"tier": "wild"},
-        "not JSON",
-    ]
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    rows=st.lists(BROKEN_ROWS, min_size=1, max_size=30),
-    entries=st.lists(st.tuples(st.integers(0, 29), st.integers(-3, 40), st.integers(-3, 40)), max_size=4),
-    surplus=st.integers(-2, 2),
-    codes=st.lists(st.tuples(st.integers(0, 90), st.sampled_from([-1, 1000, 70000])), max_size=3),
-)
-def test_in_is_kept_and_set_aside_whatever_is_wrong(tmp_path_factory, rows, entries, surplus, codes):
-    folder = tmp_path_factory.mktemp("any")
-    source = folder / "src"
-    source.mkdir()
-    n = len(rows)
-    made = [row if isinstance(row, str) else json.dumps({"id": f"x-{i}", "language": "en", "transcript": "a", **(row or {})})
-            for i, row in enumerate(rows)]  # fmt: skip
-    (source / "train_samples.jsonl").write_text("".join(f"{line}\n" for line in made))
-    held = np.arange(3 * n, dtype=np.int32) % 1000
-    for at, value in codes:
-        held[at % len(held)] = value
-    held.tofile(source / "train_codes.npy")
-    m = max(n + surplus, 1)
-    pairs = np.stack([np.arange(m) * 3, np.arange(m) * 3 + 3], 1)
-    for i, start, end in entries:
-        pairs[i % m] = (start, end)
-    np.save(source / "train_codes_index.npy", pairs)
-    try:
-        report = import_inworld(source, target(folder / "out", quarantine=folder / "aside", shard_tokens=17))
-    except BadInput as error:
-        assert "can be imported" in str(error)
-        return
-    assert report.set_aside_file is not None
-    records = [json.loads(line) for line in report.set_aside_file.read_text().splitlines()]
-    assert report.read == max(n, m) == report.kept + len(records)
-    kept = samples_of(folder / "out")
-    # Every kept sample has the codes of its own entry, and no two share one.
-    aside = {one["row"] for one in records}
-    ranges = sorted(tuple(pairs[i].tolist()) for i in range(min(n, m)) if i not in aside)
-    assert all(before[1] <= after[0] for before, after in pairwise(ranges))
-    wanted = sorted(held[start:end].tolist() for start, end in ranges)
-    assert sorted(tokens for _, _, tokens in kept.values()) == wanted and len(kept) == report.kept
-    assert all(0 <= code < 1000 for _, _, tokens in kept.values() for code in tokens)
-
-
-def test_blocks_and_interruptions_leave_no_trace(tmp_path, monkeypatch):
-    """An import that stops after every few rows, with an exception in the middle of each block, ends the same."""
-    from vaak.corpus import import_inworld as module
-
-    rows = [{**ROWS[i % 5], "id": f"r-{i}"} for i in range(5)]
-    source = write_split(tmp_path / "src", rows=rows)
-    undisturbed = import_inworld(source, target(tmp_path / "whole", shard_tokens=130))
-    monkeypatch.setattr(module, "_BLOCK", 2)
-    kept_away = module.sample_table
-    attempts = 0
-
-    def every_second_time(*arguments: Any) -> Any:
-        nonlocal attempts
-        attempts += 1
-        if attempts % 2:
-            raise KeyboardInterrupt
-        return kept_away(*arguments)
-
-    monkeypatch.setattr(module, "sample_table", every_second_time)
-    report = None
-    while report is None:
-        try:
-            report = import_inworld(source, replace(target(tmp_path / "out", shard_tokens=130), note_every=1))
-        except KeyboardInterrupt:
-            continue
-    assert attempts >= 6
-    assert report.corpus_id == undisturbed.corpus_id

@@ -87,7 +87,7 @@ class ImportRun:
             raise BadInput(f"{target.out} is a frozen corpus already; import into a new folder")
         self.work.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.work / "lock", target.out)
-        self._pool = ThreadPoolExecutor(1)
+        self._pool = ThreadPoolExecutor(2)
         self._converting: list[Future[None]] = []
         self._aside: BinaryIO | None = None
         self.groups: dict[tuple[str, str, str], GroupWriter] = {}
@@ -134,6 +134,9 @@ class ImportRun:
     def note(self, position: Any, always: bool = True) -> None:
         """Everything up to here is done: a later run of this import goes on at `position`."""
         if not always and self._since < self.target.note_every:
+            return
+        if not always and self._since < 2 * self.target.note_every and not all(one.done() for one in self._converting):
+            # Rather a little later than to wait for the rows of a shard that was just closed.
             return
         assert self._aside is not None
         self._converted()
@@ -199,7 +202,10 @@ class ImportRun:
             },
         )
         metadata = corpus_metadata(self.target.name, self.target.codec, self.target.tokenizer_hash, self.groups)
-        freeze_folder(self.target.out, {**metadata, **extra})
+        hashed = {
+            "/".join((*key, name)): one for key, group in self.groups.items() for name, one in group.hashed.items()
+        }
+        freeze_folder(self.target.out, {**metadata, **extra}, hashed)
 
     def _open(self, settings: dict[str, Any]) -> None:
         out, plan_path, state_path = self.target.out, self.work / "plan.json", self.work / "state.json"

@@ -116,7 +116,7 @@ def read_values(array: ArrayFile, file: Any, start: int, stop: int) -> NDArray:
     row = array.dtype.itemsize * array.width
     values = np.empty((stop - start) * array.width, array.dtype)
     file.seek(array.offset + start * row)
-    if file.readinto(memoryview(values).cast("B") if len(values) else bytearray()) != (stop - start) * row:
+    if file.readinto(values.data.cast("B") if len(values) else bytearray()) != (stop - start) * row:
         raise BadInput(f"{array.path} became shorter while it was read; restore it and begin again")
     return values if array.width == 1 else values.reshape(-1, array.width)
 

@@ -19,16 +19,18 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vaak.corpus.samples import QUALITY, SCHEMA, Sample, to_row
+from vaak.storage.files import sha256_file
 
 # 2^27 tokens: shards of 256 MiB for codes and 512 MiB for text ids.
 SHARD_TOKENS = 1 << 27
 
 _ROWS_PER_GROUP = 4096
+
+_PARTS = ("tokens.npy", "offsets.npy", "samples.parquet")
 
 # Runs the conversion of a closed shard's rows, at once or on another thread.
 Later = Callable[[Callable[[], None]], Any]
@@ -60,6 +62,8 @@ class GroupWriter:
         self.source_tokens: Counter[str] = Counter(state["tokens"])
         self.unknown: Counter[tuple[str, str]] = Counter({(name, reason): n for name, reason, n in state["unknown"]})
         self.quality: Counter[str] = Counter(state["quality"])
+        # Sizes and SHA-256 of the closed files, by name, with `keep_spools`.
+        self.hashed: dict[str, dict[str, Any]] = dict(state.get("hashed", {}))
         self._open = _ShardWriter(folder, self.dtype, state["open"]) if state["open"] else None
 
     def add(self, sample: Sample, values: NDArray) -> None:
@@ -100,12 +104,13 @@ class GroupWriter:
             "tokens": dict(self.source_tokens),
             "unknown": [[name, reason, n] for (name, reason), n in self.unknown.items()],
             "quality": dict(self.quality),
+            "hashed": self.hashed,
         }
 
     def files(self) -> set[str]:
         """Names, in the group's folder, of the files that `state` counts on."""
         stems = [one["stem"] for one in self.shards]
-        names = {f"{stem}.{part}" for stem in stems for part in ("tokens.npy", "offsets.npy", "samples.parquet")}
+        names = {f"{stem}.{part}" for stem in stems for part in _PARTS}
         return names | (self._open.files() if self._open is not None else set())
 
     def drop_spools(self) -> None:
@@ -130,7 +135,8 @@ class GroupWriter:
         shard.write_parquet()
         self._spools.append(shard.spool)
         if self._keep_spools:
-            shard.sync()
+            # Now, while its bytes are still in memory, and not when the corpus is frozen.
+            self.hashed.update(shard.sync())
         else:
             self.drop_spools()
 
@@ -142,7 +148,7 @@ class GroupWriter:
             self.source_samples[one["source"]] += one["n_count"]
             self.source_tokens[one["source"]] += one["n_sum"]
         # Few different texts stand in this column: one per set of fields that are missing together.
-        for one in pc.value_counts(rows["unknown"].combine_chunks()).to_pylist():
+        for one in rows["unknown"].value_counts().to_pylist():
             for item in json.loads(one["values"]).items():
                 self.unknown[item] += one["counts"]
         self.quality.update({name: known for name in QUALITY if (known := len(rows) - rows[name].null_count)})
@@ -167,10 +173,10 @@ class _ShardWriter:
         self._rows: list[dict[str, Any]] = []
         self._ends = array("q")
         if n_offsets == 0:
-            self._offsets.write(np.zeros(1, np.int64))
+            self._offsets.write(bytes(8))
 
     def add(self, sample: Sample, values: NDArray) -> None:
-        self._tokens.write(np.ascontiguousarray(values))
+        self._tokens.write(np.ascontiguousarray(values).data)
         self.n_tokens += len(values)
         self.n_samples += 1
         self._ends.append(self.n_tokens)
@@ -180,8 +186,8 @@ class _ShardWriter:
 
     def add_block(self, rows: pa.Table, lengths: NDArray[np.int64], tokens: NDArray) -> None:
         self._settle()
-        self._tokens.write(np.ascontiguousarray(tokens))
-        self._offsets.write(self.n_tokens + np.cumsum(lengths))
+        self._tokens.write(np.ascontiguousarray(tokens).data)
+        self._offsets.write((self.n_tokens + np.cumsum(lengths)).data)
         self.n_tokens += len(tokens)
         self.n_samples += len(lengths)
         self._spool(rows)
@@ -229,17 +235,20 @@ class _ShardWriter:
             for table in _regrouped(_spooled_batches(self.spool), _ROWS_PER_GROUP):
                 parquet.write_table(table.select(schema.names), row_group_size=_ROWS_PER_GROUP)
 
-    def sync(self) -> None:
-        """Bring the closed files to the disk, so that a noted state survives a power cut too."""
-        for part in ("tokens.npy", "offsets.npy", "samples.parquet"):
-            handle = os.open(self._folder / f"{self.stem}.{part}", os.O_RDONLY)
-            os.fsync(handle)
-            os.close(handle)
+    def sync(self) -> dict[str, dict[str, Any]]:
+        """Bring the closed files to the disk, so that a noted state survives a power cut too; their sizes and hashes."""
+        hashed = {}
+        for part in _PARTS:
+            path = self._folder / f"{self.stem}.{part}"
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+                hashed[path.name] = {"size": os.fstat(file.fileno()).st_size, "sha256": sha256_file(path)}
+        return hashed
 
     def _settle(self) -> None:
         if self._rows:
             self._spool(pa.Table.from_pylist(self._rows, schema=SCHEMA))
-            self._offsets.write(self._ends)
+            self._offsets.write(self._ends.tobytes())
             self._rows, self._ends = [], array("q")
 
     def _spool(self, rows: pa.Table) -> None:
