@@ -25,6 +25,7 @@ VERBS = [
     ["corpus", "encode"],
     ["corpus", "import", "inworld"],
     ["corpus", "import", "flat"],
+    ["corpus", "freeze"],
     ["corpus", "show"],
     ["corpus", "verify"],
     ["pack", "build"],

@@ -1,4 +1,4 @@
-"""Doors to data that exists already: `corpus import inworld`, `corpus import flat`."""
+"""Doors to data that exists already: `corpus import inworld`, `corpus import flat`, `corpus freeze`."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def add_verbs(corpus_app: typer.Typer) -> None:
     import_app.command("inworld")(inworld)
     import_app.command("flat")(flat)
     corpus_app.add_typer(import_app, name="import")
+    corpus_app.command("freeze")(freeze)
 
 
 def inworld(
@@ -133,6 +134,38 @@ def flat(
     with Console(quiet=as_json).progress("import") as bar:
         report = import_flat(source_path, target, defaults, held_out, piece or PIECE, size, bar)
     _show(report, target, as_json)
+
+
+def freeze(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of finished shards without a manifest.")],
+    codec: Codec = None,
+    codec_hash: CodecHash = None,
+    codebook_size: Codebook = None,
+    tokens_per_second: Rate = None,
+    codec_sample_rate: Hertz = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="tokenizer.json of the text ids, its folder, or its SHA-256.")
+    ] = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Check a folder of shards that other tools wrote, every token and row, and freeze it.
+
+    `import` and `encode` freeze what they write themselves.
+
+    Example: `vaak corpus freeze shards/ --codec xcodec2 --name dataset-v1`
+    """
+    from vaak.corpus.freeze import freeze_corpus
+    from vaak.corpus.import_codec import codec_of_import
+
+    has_codes = (folder / "raw").is_dir() or (folder / "paired").is_dir()
+    numbers = (codec, codec_hash, codebook_size, tokens_per_second, codec_sample_rate)
+    entry = codec_of_import(*numbers) if has_codes else None
+    corpus_id = freeze_corpus(folder, name or folder.resolve().name, entry, _tokenizer(tokenizer)[0])
+    if as_json:
+        print_json({"folder": str(folder), "corpus_id": corpus_id})
+    else:
+        typer.echo(f"frozen as {corpus_id}")
 
 
 def _tokenizer(name: str | None) -> tuple[str | None, int]:

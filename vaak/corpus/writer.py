@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -141,11 +142,21 @@ class CorpusWriter:
         return replace(sample, **changes, unknown={**dict.fromkeys(missing, NOT_GIVEN), **given})
 
 
+class Counted(Protocol):
+    """What the manifest needs to know of one group."""
+
+    shards: list[dict[str, Any]]
+    source_samples: Counter[str]
+    source_tokens: Counter[str]
+    unknown: Counter[tuple[str, str]]
+    quality: Counter[str]
+
+
 def corpus_metadata(
     name: str,
     codec: dict[str, Any] | None,
     tokenizer_hash: str | None,
-    groups: Mapping[tuple[str, str, str], GroupWriter],
+    groups: Mapping[tuple[str, str, str], Counted],
 ) -> dict[str, Any]:
     """The manifest of a corpus but for its files and its id. `groups` are closed."""
     summaries = [group_summary(key, groups[key], codec) for key in sorted(groups)]
@@ -159,7 +170,7 @@ def corpus_metadata(
     }
 
 
-def group_summary(key: tuple[str, str, str], group: GroupWriter, codec: dict[str, Any] | None) -> dict[str, Any]:
+def group_summary(key: tuple[str, str, str], group: Counted, codec: dict[str, Any] | None) -> dict[str, Any]:
     """What the manifest says of one group."""
     stream, language, tier = key
     rate = codec["tokens_per_second"] if codec and stream != "text" else None
