@@ -3,6 +3,8 @@ codebook, before anything is narrowed."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,29 @@ from vaak.corpus.import_source import ArrayFile, read_values
 _AHEAD = 4096
 
 
+@dataclass
+class Block:
+    """n rows: which of them have usable codes, counted from the first, how many each, and these codes end to end.
+
+    `faults` says what is wrong with the others.
+    """
+
+    n: int
+    kept: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    lengths: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    codes: NDArray[np.uint16] = field(default_factory=lambda: np.empty(0, np.uint16))
+    faults: dict[int, Fault] = field(default_factory=dict)
+
+    def drop(self, rows: Collection[int]) -> None:
+        """Take away rows that something else is wrong with."""
+        if rows and len(self.kept):
+            stays = ~np.isin(self.kept, np.fromiter(rows, np.int64))
+            self.codes = self.codes[np.repeat(stays, self.lengths)]
+            self.kept, self.lengths = self.kept[stays], self.lengths[stays]
+
+
 class CodesReader:
-    """The samples of one codes file. Use it as a context, `begin` at a row, then `read` block after block.
+    """The samples of one codes file. Use it as a context, `begin` at a row, then `load` block after block.
 
     An entry is usable if 0 <= start < end <= codes. Of two neighbours that overlap nobody can say which is wrong: both
     are set aside, and so is whatever starts before the end of what was kept. `limit` is the size of the codebook,
@@ -42,39 +65,31 @@ class CodesReader:
         for first in range(0, row, 1 << 20):
             self._usable(first, min(first + (1 << 20), row))
 
-    def rows_within(self, first: int, n: int, codes: int) -> int:
-        """How many of the next n rows hold about so many codes, at least one."""
+    def load(self, first: int, n: int, codes: int) -> Block:
+        """The block that begins at row `first`: at most n rows and about so many codes, at least one row."""
         starts, ends = self._entries(first, first + n)
         lengths = np.clip(ends - starts, 0, self._longest)
-        return max(1, int(np.searchsorted(np.cumsum(lengths), codes, side="right"))) if len(lengths) else n
-
-    def read(
-        self, first: int, n: int, faults: dict[int, Fault]
-    ) -> tuple[list[int], NDArray[np.int64], NDArray[np.uint16]]:
-        """Of rows first..first+n those without a fault: their numbers from `first`, lengths and codes end to end.
-
-        `faults` holds what is wrong with a row already; what is found here joins it.
-        """
-        starts, ends, usable = self._usable(first, first + n, faults)
+        if len(lengths):
+            n = min(n, max(1, int(np.searchsorted(np.cumsum(lengths), codes, side="right"))))
+        block = Block(n)
+        starts, ends, usable = self._usable(first, first + n, block.faults)
         for i in range(len(starts), n):
-            faults.setdefault(i, Fault("no index entry", f"{self._index.path.name} ends before entry {first + i}"))
-        for i in faults:
-            if i < len(usable):
-                usable[i] = False
+            block.faults[i] = Fault("no index entry", f"{self._index.path.name} ends before entry {first + i}")
         kept = np.flatnonzero(usable)
         lengths = (ends - starts)[kept]
         values = self._runs(starts[kept], ends[kept])
         strange = self._out_of_range(values)
-        if strange is not None and len(kept):
+        if strange is not None:
             begins = np.cumsum(lengths) - lengths
             bad = np.add.reduceat(strange.astype(np.int64), begins) > 0
             for i, begin, length in zip(kept[bad].tolist(), begins[bad], lengths[bad], strict=True):
                 own = values[begin : begin + length]
                 detail = f"its codes are {own.min()}..{own.max()}; the codebook has 0..{self._limit - 1}"
-                faults[i] = Fault("code out of range", detail)
+                block.faults[i] = Fault("code out of range", detail)
             values = values[np.repeat(~bad, lengths)]
             kept, lengths = kept[~bad], lengths[~bad]
-        return kept.tolist(), lengths, values.astype(np.uint16)
+        block.kept, block.lengths, block.codes = kept, lengths, values.astype(np.uint16)
+        return block
 
     def _out_of_range(self, values: NDArray) -> NDArray[np.bool_] | None:
         """Which codes are outside the codebook; None if none is. The range is checked before the cast, which wraps."""

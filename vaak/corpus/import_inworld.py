@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vaak.corpus.import_codes import CodesReader
+from vaak.corpus.import_codes import Block, CodesReader
 from vaak.corpus.import_rows import Fault, Rows, field_names, parse_lines
 from vaak.corpus.import_run import ImportReport, ImportRun, ImportTarget, room_on_disk
 from vaak.corpus.import_samples import (
@@ -155,14 +157,22 @@ class _PartImport:
         with (
             open(self.part.samples, "rb") as file,
             CodesReader(self.part.codes, self.part.index, limit, self.run_.target.shard_tokens) as codes,
+            ThreadPoolExecutor(1) as ahead,
         ):
             file.seek(byte)
             codes.begin(row)
+            # The codes of the next block are read and checked while the lines of this one are parsed.
+            load = partial(
+                ahead.submit, lambda first: codes.load(first, min(_BLOCK, self.part.rows - first), _BLOCK_CODES)
+            )
+            loading = load(row)
             while row < self.part.rows:
-                n = codes.rows_within(row, min(_BLOCK, self.part.rows - row), _BLOCK_CODES)
-                lines = list(islice(file, n))
-                self._block(row, n, lines, codes)
-                row += n
+                block = loading.result()
+                if row + block.n < self.part.rows:
+                    loading = load(row + block.n)
+                lines = list(islice(file, block.n))
+                self._block(row, lines, block)
+                row += block.n
                 byte += sum(map(len, lines))
                 progress(row)
                 self.run_.note({"part": self.number, "row": row, "byte": byte}, always=False)
@@ -182,25 +192,27 @@ class _PartImport:
             raise BadInput(f"{part.samples} has {part.lines:,} lines, {part.index.path.name} {part.index.n:,} entries; "
                            "restore both, or import the rows that have both with --quarantine DIR")  # fmt: skip
 
-    def _block(self, first: int, n: int, lines: list[bytes], codes: CodesReader) -> None:
+    def _block(self, first: int, lines: list[bytes], block: Block) -> None:
         rows = parse_lines(lines, self.names)
         self.run_.fields_left |= rows.left
         complete(rows, lambda i: f"{self.prefix}.{first + i}", self.held_out, self.defaults)
-        faults = dict(rows.faults)
-        for i in range(len(lines), n):
-            faults[i] = Fault("no row", f"the index has an entry {first + i} but {self.part.samples.name} no such line")
-        kept, lengths, tokens = codes.read(first, n, faults)
-        again = self.run_.ids.add_all([rows.columns["sample_id"][i] for i in kept])
+        faults = rows.faults
+        for i in range(len(lines), block.n):
+            detail = f"the index has an entry {first + i} but {self.part.samples.name} no such line"
+            faults[i] = Fault("no row", detail)
+        block.drop(faults)
+        for i, fault in block.faults.items():
+            faults.setdefault(i, fault)
+        again = self.run_.ids.add_all([rows.columns["sample_id"][i] for i in block.kept.tolist()])
         if again.any():
-            for i in np.array(kept)[again].tolist():
-                name = rows.columns["sample_id"][i]
-                faults[i] = Fault("duplicate id", f"an earlier sample has the id {name!r}")
-            tokens = tokens[np.repeat(~again, lengths)]
-            kept, lengths = [i for i, twice in zip(kept, again.tolist(), strict=True) if not twice], lengths[~again]
+            twice = block.kept[again].tolist()
+            for i in twice:
+                faults[i] = Fault("duplicate id", f"an earlier sample has the id {rows.columns['sample_id'][i]!r}")
+            block.drop(twice)
         for i in sorted(faults):
             self._set_aside(i, first + i, lines, rows, faults[i])
-        if kept:
-            self._keep(rows, kept, lengths, tokens)
+        if len(block.kept):
+            self._keep(rows, block.kept.tolist(), block.lengths, block.codes)
 
     def _set_aside(self, i: int, row: int, lines: list[bytes], rows: Rows, fault: Fault) -> None:
         record = {

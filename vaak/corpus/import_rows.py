@@ -96,9 +96,7 @@ def parse_lines(lines: Sequence[bytes], names: Mapping[str, tuple[str, ...]]) ->
     """The fields of JSON lines as columns, typed and checked one by one; what depends on other fields is not looked at."""
     rows = Rows(len(lines))
     objects = _objects(lines, rows)
-    present: set[str] = set()
-    for one in objects:
-        present.update(one)
+    present: set[str] = set().union(*objects)
     rows.left = set(present)
     for ours, theirs in names.items():
         found = [name for name in theirs if name in present]

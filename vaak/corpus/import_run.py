@@ -35,6 +35,9 @@ from vaak.storage.files import read_json, write_json
 # Tokens between two notes: what a kill can cost, a few seconds of work.
 NOTE_EVERY = 1 << 28
 
+# Blocks that wait to be written.
+_AHEAD = 4
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -88,7 +91,9 @@ class ImportRun:
         self.work.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.work / "lock", target.out)
         self._pool = ThreadPoolExecutor(2)
+        self._writer = ThreadPoolExecutor(1)
         self._converting: list[Future[None]] = []
+        self._adding: list[Future[None]] = []
         self._aside: BinaryIO | None = None
         self.groups: dict[tuple[str, str, str], GroupWriter] = {}
         self._prints = [fingerprint(path) for path in self.sources]
@@ -104,6 +109,7 @@ class ImportRun:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._writer.shutdown(wait=True, cancel_futures=True)
         self._pool.shutdown(wait=True, cancel_futures=True)
         for group in self.groups.values():
             group.abandon()
@@ -113,13 +119,18 @@ class ImportRun:
         self._lock.close()
 
     def add(self, key: tuple[str, str, str], rows: pa.Table, lengths: NDArray[np.int64], tokens: NDArray) -> None:
-        """Samples of one stream, language and tier, in order."""
-        if key not in self.groups:
-            self.groups[key] = self._group(key, tokens.dtype, None)
-        self.groups[key].add_block(rows, lengths, tokens)
+        """Samples of one stream, language and tier, in order. They are written while the caller goes on."""
+        while len(self._adding) >= _AHEAD:
+            self._adding.pop(0).result()
+        self._adding.append(self._writer.submit(self._add, key, rows, lengths, tokens))
         self.kept += len(lengths)
         self.tokens += len(tokens)
         self._since += len(tokens)
+
+    def _add(self, key: tuple[str, str, str], rows: pa.Table, lengths: NDArray[np.int64], tokens: NDArray) -> None:
+        if key not in self.groups:
+            self.groups[key] = self._group(key, tokens.dtype, None)
+        self.groups[key].add_block(rows, lengths, tokens)
 
     def set_aside(self, kind: str, record: Mapping[str, Any], where: str) -> None:
         """A bad sample: into the quarantine, or the end of the import. `where` names its file and row."""
@@ -139,7 +150,7 @@ class ImportRun:
             # Rather a little later than to wait for the rows of a shard that was just closed.
             return
         assert self._aside is not None
-        self._converted()
+        self._settle()
         self._aside.flush()
         os.fsync(self._aside.fileno())
         state = {
@@ -175,6 +186,7 @@ class ImportRun:
         return report
 
     def _freeze(self, found: list[str], extra: Mapping[str, Any]) -> None:
+        self._settle()
         for group in self.groups.values():
             group.close()
         self.note({"end": True})
@@ -247,8 +259,10 @@ class ImportRun:
     def _later(self, work: Callable[[], None]) -> None:
         self._converting.append(self._pool.submit(work))
 
-    def _converted(self) -> None:
-        """Wait until the rows of every closed shard are parquet."""
+    def _settle(self) -> None:
+        """Wait until everything that was added is written, and the rows of every closed shard are parquet."""
+        while self._adding:
+            self._adding.pop(0).result()
         while self._converting:
             self._converting.pop(0).result()
 
