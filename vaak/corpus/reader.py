@@ -96,6 +96,12 @@ class Group:
             return values.cast(pa.float64()).to_numpy()
         return values.to_pylist()
 
+    def texts(self, name: str, n: int = 8192) -> Iterator[list[str | None]]:
+        """One text field of all samples, in order, in lists of at most n: a long group is never in memory whole."""
+        for shard in self._shards:
+            for batch in pq.ParquetFile(shard.samples_path).iter_batches(n, columns=[name]):
+                yield batch.column(0).to_pylist()
+
     def sample(self, i: int) -> Sample:
         """The fields of sample i. The row group last read is kept, so neighbours cost nothing."""
         if not 0 <= i < self.n_samples:

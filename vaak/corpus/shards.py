@@ -7,7 +7,6 @@ alone, never on the blocks or the interruptions in which they came.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from array import array
@@ -15,13 +14,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from vaak.corpus.arrays import GrowingArray, cut_open
 from vaak.corpus.samples import QUALITY, SCHEMA, Sample, to_row
 from vaak.storage.files import sha256_file
 
@@ -166,17 +166,17 @@ class _ShardWriter:
         self._spooled: int = state.get("spooled", 0)
         self._folder, self._dtype = folder, dtype
         self.spool = folder / f"{self.stem}.rows.arrow"
-        self._tokens = _grown(folder / f"{self.stem}.tokens.npy", dtype, self.n_tokens)
+        self._tokens = GrowingArray(folder / f"{self.stem}.tokens.npy", dtype, self.n_tokens)
         n_offsets = self.n_samples + 1 if self.n_samples else 0
-        self._offsets = _grown(folder / f"{self.stem}.offsets.npy", np.dtype(np.int64), n_offsets)
-        self._rows_file = _cut(self.spool, self._spooled)
+        self._offsets = GrowingArray(folder / f"{self.stem}.offsets.npy", np.dtype(np.int64), n_offsets)
+        self._rows_file = cut_open(self.spool, self._spooled)
         self._rows: list[dict[str, Any]] = []
         self._ends = array("q")
         if n_offsets == 0:
-            self._offsets.write(bytes(8))
+            self._offsets.append(np.zeros(1, np.int64))
 
     def add(self, sample: Sample, values: NDArray) -> None:
-        self._tokens.write(np.ascontiguousarray(values).data)
+        self._tokens.append(values)
         self.n_tokens += len(values)
         self.n_samples += 1
         self._ends.append(self.n_tokens)
@@ -186,17 +186,18 @@ class _ShardWriter:
 
     def add_block(self, rows: pa.Table, lengths: NDArray[np.int64], tokens: NDArray) -> None:
         self._settle()
-        self._tokens.write(np.ascontiguousarray(tokens).data)
-        self._offsets.write((self.n_tokens + np.cumsum(lengths)).data)
+        self._tokens.append(tokens)
+        self._offsets.append(self.n_tokens + np.cumsum(lengths))
         self.n_tokens += len(tokens)
         self.n_samples += len(lengths)
         self._spool(rows)
 
     def state(self) -> dict[str, Any]:
         self._settle()
-        for file in (self._tokens, self._offsets, self._rows_file):
-            file.flush()
-            os.fsync(file.fileno())
+        self._tokens.sync()
+        self._offsets.sync()
+        self._rows_file.flush()
+        os.fsync(self._rows_file.fileno())
         return {
             "stem": self.stem,
             "samples": self.n_samples,
@@ -210,22 +211,16 @@ class _ShardWriter:
 
     def close(self) -> dict[str, Any]:
         self._settle()
-        for file, dtype, n in (
-            (self._tokens, self._dtype, self.n_tokens),
-            (self._offsets, np.dtype(np.int64), self.n_samples + 1),
-        ):
-            # numpy leaves room in the header for the length to grow, so the final one fits over the first.
-            file.seek(0)
-            file.write(_header(dtype, n))
         for file in (self._tokens, self._offsets, self._rows_file):
             file.close()
         return {"stem": self.stem, "samples": self.n_samples, "tokens": self.n_tokens}
 
     def abandon(self) -> None:
-        for file in (self._tokens, self._offsets, self._rows_file):
-            # On a full disk what is still in a buffer cannot be written; the noted state does not count on it.
-            with suppress(OSError):
-                file.close()
+        self._tokens.abandon()
+        self._offsets.abandon()
+        # On a full disk what is still in a buffer cannot be written; the noted state does not count on it.
+        with suppress(OSError):
+            self._rows_file.close()
 
     def write_parquet(self) -> None:
         """Turn the spool into parquet in row groups of a fixed size, however it was filled."""
@@ -248,7 +243,7 @@ class _ShardWriter:
     def _settle(self) -> None:
         if self._rows:
             self._spool(pa.Table.from_pylist(self._rows, schema=SCHEMA))
-            self._offsets.write(self._ends.tobytes())
+            self._offsets.append(np.frombuffer(self._ends, np.int64))
             self._rows, self._ends = [], array("q")
 
     def _spool(self, rows: pa.Table) -> None:
@@ -287,33 +282,3 @@ def _regrouped(batches: Iterator[pa.RecordBatch], n: int) -> Iterator[pa.Table]:
             held += len(batch)
     if waiting:
         yield pa.Table.from_batches(waiting, SCHEMA).combine_chunks()
-
-
-def _grown(path: Path, dtype: np.dtype, n: int) -> BinaryIO:
-    """A .npy file that ends after n values, ready for more; the length in its header is set when it is closed."""
-    file = _cut(path, _HEADER + n * dtype.itemsize if n else 0)
-    if file.tell() == 0:
-        file.write(_header(dtype, 0))
-    return file
-
-
-def _cut(path: Path, size: int) -> BinaryIO:
-    """A file open for writing at `size`, its end; what stood behind that is gone."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    if os.fstat(handle).st_size < size:
-        os.close(handle)
-        raise OSError(f"{path} has lost its end; delete the unfinished corpus and begin again")
-    os.ftruncate(handle, size)
-    file = os.fdopen(handle, "wb", buffering=1 << 20)
-    file.seek(size)
-    return file
-
-
-def _header(dtype: np.dtype, n: int) -> bytes:
-    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (n,)}
-    buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(buffer, header)
-    return buffer.getvalue()
-
-
-_HEADER = len(_header(np.dtype(np.int64), 0))
