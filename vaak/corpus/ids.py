@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaak.errors import BadInput
-from vaak.storage.files import write_bytes
 
 # Ids that stay in memory, 16 bytes each; above it they go to disk in sorted runs of this many.
-IN_MEMORY = 1 << 22
+IN_MEMORY = 1 << 21
 
 # Ids that were added one by one wait in a set until there are so many.
 _RECENT = 1 << 15
@@ -100,9 +99,13 @@ class SeenIds:
         self._stored.append(self._open(name))
 
     def _write(self, name: str, run: NDArray[np.uint64]) -> None:
-        buffer = io.BytesIO()
-        np.save(buffer, run, allow_pickle=False)
-        write_bytes(self._folder / name, buffer.getvalue())
+        # Straight into the file: a run is tens of megabytes, and a copy of it would be as many again.
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with open(self._folder / f"{name}.tmp", "wb") as file:
+            np.save(file, run, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(self._folder / f"{name}.tmp", self._folder / name)
 
     def _open(self, name: str) -> NDArray[np.uint64]:
         path = self._folder / name

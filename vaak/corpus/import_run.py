@@ -36,7 +36,7 @@ from vaak.storage.files import read_json, write_json
 NOTE_EVERY = 1 << 28
 
 # Blocks that wait to be written.
-_AHEAD = 4
+_AHEAD = 2
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
