@@ -102,7 +102,10 @@ class SeenIds:
         # Straight into the file: a run is tens of megabytes, and a copy of it would be as many again.
         self._folder.mkdir(parents=True, exist_ok=True)
         with open(self._folder / f"{name}.tmp", "wb") as file:
-            np.save(file, run, allow_pickle=False)
+            # Not numpy.save, which says of a full disk neither that it is full nor its error number.
+            header = {"descr": np.lib.format.dtype_to_descr(run.dtype), "fortran_order": False, "shape": run.shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(run).data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(self._folder / f"{name}.tmp", self._folder / name)
