@@ -208,7 +208,7 @@ def test_a_file_that_may_not_grow_is_a_sentence_and_costs_nothing(recordings, un
     command = [sys.executable, "-c", SCRIPT, str(recordings), str(tmp_path / "out"), str(workers)]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=small_files_only)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "there is no room left on the disk" in done.stderr and "finished parts are kept" in done.stderr
+    assert "is full; make room" in done.stderr and "what is finished is kept" in done.stderr
     assert (tmp_path / "out.parts" / "000000.npz").exists() and not (tmp_path / "out.parts" / "000003.npz").exists()
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.strip() == undisturbed.corpus_id, done.stderr
@@ -226,7 +226,7 @@ def test_a_full_disk_is_a_sentence_and_costs_nothing(recordings, undisturbed, tm
         pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
     try:
         options = EncodeOptions(part_items=8)
-        with pytest.raises(BadInput, match="there is no room left on the disk"):
+        with pytest.raises(BadInput, match="is full; make room"):
             encode_list(recordings, LevelCodec(), disk / "out", "one", options=options)
         finished = len(list((disk / "out.parts").glob("*.npz")))
         assert finished > 0

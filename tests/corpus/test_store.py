@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,7 +14,11 @@ from hypothesis import strategies as st
 
 from tests.corpus.toy import CODEC, known_tokens, write_corpus
 from vaak.corpus import CorpusWriter, Sample, open_corpus
+from vaak.corpus.show import show_corpus
 from vaak.errors import BadInput, CheckFailed
+from vaak.storage.files import read_json
+
+EMBEDDED = Path(__file__).parents[2] / "vaak" / "demo" / "data" / "corpus"
 
 GOOD = Sample("one", "studio", "en", transcript="hello there", transcript_kind="native")
 
@@ -202,6 +207,49 @@ def test_audio_without_a_sample_is_not_frozen(tmp_path):
     new.add_audio("two", b"OggS")
     with pytest.raises(BadInput, match="'two'"):
         new.freeze()
+
+
+def test_quality_is_kept_where_there_is_some(tmp_path):
+    new = writer(tmp_path)
+    new.add("paired", GOOD, [1])
+    new.add("paired", replace(GOOD, sample_id="two", language="hi", dnsmos=3.5, asr_error_rate=0.0), [1])
+    new.add("paired", replace(GOOD, sample_id="three", language="hi"), [1])
+    new.freeze()
+    corpus = open_corpus(tmp_path / "new")
+    en, hi = corpus.groups["paired", "en", "clean"], corpus.groups["paired", "hi", "clean"]
+    assert (hi.sample(0).dnsmos, hi.sample(0).asr_error_rate, hi.sample(0).snr_db, hi.sample(1).dnsmos) == (
+        3.5, 0.0, None, None)  # fmt: skip
+    assert hi.column("dnsmos")[0] == 3.5 and np.isnan(hi.column("dnsmos")[1]) and np.isnan(hi.column("snr_db")).all()
+    # Columns that say nothing are not there, as before they existed.
+    assert en.sample(0).dnsmos is None and np.isnan(en.column("dnsmos")).all()
+    assert pq.read_schema(tmp_path / "new/paired/hi/clean/00000.samples.parquet").names[-2:] == [
+        "dnsmos", "asr_error_rate"]  # fmt: skip
+    assert pq.read_schema(tmp_path / "new/paired/en/clean/00000.samples.parquet").names[-1] == "held_out"
+    assert show_corpus(corpus)["quality"] == {"dnsmos": 1, "asr_error_rate": 1}
+    with pytest.raises(BadInput, match="snr_db"):
+        writer(tmp_path / "other").add("paired", replace(GOOD, snr_db=float("nan")), [1])
+
+
+def test_the_embedded_example_opens_and_can_be_written_again(tmp_path):
+    """A corpus from before the quality columns: the same rows give the same bytes, and so the same id."""
+    old = open_corpus(EMBEDDED)
+    assert old.id == read_json(EMBEDDED / "MANIFEST.json")["id"]
+    key = next(key for key in old.groups if key[0] == "paired")
+    assert old.groups[key].sample(0).dnsmos is None and np.isnan(old.groups[key].column("dnsmos")).all()
+    new = CorpusWriter(tmp_path / "new", old.name, old.codec, old.tokenizer_hash)
+    for (stream, *_), group in old.groups.items():
+        for i, sample in enumerate(group.samples()):
+            if sample.audio:
+                new.add_audio(sample.sample_id, (EMBEDDED / sample.audio).read_bytes(), Path(sample.audio).suffix)
+            new.add(stream, sample, group.tokens(i))
+    new.freeze()
+    written = pq.read_metadata(EMBEDDED.joinpath(*key, "00000.samples.parquet")).created_by
+    if pq.read_metadata((tmp_path / "new").joinpath(*key, "00000.samples.parquet")).created_by == written:
+        assert open_corpus(tmp_path / "new").id == old.id
+    else:
+        # Another pyarrow writes the same rows in other bytes; everything else is the same.
+        for one, other in zip(old.manifest["files"], open_corpus(tmp_path / "new").manifest["files"], strict=True):
+            assert one == other or (one["path"] == other["path"] and one["path"].endswith(".parquet"))
 
 
 def test_a_crash_leaves_nothing_that_opens(tmp_path):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from vaak.corpus import open_corpus, verify_corpus
+from tests.corpus.toy import CODEC
+from vaak.corpus import CorpusWriter, Sample, open_corpus, verify_corpus
 from vaak.corpus.show import corpus_table, show_corpus
 from vaak.errors import BadInput
 
@@ -13,6 +14,33 @@ FILES = [
     "raw/en/clean/00000.offsets.npy",
     "paired/hi/clean/00001.samples.parquet",
 ]
+
+
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def test_one_flipped_bit_in_original_audio_is_named(tmp_path):
+    writer = CorpusWriter(tmp_path / "corpus", "heard", codec=CODEC)
+    audio = writer.add_audio("one", bytes(range(200)))
+    writer.add("raw", Sample("one", "radio", "en"), [1, 2])
+    writer.freeze()
+    flip_a_bit(tmp_path / "corpus" / audio)
+    assert verify_corpus(tmp_path / "corpus") == ["audio/one.ogg: damaged, its SHA-256 is another"]
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
+def test_one_flipped_bit_in_the_manifest_is_named(corpus_folder, at):
+    path = corpus_folder / "MANIFEST.json"
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * at)] ^= 1
+    path.write_bytes(data)
+    damaged = verify_corpus(corpus_folder)
+    assert len(damaged) == 1 and "MANIFEST.json" in damaged[0]
+    with pytest.raises(BadInput, match=r"MANIFEST\.json"):
+        open_corpus(corpus_folder)
 
 
 def test_a_whole_corpus_has_nothing_to_name(corpus_folder):

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from vaak.cli import imports, transfers
 from vaak.cli.encoding import encode
 from vaak.cli.show import print_json, print_table
-from vaak.cli.transfers import add_corpus_verbs
 from vaak.errors import CheckFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
@@ -24,9 +24,10 @@ pack_app = typer.Typer(help="The gold pack: evaluation items frozen before train
 def add_verbs(app: typer.Typer) -> None:
     """Hang this module's verbs on the command."""
     corpus_app.command("encode")(encode)
+    imports.add_verbs(corpus_app)
     corpus_app.command("show")(show)
     corpus_app.command("verify")(verify)
-    add_corpus_verbs(corpus_app)
+    transfers.add_verbs(corpus_app)
     app.add_typer(corpus_app, name="corpus")
     pack_app.command("build")(build)
     pack_app.command("show")(show_a_pack)

@@ -15,7 +15,7 @@ Jobs = Annotated[int, typer.Option(min=1, max=64, help="Files on the way at once
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
 
 
-def add_corpus_verbs(app: typer.Typer) -> None:
+def add_verbs(app: typer.Typer) -> None:
     """Hang `push` and `pull` on `vaak corpus`."""
     app.command("push")(push)
     app.command("pull")(pull)

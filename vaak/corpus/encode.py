@@ -30,7 +30,6 @@ from vaak.corpus.encode_parts import (
     part_file,
     read_part,
     read_part_rows,
-    room_on_disk,
 )
 from vaak.corpus.encode_workers import encode_parts
 from vaak.corpus.lists import AudioItem, BadRow, ListDefaults, read_list, read_rows
@@ -39,7 +38,7 @@ from vaak.corpus.mappings import FieldMapping
 from vaak.corpus.samples import from_row, to_row
 from vaak.corpus.writer import CorpusWriter
 from vaak.errors import BadInput
-from vaak.storage.files import read_json, write_json
+from vaak.storage.files import read_json, room_on_disk, write_json
 
 # Seconds that a rank waits for another's next part before it gives up.
 PATIENCE = 3600.0

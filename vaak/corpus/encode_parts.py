@@ -6,12 +6,10 @@ is cut, says of which list and codec they are. Nothing in a part depends on who 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -159,21 +157,6 @@ def read_part(parts: Path, number: int) -> Iterator[tuple[dict[str, Any], np.nda
         for index, (known, one) in enumerate(zip(learned, codes, strict=True)):
             name = f"original_{index}"
             yield known, one, part[name].tobytes() if name in part else None
-
-
-@contextmanager
-def room_on_disk(folder: Path) -> Iterator[None]:
-    """A full disk becomes one sentence."""
-    try:
-        yield
-    except OSError as error:
-        # numpy reports a short write without an error number.
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "requested and" in str(error):
-            raise BadInput(
-                f"there is no room left on the disk of {folder} ({error.strerror or error}); make room and run the same "
-                "command again: finished parts are kept"
-            ) from error
-        raise
 
 
 def _encoded(waiting: list[tuple[int, np.ndarray]], codec: Encoder) -> dict[int, np.ndarray]:

@@ -12,9 +12,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from vaak.corpus.encode_parts import Encoder, encode_part, room_on_disk
+from vaak.corpus.encode_parts import Encoder, encode_part
 from vaak.corpus.recordings import Recordings
 from vaak.errors import BadInput
+from vaak.storage.files import room_on_disk
 
 
 def encode_parts(

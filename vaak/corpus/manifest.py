@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,25 @@ def claim_folder(folder: Path, name: str, parts: Iterable[str], restart: bool = 
     write_json(folder / UNFINISHED, {"name": name})
 
 
-def freeze_folder(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
+def freeze_folder(
+    folder: Path, metadata: dict[str, Any], hashed: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
     """Hash every file below a folder and write its manifest, last and atomically. Returns the manifest.
+
+    `hashed` has the size and SHA-256 of files, by path, that were hashed when they were closed: they are not read again.
 
     The root hash, `id`, is the SHA-256 of the canonical JSON of everything else in the manifest.
     Raises `BadInput` over a frozen folder.
     """
     if (folder / MANIFEST).exists():
         raise BadInput(f"{folder} is already frozen; a changed corpus or pack is a new folder")
-    body = {**metadata, "files": hash_folder(folder, exclude=[UNFINISHED])}
+    hashed = hashed or {}
+    for path, one in hashed.items():
+        if not (folder / path).is_file() or (folder / path).stat().st_size != one["size"]:
+            raise BadInput(f"{folder / path} is not as it was closed; make {folder} again")
+    files = hash_folder(folder, exclude=[UNFINISHED, *hashed])
+    files += [{"path": path, "size": one["size"], "sha256": one["sha256"]} for path, one in hashed.items()]
+    body = {**metadata, "files": sorted(files, key=lambda one: one["path"])}
     manifest = {"id": hash_json(body), **body}
     write_json(folder / MANIFEST, manifest)
     (folder / UNFINISHED).unlink(missing_ok=True)

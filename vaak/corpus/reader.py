@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,8 @@ class Group:
         """
         if name not in FIELDS:
             raise BadInput(f"a corpus has no column {name!r}; it has {', '.join(FIELDS)}")
-        tables = [pq.read_table(shard.samples_path, columns=[name]) for shard in self._shards]
-        values = pa.concat_tables(tables).column(0)
         kind = SCHEMA.field(name).type
+        values = pa.chunked_array(chain.from_iterable(shard.column(name) for shard in self._shards), kind)
         if pa.types.is_boolean(kind):
             return values.to_numpy()
         if pa.types.is_integer(kind) and values.null_count == 0:
@@ -96,6 +95,12 @@ class Group:
         if pa.types.is_integer(kind) or pa.types.is_floating(kind):
             return values.cast(pa.float64()).to_numpy()
         return values.to_pylist()
+
+    def texts(self, name: str, n: int = 8192) -> Iterator[list[str | None]]:
+        """One text field of all samples, in order, in lists of at most n: a long group is never in memory whole."""
+        for shard in self._shards:
+            for batch in pq.ParquetFile(shard.samples_path).iter_batches(n, columns=[name]):
+                yield batch.column(0).to_pylist()
 
     def sample(self, i: int) -> Sample:
         """The fields of sample i. The row group last read is kept, so neighbours cost nothing."""
@@ -178,6 +183,12 @@ class _Shard:
     @cached_property
     def tokens(self) -> np.ndarray:
         return _mapped(self._tokens_path, self.dtype, self.n_tokens)
+
+    def column(self, name: str) -> list[pa.Array]:
+        """One field of all rows, in chunks. A shard has no quality column that none of its samples has a value for."""
+        if name not in pq.read_schema(self.samples_path).names:
+            return [pa.nulls(self.n_samples, SCHEMA.field(name).type)]
+        return pq.read_table(self.samples_path, columns=[name]).column(0).chunks
 
     def row_group(self, i: int) -> tuple[int, list[dict[str, Any]]]:
         """The row group that holds row i: its first row's number and its rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -23,11 +24,15 @@ PROVENANCE: dict[str, tuple[str, ...]] = {
     "text": ("source_id", "transcript_hash", "normalisation"),
 }
 
+# What somebody may want to filter by when the waveform is gone. A shard has these columns only if one of its samples has
+# a value for them, so that a corpus without any is byte for byte what it was before they existed.
+QUALITY = ("dnsmos", "snr_db", "characters_per_second", "asr_error_rate")
+
 # The reason of a field that is null and whose writer said nothing more.
 NOT_GIVEN = "not given when the corpus was written"
 
-_SAFE_ID = re.compile(r"[^\s/\\.][^\s/\\]{0,199}")
-_SAFE_TIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
+SAFE_ID = re.compile(r"[^\s/\\.][^\s/\\]{0,199}")
+SAFE_TIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Sample:
 
     `duration_s` is seconds of audio, `sample_rate` the hertz of the recording before the codec, `start_ms` and `end_ms`
     its place in the recording that `source_id` names, `transcript_hash` the SHA-256 of the text in UTF-8.
-    `normalisation` lists the steps done to the text: an empty list means none, None means unknown.
+    `normalisation` lists the steps done to the text: an empty list means none, None means unknown. Quality: `dnsmos` is
+    the overall mean opinion score (1 to 5), `snr_db` decibels, `asr_error_rate` a share (0.1 is 10%).
     """
 
     sample_id: str
@@ -61,6 +67,10 @@ class Sample:
     audio_sha256: str | None = None
     long_form: bool = False
     held_out: bool = False
+    dnsmos: float | None = None
+    snr_db: float | None = None
+    characters_per_second: float | None = None
+    asr_error_rate: float | None = None
 
 
 FIELDS = tuple(one.name for one in fields(Sample))
@@ -89,6 +99,7 @@ SCHEMA = pa.schema(
         ("audio_sha256", pa.string()),
         ("long_form", pa.bool_()),
         ("held_out", pa.bool_()),
+        *((name, pa.float64()) for name in QUALITY),
     ]
 )
 
@@ -102,7 +113,7 @@ def to_row(sample: Sample) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any]) -> Sample:
-    """The inverse of `to_row`."""
+    """The inverse of `to_row`. A quality column that the row does not have is None."""
     steps = row["normalisation"]
     return Sample(
         **{
@@ -118,9 +129,9 @@ def check_sample(stream: str, sample: Sample) -> None:
     name = f"sample {sample.sample_id!r}"
     if stream not in STREAMS:
         raise BadInput(f"{name} has stream {stream!r}; use one of {', '.join(STREAMS)}")
-    if not _SAFE_ID.fullmatch(sample.sample_id):
+    if not SAFE_ID.fullmatch(sample.sample_id):
         raise BadInput(f"{name} needs an id of 1 to 200 characters without spaces, slashes and a leading dot")
-    if not _SAFE_TIER.fullmatch(sample.tier):
+    if not SAFE_TIER.fullmatch(sample.tier):
         raise BadInput(f"{name} has tier {sample.tier!r}; use lower-case letters, digits, '-' and '_'")
     if not sample.source:
         raise BadInput(f"{name} has no source; name the dataset that it comes from")
@@ -135,6 +146,10 @@ def check_sample(stream: str, sample: Sample) -> None:
     start, end = sample.start_ms, sample.end_ms
     if (start is not None and start < 0) or (end is not None and end <= (start or 0)):
         raise BadInput(f"{name} runs from {sample.start_ms} to {sample.end_ms} ms; the end must follow the start")
+    for quality in QUALITY:
+        value = getattr(sample, quality)
+        if value is not None and not math.isfinite(value):
+            raise BadInput(f"{name} has a {quality} of {value}; give a number, or null")
     strange = sample.unknown.keys() - set(FIELDS)
     if strange:
         raise BadInput(f"{name} gives a reason for {min(strange)!r}, which is no field; use {', '.join(FIELDS)}")

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from vaak.corpus.reader import Corpus
-from vaak.corpus.samples import PROVENANCE
+from vaak.corpus.samples import PROVENANCE, QUALITY
+
+# No provenance, but something that every recording has.
+_OF_AUDIO = {("duration_s", "raw"), ("duration_s", "paired")}
 
 
 def show_corpus(corpus: Corpus) -> dict[str, Any]:
     """Totals of a corpus from its manifest alone.
 
+    `boundaries` says whether samples are recordings, or only pieces of a stream whose own boundaries nobody knows.
     `groups` has samples, tokens, hours (null for text) and sources per stream, language and tier; `unknown` has, per
     provenance field, how many samples do not know it, out of how many that should, and the reasons with their counts.
+    `quality` has, per quality column that is there, how many samples have a value.
     """
     groups = [
         {key: one[key] for key in ("stream", "language", "tier", "samples", "tokens", "hours", "sources")}
@@ -29,7 +34,7 @@ def show_corpus(corpus: Corpus) -> dict[str, Any]:
         entry["of"] = sum(
             one["samples"]
             for one in corpus.manifest["groups"]
-            if name in PROVENANCE[one["stream"]] or name in one["unknown"]
+            if name in PROVENANCE[one["stream"]] or name in one["unknown"] or (name, one["stream"]) in _OF_AUDIO
         )
     return {
         "folder": str(corpus.folder),
@@ -42,6 +47,12 @@ def show_corpus(corpus: Corpus) -> dict[str, Any]:
         "hours": sum(one["hours"] or 0.0 for one in groups),
         "groups": groups,
         "unknown": unknown,
+        "quality": {
+            name: known
+            for name in QUALITY
+            if (known := sum(one.get("quality", {}).get(name, 0) for one in corpus.manifest["groups"]))
+        },
+        "boundaries": corpus.manifest.get("boundaries", "known"),
     }
 
 
@@ -63,6 +74,11 @@ def corpus_table(corpus: Corpus) -> str:
             f"{one['stream']:8}{one['language']:10}{one['tier']:12}{one['samples']:>12,}{one['tokens']:>16,}{hours:>12}"
         )
     lines.append("")
+    if codec and codec["hash"] is None:
+        lines.append(f"the hash of the codec is unknown: {codec['unknown']['hash']}")
+    if shown["boundaries"] != "known":
+        lines.append(f"sample boundaries are {shown['boundaries']}")
+    lines += [f"{name} is known for {n:,} of {shown['samples']:,} samples" for name, n in shown["quality"].items()]
     if not shown["unknown"]:
         lines.append("all provenance is known")
     for name, entry in sorted(shown["unknown"].items()):

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from array import array
+import shutil
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import ArrayLike
 
+from vaak.corpus.ids import SeenIds
 from vaak.corpus.manifest import claim_folder, freeze_folder
-from vaak.corpus.samples import NOT_GIVEN, PROVENANCE, SCHEMA, STREAMS, Sample, check_sample, to_row
+from vaak.corpus.samples import NOT_GIVEN, PROVENANCE, STREAMS, Sample, check_sample
+from vaak.corpus.shards import SHARD_TOKENS, GroupWriter
 from vaak.errors import BadInput
 from vaak.languages import language_of
 from vaak.storage.files import write_bytes
 
 FORMAT = "vaak-corpus-1"
 
-# 2^27 tokens: shards of 256 MiB for codes and 512 MiB for text ids.
-SHARD_TOKENS = 1 << 27
-
-_ROWS_PER_GROUP = 4096
+# Sorted runs of the ids of a very long corpus, while it is written; gone when it is frozen.
+_IDS = ".ids"
 
 
 class CorpusWriter:
     """Writes one corpus version into `folder`, which must be empty or new.
 
     `codec` is `{"name", "hash", "codebook_size", "tokens_per_second", "sample_rate"}` and is needed for audio streams;
-    `tokenizer_hash` is needed for text. A crash leaves an unfinished folder that nothing opens; `restart=True` clears
-    such a leftover and begins again. Memory holds the open row groups and the ids of the samples.
+    a hash that nobody knows is None with a reason in `codec["unknown"]["hash"]`. `tokenizer_hash` is needed for text. A crash leaves an unfinished folder that nothing opens; `restart=True` clears
+    such a leftover and begins again. Memory holds the open row groups and at most some million ids, however many there
+    are.
     """
 
     def __init__(
@@ -47,13 +47,14 @@ class CorpusWriter:
     ) -> None:
         self.folder = Path(folder)
         self.name = name
-        self.codec = _checked_codec(codec) if codec is not None else None
+        self.codec = checked_codec(codec) if codec is not None else None
         self.tokenizer_hash = tokenizer_hash
         self.shard_tokens = shard_tokens
-        self._ids: set[str] = set()
+        self._ids = SeenIds(self.folder / _IDS)
+        # Audio whose sample has not been added yet.
         self._audio: dict[str, tuple[str, str]] = {}
-        self._groups: dict[tuple[str, str, str], _GroupWriter] = {}
-        claim_folder(self.folder, name, (*STREAMS, "audio"), restart)
+        self._groups: dict[tuple[str, str, str], GroupWriter] = {}
+        claim_folder(self.folder, name, (*STREAMS, "audio", _IDS), restart)
 
     def add(self, stream: str, sample: Sample, tokens: ArrayLike) -> None:
         """Store one sample. `tokens` are codes (raw, paired) or text ids (text): 1-D integers of any width.
@@ -69,9 +70,10 @@ class CorpusWriter:
         sample = self._completed(stream, sample)
         key = (stream, sample.language, sample.tier)
         if key not in self._groups:
-            self._groups[key] = _GroupWriter(self.folder.joinpath(*key), values.dtype, self.shard_tokens)
+            self._groups[key] = GroupWriter(self.folder.joinpath(*key), values.dtype, self.shard_tokens)
         self._groups[key].add(sample, values)
         self._ids.add(sample.sample_id)
+        self._audio.pop(sample.sample_id, None)
 
     def has(self, sample_id: str) -> bool:
         """Whether a sample of this id was added."""
@@ -89,20 +91,12 @@ class CorpusWriter:
         """Close the shards, hash every file, write the manifest; returns the corpus id. After it nothing is added."""
         if not self._groups:
             raise BadInput(f"{self.folder} got no sample; an empty corpus is not frozen")
-        unused = self._audio.keys() - self._ids
-        if unused:
-            raise BadInput(
-                f"audio {sorted(unused)[0]!r} of {self.folder} has no sample; add the sample or leave it out"
-            )
-        groups = [self._summary(key) for key in sorted(self._groups)]
-        metadata = {
-            "format": FORMAT,
-            "name": self.name,
-            "codec": self.codec,
-            "tokenizer_hash": self.tokenizer_hash,
-            "samples": sum(group["samples"] for group in groups),
-            "groups": groups,
-        }
+        if self._audio:
+            raise BadInput(f"audio {min(self._audio)!r} of {self.folder} has no sample; add the sample or leave it out")
+        for group in self._groups.values():
+            group.close()
+        shutil.rmtree(self.folder / _IDS, ignore_errors=True)
+        metadata = corpus_metadata(self.name, self.codec, self.tokenizer_hash, self._groups)
         return freeze_folder(self.folder, metadata)["id"]
 
     def _checked_tokens(self, stream: str, sample: Sample, tokens: ArrayLike) -> np.ndarray:
@@ -147,107 +141,70 @@ class CorpusWriter:
         given = {name: reason for name, reason in sample.unknown.items() if known[name] is None}
         return replace(sample, **changes, unknown={**dict.fromkeys(missing, NOT_GIVEN), **given})
 
-    def _summary(self, key: tuple[str, str, str]) -> dict[str, Any]:
-        group = self._groups[key]
-        group.close()
-        stream, language, tier = key
-        rate = self.codec["tokens_per_second"] if self.codec and stream != "text" else None
-        return {
-            "stream": stream,
-            "language": language,
-            "tier": tier,
-            "samples": sum(shard["samples"] for shard in group.shards),
-            "tokens": sum(shard["tokens"] for shard in group.shards),
-            "hours": sum(shard["tokens"] for shard in group.shards) / rate / 3600 if rate else None,
-            "sources": {
-                source: {"samples": group.source_samples[source], "tokens": group.source_tokens[source]}
-                for source in sorted(group.source_samples)
-            },
-            "unknown": {
-                name: dict(sorted((reason, n) for (one, reason), n in group.unknown.items() if one == name))
-                for name in sorted({name for name, _ in group.unknown})
-            },
-            "shards": group.shards,
-        }
+
+class Counted(Protocol):
+    """What the manifest needs to know of one group."""
+
+    shards: list[dict[str, Any]]
+    source_samples: Counter[str]
+    source_tokens: Counter[str]
+    unknown: Counter[tuple[str, str]]
+    quality: Counter[str]
 
 
-@dataclass
-class _GroupWriter:
-    """The shards of one stream/language/tier, one of them open at a time."""
-
-    folder: Path
-    dtype: np.dtype
-    shard_tokens: int
-    shards: list[dict[str, Any]] = field(default_factory=list)
-    source_samples: Counter[str] = field(default_factory=Counter)
-    source_tokens: Counter[str] = field(default_factory=Counter)
-    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _open: _ShardWriter | None = None
-
-    def add(self, sample: Sample, values: np.ndarray) -> None:
-        if self._open is not None and self._open.offsets[-1] + len(values) > self.shard_tokens:
-            self.close()
-        if self._open is None:
-            self._open = _ShardWriter(self.folder, f"{len(self.shards):05d}", self.dtype)
-        self._open.add(sample, values)
-        self.source_samples[sample.source] += 1
-        self.source_tokens[sample.source] += len(values)
-        self.unknown.update(sample.unknown.items())
-
-    def close(self) -> None:
-        if self._open is not None:
-            self.shards.append(self._open.close())
-            self._open = None
+def corpus_metadata(
+    name: str,
+    codec: dict[str, Any] | None,
+    tokenizer_hash: str | None,
+    groups: Mapping[tuple[str, str, str], Counted],
+) -> dict[str, Any]:
+    """The manifest of a corpus but for its files and its id. `groups` are closed."""
+    summaries = [group_summary(key, groups[key], codec) for key in sorted(groups)]
+    return {
+        "format": FORMAT,
+        "name": name,
+        "codec": codec,
+        "tokenizer_hash": tokenizer_hash,
+        "samples": sum(group["samples"] for group in summaries),
+        "groups": summaries,
+    }
 
 
-class _ShardWriter:
-    """Three files that grow together: tokens, offsets and samples."""
-
-    def __init__(self, folder: Path, stem: str, dtype: np.dtype) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.stem, self.dtype = folder, stem, dtype
-        self.offsets = array("q", [0])
-        self._tokens: BinaryIO = open(folder / f"{stem}.tokens.npy", "wb")  # noqa: SIM115 - closed by close()
-        self._header_size = _write_header(self._tokens, dtype, 0)
-        self._rows: list[dict[str, Any]] = []
-        self._parquet = pq.ParquetWriter(folder / f"{stem}.samples.parquet", SCHEMA, compression="zstd")
-
-    def add(self, sample: Sample, values: np.ndarray) -> None:
-        self._tokens.write(values.tobytes())
-        self.offsets.append(self.offsets[-1] + len(values))
-        self._rows.append(to_row(sample))
-        if len(self._rows) == _ROWS_PER_GROUP:
-            self._flush_rows()
-
-    def close(self) -> dict[str, Any]:
-        self._flush_rows()
-        self._parquet.close()
-        # numpy leaves room in the header for the length to grow, so the final one fits over the first.
-        self._tokens.seek(0)
-        size = _write_header(self._tokens, self.dtype, self.offsets[-1])
-        if size != self._header_size:
-            raise RuntimeError(f"the header of {self.stem}.tokens.npy grew from {self._header_size} to {size} bytes")
-        self._tokens.close()
-        np.save(self.folder / f"{self.stem}.offsets.npy", np.frombuffer(self.offsets, np.int64), allow_pickle=False)
-        return {"stem": self.stem, "samples": len(self.offsets) - 1, "tokens": self.offsets[-1]}
-
-    def _flush_rows(self) -> None:
-        if self._rows:
-            self._parquet.write_table(pa.Table.from_pylist(self._rows, schema=SCHEMA), row_group_size=_ROWS_PER_GROUP)
-            self._rows = []
+def group_summary(key: tuple[str, str, str], group: Counted, codec: dict[str, Any] | None) -> dict[str, Any]:
+    """What the manifest says of one group."""
+    stream, language, tier = key
+    rate = codec["tokens_per_second"] if codec and stream != "text" else None
+    tokens = sum(shard["tokens"] for shard in group.shards)
+    return {
+        "stream": stream,
+        "language": language,
+        "tier": tier,
+        "samples": sum(shard["samples"] for shard in group.shards),
+        "tokens": tokens,
+        "hours": tokens / rate / 3600 if rate else None,
+        "sources": {
+            source: {"samples": group.source_samples[source], "tokens": group.source_tokens[source]}
+            for source in sorted(group.source_samples)
+        },
+        "unknown": {
+            name: dict(sorted((reason, n) for (one, reason), n in group.unknown.items() if one == name))
+            for name in sorted({name for name, _ in group.unknown})
+        },
+        "shards": group.shards,
+        # Only where there is some, so that a corpus without any keeps its id.
+        **({"quality": dict(sorted(group.quality.items()))} if group.quality else {}),
+    }
 
 
-def _write_header(file: BinaryIO, dtype: np.dtype, n: int) -> int:
-    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (n,)}
-    np.lib.format.write_array_header_1_0(file, header)
-    return file.tell()
-
-
-def _checked_codec(codec: dict[str, Any]) -> dict[str, Any]:
+def checked_codec(codec: dict[str, Any]) -> dict[str, Any]:
     wanted = ("name", "hash", "codebook_size", "tokens_per_second", "sample_rate")
     missing = [key for key in wanted if key not in codec]
     if missing:
         raise BadInput(f"the codec of a corpus needs {', '.join(wanted)}; {missing[0]} is missing")
+    unknown = codec.get("unknown", {})
+    for key in wanted:
+        if codec[key] is None and not unknown.get(key):
+            raise BadInput(f"the {key} of the codec is null; give it, or a reason under its `unknown`")
     if not 1 <= codec["codebook_size"] <= 65536:
         raise BadInput(f"codec {codec['name']} has {codec['codebook_size']} codes; a corpus stores at most 65,536")
     return dict(codec)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vaak.corpus import Corpus, Group
+from vaak.corpus.arrays import GrowingArray
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.storage.files import hash_json
 
@@ -76,23 +78,30 @@ def write_once(target: Path, make: Callable[[Path], None]) -> None:
 
 
 def _tokenize(folder: Path, group: Group, tokenizer: TextTokenizer) -> None:
-    _write_ids(folder, "", [text or "" for text in group.column("transcript")], tokenizer)
-    voices = group.column("voice_description")
-    # An empty description is none.
-    known = {voice: number for number, voice in enumerate(dict.fromkeys(voice for voice in voices if voice))}
-    np.save(folder / "voice_of.npy", np.array([known.get(voice, -1) for voice in voices], dtype=np.int32))
-    _write_ids(folder, "voice_", list(known), tokenizer)
+    _write_ids(folder, "", ([text or "" for text in texts] for texts in group.texts("transcript", _BATCH)), tokenizer)
+    # Few descriptions in many samples. An empty one is none.
+    known: dict[str, int] = {}
+    voice_of = GrowingArray(folder / "voice_of.npy", np.dtype(np.int32))
+    for batch in group.texts("voice_description", _BATCH):
+        numbers = [known.setdefault(voice, len(known)) if voice else -1 for voice in batch]
+        voice_of.append(np.array(numbers, dtype=np.int32))
+    voice_of.close()
+    voices = list(known)
+    _write_ids(folder, "voice_", (voices[i : i + _BATCH] for i in range(0, len(voices), _BATCH)), tokenizer)
 
 
-def _write_ids(folder: Path, prefix: str, texts: list[str], tokenizer: TextTokenizer) -> None:
-    pieces: list[NDArray[np.uint32]] = []
-    lengths: list[int] = [0]
-    for start in range(0, len(texts), _BATCH):
-        for ids in tokenizer.encode_batch(texts[start : start + _BATCH]):
-            pieces.append(np.array(ids, dtype=np.uint32))
-            lengths.append(len(ids))
-    np.save(folder / f"{prefix}tokens.npy", np.concatenate([np.empty(0, np.uint32), *pieces]))
-    np.save(folder / f"{prefix}offsets.npy", np.cumsum(lengths, dtype=np.int64))
+def _write_ids(folder: Path, prefix: str, texts: Iterable[Sequence[str]], tokenizer: TextTokenizer) -> None:
+    """Ids and offsets of texts that come in batches; they grow on disk, as a corpus has more than fit in memory."""
+    tokens = GrowingArray(folder / f"{prefix}tokens.npy", np.dtype(np.uint32))
+    offsets = GrowingArray(folder / f"{prefix}offsets.npy", np.dtype(np.int64))
+    offsets.append(np.zeros(1, np.int64))
+    for batch in texts:
+        ids = tokenizer.encode_batch(batch)
+        ends = tokens.n + np.cumsum([len(one) for one in ids], dtype=np.int64)
+        tokens.append(np.fromiter(chain.from_iterable(ids), np.uint32))
+        offsets.append(ends)
+    tokens.close()
+    offsets.close()
 
 
 def _mapped(path: Path) -> NDArray:

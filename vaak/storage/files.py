@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,21 @@ def read_json(path: str | Path) -> Any:
         raise BadInput(f"{path} cannot be read ({error.strerror}); check the path") from error
     except ValueError as error:
         raise BadInput(f"{path} is not valid JSON ({error}); restore it or make it again") from error
+
+
+@contextmanager
+def room_on_disk(folder: Path) -> Iterator[None]:
+    """A full disk is said in one sentence: a `BadInput` in place of the `OSError`."""
+    try:
+        yield
+    except OSError as error:
+        # numpy reports a short write without an error number, pyarrow in words alone.
+        in_words = any(words in str(error) for words in ("No space left", "requested and"))
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or in_words:
+            raise BadInput(
+                f"the disk of {folder} is full; make room and run the same command again: what is finished is kept"
+            ) from error
+        raise
 
 
 def list_files(folder: str | Path) -> list[str]:

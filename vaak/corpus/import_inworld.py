@@ -1,0 +1,247 @@
+"""Codes, index and JSONL samples as the Inworld trainer writes them, into a frozen corpus.
+
+The layout is that of `data_vectorizer.py` and `data_merger.py` in https://github.com/inworld-ai/tts: per split
+`<split>_codes.npy` (raw int32 in spite of its name), `<split>_codes_index.npy` (saved by numpy) and
+`<split>_samples.jsonl`, and the same with a number at the end for shards that were not merged. The index holds where
+each sample starts, and it ends where the next one starts; files with start and end per sample are read too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vaak.corpus.import_codes import Block, CodesReader
+from vaak.corpus.import_rows import Fault, Rows, field_names, parse_lines
+from vaak.corpus.import_run import ImportReport, ImportRun, ImportTarget
+from vaak.corpus.import_samples import (
+    SampleDefaults,
+    checked_defaults,
+    complete,
+    readable_id,
+    sample_table,
+    streams,
+)
+from vaak.corpus.import_source import ArrayFile, count_lines, open_array, open_index
+from vaak.errors import BadInput
+from vaak.storage.files import room_on_disk
+
+# Rows that are worked on at a time.
+_BLOCK = 8192
+
+# Codes that are worked on at a time: a block of rows ends sooner when its samples are long.
+_BLOCK_CODES = 1 << 23
+
+_CODES = re.compile(r"(?P<split>[A-Za-z0-9-]+)_codes(?:_(?P<shard>\d+))?\.npy")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The three files of one split, or of one shard of it. `rows` is the longer of index and lines."""
+
+    split: str
+    label: str
+    codes: ArrayFile
+    index: ArrayFile
+    samples: Path
+    lines: int
+
+    @property
+    def rows(self) -> int:
+        return max(self.lines, self.index.n)
+
+
+def import_inworld(
+    source: Path,
+    target: ImportTarget,
+    defaults: SampleDefaults | None = None,
+    fields: Sequence[str] = (),
+    held_out: Sequence[str] = ("val",),
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import a folder of the Inworld trainer into the frozen corpus `target.out`; the source is only read.
+
+    Rows with a transcript become `paired`, the others `raw`. Without a default the source of a row that names none is
+    the folder's name. `fields` are changes of names such as "transcript=text", `held_out` the splits that training
+    never sees. Called again after an interruption it continues. Raises `BadInput` for files that are missing or of
+    another kind, and without a quarantine for the first bad sample.
+    """
+    defaults = checked_defaults(replace(defaults or SampleDefaults(source.resolve().name), codec=target.codec))
+    if target.codec is None:
+        raise BadInput(f"{source} holds codes; name their codec")
+    names = field_names(fields)
+    parts = find_parts(source)
+    settings = {"layout": "inworld", "fields": {ours: list(theirs) for ours, theirs in names.items()},
+                "held_out": sorted(held_out), "source": defaults.source, "language": defaults.language,
+                "tier": defaults.tier, "transcript_kind": defaults.transcript_kind,
+                "reasons": dict(defaults.reasons)}  # fmt: skip
+    files = [path for part in parts for path in (part.codes.path, part.index.path, part.samples)]
+    total = sum(part.rows for part in parts)
+    with room_on_disk(target.out), ImportRun(target, files, settings) as run:
+        if not run.done:
+            prefix = readable_id(source.resolve().name) or "inworld"
+            before = 0
+            for number, part in enumerate(parts):
+                work = _PartImport(run, part, number, names, f"{prefix}.{part.label}", part.split in held_out, defaults)
+                work.run(lambda done, before=before: progress and progress(before + done, total))
+                before += part.rows
+        return run.finish([_found(part) for part in parts], {})
+
+
+def find_parts(source: Path) -> list[Part]:
+    """The splits of a folder, sorted, a merged one before its shards are looked at. Raises `BadInput` if files lack."""
+    if not source.is_dir():
+        raise BadInput(f"{source} is no folder; name the folder with the trainer's <split>_codes.npy")
+    found: dict[str, list[int | None]] = {}
+    for path in source.iterdir():
+        match = _CODES.fullmatch(path.name)
+        if match and not match["split"].endswith("_pretraining"):
+            found.setdefault(match["split"], []).append(int(match["shard"]) if match["shard"] else None)
+    if not found:
+        raise BadInput(f"{source} has no <split>_codes.npy; name a folder that the trainer's data tools wrote")
+    parts = []
+    for split in sorted(found):
+        # Merging leaves the shards where they are unless it is told otherwise: the merged files hold them all.
+        numbers = [None] if None in found[split] else sorted(one for one in found[split] if one is not None)
+        parts += [_part(source, split, number) for number in numbers]
+    return parts
+
+
+def _part(source: Path, split: str, number: int | None) -> Part:
+    end = "" if number is None else f"_{number}"
+    samples = source / f"{split}_samples{end}.jsonl"
+    codes = open_array(source / f"{split}_codes{end}.npy", "int32")
+    lines = count_lines(samples)
+    index = open_index(source / f"{split}_codes_index{end}.npy", lines, codes.n)
+    return Part(split, split if number is None else f"{split}-{number}", codes, index, samples, lines)
+
+
+def _found(part: Part) -> str:
+    pairs = "starts and ends" if part.index.width == 2 else "starts only, each sample ends where the next one starts"
+    return (
+        f"{part.codes.path.name}: {part.codes.n:,} codes, {part.codes.form}; "
+        f"{part.index.path.name}: {part.index.n:,} samples, {part.index.form}, {pairs}; {part.samples.name}: {part.lines:,} lines"
+    )
+
+
+@dataclass
+class _PartImport:
+    run_: ImportRun
+    part: Part
+    number: int
+    names: Mapping[str, tuple[str, ...]]
+    prefix: str
+    held_out: bool
+    defaults: SampleDefaults
+
+    def run(self, progress: Callable[[int], Any]) -> None:
+        """Import what is not done yet of this part."""
+        position = self.run_.position or {"part": 0, "row": 0, "byte": 0}
+        if "end" in position or position["part"] > self.number:
+            return
+        self._check_sizes()
+        row, byte = (position["row"], position["byte"]) if position["part"] == self.number else (0, 0)
+        assert self.run_.target.codec is not None
+        limit = int(self.run_.target.codec["codebook_size"])
+        with (
+            open(self.part.samples, "rb") as file,
+            CodesReader(self.part.codes, self.part.index, limit, self.run_.target.shard_tokens) as codes,
+            ThreadPoolExecutor(1) as ahead,
+        ):
+            file.seek(byte)
+            codes.begin(row)
+            # The codes of the next block are read and checked while the lines of this one are parsed.
+            load = partial(
+                ahead.submit, lambda first: codes.load(first, min(_BLOCK, self.part.rows - first), _BLOCK_CODES)
+            )
+            loading = load(row)
+            while row < self.part.rows:
+                block = loading.result()
+                if row + block.n < self.part.rows:
+                    loading = load(row + block.n)
+                lines = list(islice(file, block.n))
+                self._block(row, lines, block)
+                row += block.n
+                byte += sum(map(len, lines))
+                progress(row)
+                self.run_.note({"part": self.number, "row": row, "byte": byte}, always=False)
+
+    def _check_sizes(self) -> None:
+        """Without a quarantine, what does not add up is said before the work."""
+        part = self.part
+        if self.run_.target.quarantine is not None:
+            return
+        if part.codes.left_over:
+            raise BadInput(f"{part.codes.path} is cut: {part.codes.left_over} bytes at its end are no whole code; "
+                           "restore it, or import what is whole with --quarantine DIR")  # fmt: skip
+        if part.index.left_over:
+            raise BadInput(f"{part.index.path} is cut after entry {part.index.n:,}; "
+                           "restore it, or import what is whole with --quarantine DIR")  # fmt: skip
+        if part.lines != part.index.n:
+            raise BadInput(f"{part.samples} has {part.lines:,} lines, {part.index.path.name} {part.index.n:,} entries; "
+                           "restore both, or import the rows that have both with --quarantine DIR")  # fmt: skip
+
+    def _block(self, first: int, lines: list[bytes], block: Block) -> None:
+        rows = parse_lines(lines, self.names)
+        self.run_.fields_left |= rows.left
+        complete(rows, lambda i: f"{self.prefix}.{first + i}", self.held_out, self.defaults)
+        faults = rows.faults
+        for i in range(len(lines), block.n):
+            detail = f"the index has an entry {first + i} but {self.part.samples.name} no such line"
+            faults[i] = Fault("no row", detail)
+        block.drop(faults)
+        for i, fault in block.faults.items():
+            faults.setdefault(i, fault)
+        again = self.run_.ids.add_all([rows.columns["sample_id"][i] for i in block.kept.tolist()])
+        if again.any():
+            twice = block.kept[again].tolist()
+            for i in twice:
+                faults[i] = Fault("duplicate id", f"an earlier sample has the id {rows.columns['sample_id'][i]!r}")
+            block.drop(twice)
+        for i in sorted(faults):
+            self._set_aside(i, first + i, lines, rows, faults[i])
+        if len(block.kept):
+            self._keep(rows, block.kept.tolist(), block.lengths, block.codes)
+
+    def _set_aside(self, i: int, row: int, lines: list[bytes], rows: Rows, fault: Fault) -> None:
+        record = {
+            "detail": fault.detail,
+            "file": self.part.samples.name,
+            "row": row,
+            "sample_id": rows.columns["sample_id"][i] if i < rows.n else None,
+            "line": lines[i].decode(errors="replace").rstrip("\n") if i < len(lines) else None,
+        }
+        # A person counts lines from one.
+        self.run_.set_aside(fault.kind, record, f"{self.part.samples}, line {row + 1}")
+
+    def _keep(self, rows: Rows, kept: list[int], lengths: NDArray[np.int64], tokens: NDArray[np.uint16]) -> None:
+        stream_of = streams(rows)
+        columns = rows.columns
+        if len(kept) < rows.n:
+            stream_of = [stream_of[i] for i in kept]
+            columns = {name: [values[i] for i in kept] for name, values in columns.items()}
+        table = sample_table(stream_of, columns, len(kept), self.defaults)
+        members: dict[tuple[str, str, str], list[int]] = {}
+        for i, key in enumerate(zip(stream_of, columns["language"], columns["tier"], strict=True)):
+            members.setdefault(key, []).append(i)
+        if len(members) == 1:
+            self.run_.add(next(iter(members)), table, lengths, tokens)
+            return
+        ends = np.cumsum(lengths)
+        starts = (ends - lengths).tolist()
+        stops = ends.tolist()
+        for key, of_group in members.items():
+            pieces = np.concatenate([tokens[starts[i] : stops[i]] for i in of_group])
+            self.run_.add(key, table.take(pa.array(of_group)), lengths[of_group], pieces)

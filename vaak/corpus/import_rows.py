@@ -1,0 +1,247 @@
+"""Lines of JSON into columns of samples, many at a time; each line that cannot become a sample gets its reason."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from vaak.corpus.samples import SCHEMA
+from vaak.errors import BadInput
+
+# What each of our fields is called in a row, the first name that is there; the Inworld trainer's own names among them.
+FIELD_NAMES: dict[str, tuple[str, ...]] = {
+    "sample_id": ("id", "sample_id"),
+    "source": ("dataset_name", "source"),
+    "language": ("language", "lang"),
+    "speaker": ("speaker_id", "speaker"),
+    "tier": ("tier",),
+    "transcript_kind": ("transcript_kind",),
+    "transcript": ("transcript", "text"),
+    "voice_description": ("voice_description",),
+    "duration_s": ("duration", "duration_s"),
+    "sample_rate": ("sample_rate",),
+    "source_id": ("source_id", "wav_path"),
+    "start_ms": ("start_ms",),
+    "end_ms": ("end_ms",),
+    "vad_config_hash": ("vad_config_hash",),
+    "codec_hash": ("codec_hash",),
+    "transcript_hash": ("transcript_hash",),
+    "normalisation": ("normalisation",),
+    "long_form": ("long_form",),
+    "held_out": ("held_out",),
+    "dnsmos": ("dnsmos", "dnsmos_mos_ovr"),
+    "snr_db": ("snr_db", "snr"),
+    "characters_per_second": ("characters_per_second",),
+    "asr_error_rate": ("asr_error_rate",),
+}
+
+# The trainer writes -1 for one of these that it does not know, and "unknown" for a language.
+_ABOVE_ZERO = ("duration_s", "sample_rate")
+_UNKNOWN_LANGUAGE = "unknown"
+
+# Fields where a number stands for a name.
+_NAMES = ("sample_id", "source", "speaker", "source_id")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a sample is not imported: a `kind` to count by and a sentence."""
+
+    kind: str
+    detail: str
+
+
+@dataclass
+class Rows:
+    """Columns of some lines, by our names, each as long as `n`; a column that no line has is absent.
+
+    `faults` names, per line, what is wrong with it; its values are None then. `left` are the names in the lines that
+    no field of ours took.
+    """
+
+    n: int
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    faults: dict[int, Fault] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+
+    def fault(self, i: int, kind: str, detail: str) -> None:
+        """The first fault of a line is the one that it is set aside for."""
+        self.faults.setdefault(i, Fault(kind, detail))
+
+
+def field_names(mapping: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """`FIELD_NAMES` with changes such as "transcript=text". Raises `BadInput` for a field that a sample does not have."""
+    names = dict(FIELD_NAMES)
+    for one in mapping:
+        ours, equals, theirs = one.partition("=")
+        if not equals or not theirs:
+            raise BadInput(f"--field {one!r} is not understood; write OURS=THEIRS, such as transcript=text")
+        if ours not in names:
+            near = difflib.get_close_matches(ours, names, 1, 0)
+            raise BadInput(f"--field {one!r}: a sample has no field {ours!r}; did you mean {near[0]!r}?")
+        names[ours] = (theirs,)
+    return names
+
+
+def parse_lines(lines: Sequence[bytes], names: Mapping[str, tuple[str, ...]]) -> Rows:
+    """The fields of JSON lines as columns, typed and checked one by one; what depends on other fields is not looked at."""
+    rows = Rows(len(lines))
+    objects = _objects(lines, rows)
+    present: set[str] = set().union(*objects)
+    rows.left = set(present)
+    for ours, theirs in names.items():
+        found = [name for name in theirs if name in present]
+        rows.left -= set(theirs)
+        if not found:
+            continue
+        values = [one.get(found[0]) for one in objects]
+        for name in found[1:]:
+            values = [one.get(name) if value is None else value for value, one in zip(values, objects, strict=True)]
+        rows.columns[ours] = _typed(ours, found[0], values, rows)
+    return rows
+
+
+def _objects(lines: Sequence[bytes], rows: Rows) -> list[dict[str, Any]]:
+    try:
+        objects = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:
+        objects = [_object(i, line, rows) for i, line in enumerate(lines)]
+    for i, one in enumerate(objects):
+        if type(one) is not dict:
+            rows.fault(i, "invalid JSON", f"the line is no JSON object but {type(one).__name__}")
+            objects[i] = {}
+    return objects
+
+
+def _object(i: int, line: bytes, rows: Rows) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        reason = str(error)
+    try:
+        # NaN and Infinity are no JSON, but Python writes them; the field that holds one says so below.
+        value = json.loads(line)
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except ValueError:
+        rows.fault(i, "invalid JSON", f"the line is not valid JSON ({reason})")
+        return {}
+
+
+def _typed(name: str, theirs: str, values: list[Any], rows: Rows) -> list[Any]:
+    """The values as their field has them: "" is None, and what does not fit is a fault of its line."""
+    kind = SCHEMA.field(name).type
+    types = set(map(type, values))
+    if pa.types.is_string(kind) and types <= {str, type(None)}:
+        return [value or None for value in values] if "" in values else values
+    if types <= {int, float, type(None)} and _all_fit(name, kind, values):
+        return values
+    convert = _converter(name, kind)
+    typed = []
+    for i, value in enumerate(values):
+        try:
+            typed.append(None if value is None else convert(value))
+        except ValueError:
+            rows.fault(i, "wrong type", f"{theirs} is {_short(value)}, which is no {_WORDS[str(kind)]}")
+            typed.append(None)
+    return _numbers(name, theirs, typed, rows)
+
+
+def _all_fit(name: str, kind: pa.DataType, values: list[Any]) -> bool:
+    """Whether all are finite numbers of their kind, above zero where only that can be: then none need be looked at."""
+    try:
+        numbers = pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return False
+    if not pa.types.is_primitive(kind) or pa.types.is_boolean(kind):
+        return False
+    known = numbers.drop_null().to_numpy()
+    return bool(np.isfinite(known).all()) and (name not in _ABOVE_ZERO or bool((known > 0).all()))
+
+
+_WORDS = {
+    "string": "text",
+    "double": "number",
+    "int32": "whole number",
+    "int64": "whole number",
+    "bool": "true or false",
+    "list<item: string>": "list of texts",
+}
+
+
+def _converter(name: str, kind: pa.DataType) -> Callable[[Any], Any]:
+    if pa.types.is_string(kind):
+        return partial(_text, name in _NAMES)
+    if pa.types.is_floating(kind):
+        return _number
+    if pa.types.is_integer(kind):
+        return partial(_integer, 31 if pa.types.is_int32(kind) else 63)
+    return _flag if pa.types.is_boolean(kind) else _steps
+
+
+def _text(is_name: bool, value: Any) -> str | None:
+    if is_name and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise ValueError
+    return value or None
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError from error
+
+
+def _integer(bits: int, value: Any) -> int:
+    number = _number(value)
+    if not number.is_integer() or abs(number) >= 2**bits:
+        raise ValueError
+    return int(value)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _steps(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ValueError
+    return value
+
+
+def _numbers(name: str, theirs: str, values: list[Any], rows: Rows) -> list[Any]:
+    """Finite numbers, above zero where only that can be, with the trainer's mark for an unknown one taken away."""
+    for i, value in enumerate(values):
+        if not isinstance(value, int | float):
+            continue
+        if name in _ABOVE_ZERO and value == -1:
+            values[i] = None
+        elif not math.isfinite(value) or (name in _ABOVE_ZERO and value <= 0):
+            rows.fault(i, "impossible value", f"{theirs} is {value}")
+            values[i] = None
+    return values
+
+
+def known_language(tag: str | None) -> str | None:
+    """A tag that says something: not empty, and not the trainer's word for a language that it does not know."""
+    return tag if tag and tag.strip().lower() != _UNKNOWN_LANGUAGE else None
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
