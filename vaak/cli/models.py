@@ -10,6 +10,7 @@ import typer
 
 from vaak.cli.show import print_json, print_table
 from vaak.errors import BadInput, CheckFailed
+from vaak.model.sampling import TEMPERATURE
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A stage's name (pt-s1-tiny) or a YAML file.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override one value: --set schedule.peak_lr=1e-4")]
@@ -149,7 +150,7 @@ def speak(
     voice_text: Annotated[str | None, typer.Option(help="What that recording says.")] = None,
     describe: Annotated[str | None, typer.Option(help='A voice in words, as in training: "Clara, a woman".')] = None,
     codec: Annotated[str, typer.Option(help="The codec that the model was trained with.")] = "embedded",
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest code each time.", min=0)] = 0.8,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest code each time.", min=0)] = TEMPERATURE,
     seed: Annotated[int, typer.Option(help="The same seed gives the same sound.")] = 0,
 ) -> None:
     """Say a text, in any language that the model was trained on, and write it as a WAV.

@@ -17,7 +17,7 @@ import numpy as np
 
 from vaak.corpus.pack_items import Prompt
 from vaak.evaluate.items import most_codes, prompt_of, seed_of
-from vaak.speak.speech import TEMPERATURE, TOP_K, TOP_P
+from vaak.model.sampling import TEMPERATURE, TOP_K, TOP_P
 from vaak.storage.files import read_json, write_bytes, write_json
 
 # Part of every metric version that hears generated speech: other sampling makes other figures.

@@ -17,6 +17,7 @@ from vaak.errors import BadInput
 from vaak.grammar.vocabulary import Vocabulary
 from vaak.model import attention
 from vaak.model.architecture import check_architecture, check_name
+from vaak.model.sampling import TEMPERATURE, TOP_K, TOP_P
 from vaak.model.settings import ModelSettings
 from vaak.model.speech_lm import SpeechLM
 from vaak.model.vocabulary_rows import extend_rows, place_codes
@@ -122,9 +123,9 @@ def _generation(vocabulary: Vocabulary) -> dict[str, Any]:
         "pad_token_id": vocabulary.end_of_text_id,
         "suppress_tokens": list(range(vocabulary.size, vocabulary.padded_size)),
         "do_sample": True,
-        "temperature": 0.8,
-        "top_p": 1.0,
-        "top_k": 0,
+        "temperature": TEMPERATURE,
+        "top_p": TOP_P,
+        "top_k": TOP_K,
     }
 
 

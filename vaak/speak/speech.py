@@ -11,10 +11,9 @@ from vaak.errors import BadInput
 from vaak.grammar.prompt import prompt_ids
 from vaak.grammar.tokenizer import TextTokenizer, load_tokenizer
 from vaak.grammar.vocabulary import Vocabulary
+from vaak.model.sampling import TEMPERATURE, TOP_K, TOP_P
 from vaak.speak.generation import Generation, generate
 
-# Sampling of demonstrations and evaluations, so that what one hears is what is scored.
-TEMPERATURE, TOP_K, TOP_P = 0.8, 0, 1.0
 # Slow speech has about eight characters a second, and no text is shorter than a second and a half.
 _CODES_PER_CHARACTER, _FEWEST_CODES = 50 / 8, 75
 
