@@ -176,7 +176,7 @@ def test_a_stage_has_a_lower_peak_than_its_parent():
 
 def test_a_ramp_reaches_its_end_and_stays_there():
     ramp = load_recipe("sft-tiny").alignment_prior
-    assert [ramp.at(step, 100) for step in (0, 25, 50, 99)] == [1.0, 0.5, 0.0, 0.0]
+    assert [ramp.at(step, 100) for step in (0, 30, 60, 99)] == [1.0, 0.5, 0.0, 0.0]
     held = load_recipe("pt-s2-tiny").alignment_prior
     assert {held.at(step, 100) for step in range(100)} == {1.0}
     # The stages of the specification have neither of the helps for small data.

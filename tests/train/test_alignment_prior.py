@@ -6,7 +6,7 @@ import pytest
 from vaak.grammar.prompt import paired_ids
 from vaak.grammar.tokenizer import train_tokenizer
 from vaak.grammar.vocabulary import Vocabulary
-from vaak.train.alignment_prior import DEEPEST, document_bias, with_alignment_prior
+from vaak.train.alignment_prior import DEEPEST, RAISED, document_bias, with_alignment_prior
 
 VOCABULARY = Vocabulary(base_size=10, codebook_size=50, end_of_text_id=0)
 # Ids 1 to 9 stand for as many bytes as their number says.
@@ -19,7 +19,7 @@ def test_speech_at_an_even_pace_is_drawn_from_the_first_token_to_the_last():
     assert bias is not None and bias.shape == (len(ids), len(ids)) and bias.dtype == np.float32
     preferred = bias[4:, :4].argmax(1)  # from speech_start, which predicts the first code, to the last
     assert np.array_equal(preferred, ((np.arange(44) + 0.5) * 4 / 44).astype(int))
-    assert bias.max() == 0 and bias.min() >= -DEEPEST
+    assert bias.min() >= RAISED - DEEPEST and RAISED - 1 < bias.max() <= RAISED
 
 
 def test_a_longer_token_is_said_for_longer():
@@ -49,7 +49,7 @@ def test_each_document_of_a_batch_gets_its_own(served):
     data, batches = served
     vocabulary, text_bytes, batch = data.vocabulary, data.tokenizer.byte_lengths(), batches(8)[0]
     biased = with_alignment_prior(batch, 0.5, vocabulary, text_bytes)
-    assert biased.input_ids is batch.input_ids
+    assert biased.input_ids is batch.input_ids and biased.doc_bias is not None
     for ids, lengths, row in zip(batch.input_ids, batch.doc_lens, biased.doc_bias, strict=True):
         documents = np.split(ids, np.cumsum(lengths)[:-1])
         assert [None if bias is None else bias.shape for bias in row] == [

@@ -1,11 +1,12 @@
 """Attention drawn, early in training, to the part of the text that is being said.
 
 A language model has to find out by itself that speech says its text from left to right; on little data that is what it
-learns last. A prior on the attention logits shows it: while code t of T is predicted, the place t/T of the transcript is
-preferred, in proportion to its bytes, and what is far from there is seen less. It is withdrawn during training, since
-it knows how long the speech will be, and leaves an ordinary model. The idea is the alignment prior of text-to-speech
-with attention (Badlani et al., 2021; Neekhara et al., 2024, in a language model); the form here is a capped parabola
-in place of their beta-binomial. docs/train.md has what it gained.
+learns last. A prior on the attention logits shows it: while code t of T is predicted, the logits of the transcript near its
+place t/T (in bytes) are raised above those of the codes before, and those far from it are not. It is withdrawn during
+training, since it knows how long the speech will be, and leaves an ordinary model. The idea is the alignment prior of
+text-to-speech with attention (Badlani et al., 2021; Neekhara et al., 2024, in a language model); the form here is a
+capped parabola in place of their beta-binomial, and raised, because here the text competes with the codes for attention.
+docs/train.md has what it gained.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from numpy.typing import NDArray
 from vaak.grammar.vocabulary import Vocabulary
 from vaak.mixture import PackedBatch
 
-# Bytes of text to either side at which the logit falls by a half, and the most that it ever falls.
-WIDTH = 4.0
+# What the logit is raised by at the place itself, and the bytes of text to either side at which it is a half lower.
+RAISED = 8.0
+WIDTH = 2.5
+# The most that a logit is lowered by against the place itself.
 DEEPEST = 10.0
 
 
@@ -45,8 +48,8 @@ def document_bias(
 ) -> NDArray[np.float32] | None:
     """What is added to the attention logits of one document, float32[n, n] (query, key); None if it is not paired.
 
-    Only logits between the places that predict codes or the stop and the transcript's tokens are lowered: by
-    `(distance / WIDTH)^2 / 2` and at most `DEEPEST`, where the distance is in bytes of text.
+    Only logits between the places that predict codes or the stop and the transcript's tokens are changed, by
+    `RAISED - min((distance / WIDTH)^2 / 2, DEEPEST)`, where the distance is in bytes of text.
     """
     starts = np.flatnonzero(ids == vocabulary.speech_start)
     if len(starts) != 1:
@@ -61,5 +64,5 @@ def document_bias(
     middles = np.cumsum(sizes) - sizes / 2
     distance = (heard[:, None] - middles[None, :]) / WIDTH
     bias = np.zeros((len(ids), len(ids)), np.float32)
-    bias[start:, first:start] = -strength * np.minimum(distance**2 / 2, DEEPEST)
+    bias[start:, first:start] = strength * (RAISED - np.minimum(distance**2 / 2, DEEPEST))
     return bias
