@@ -89,8 +89,8 @@ def test_thirty_kills_leave_no_trace(tmp_path):
         assert verify_corpus(out) == [] and (aside / "big.set-aside.jsonl").read_bytes() == set_aside
         rounds += 1
     # The last one may be unfinished: let it end.
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert done.stdout.split()[-1] == undisturbed.corpus_id or rounds
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    assert open_corpus(out).id == undisturbed.corpus_id and verify_corpus(out) == []
     assert continued > 5
 
 
@@ -178,6 +178,14 @@ def test_a_source_that_changed_is_named(tmp_path, monkeypatch, name):
     (source / name).write_bytes(data)
     with pytest.raises(BadInput, match=rf"{name} changed since.*delete"):
         import_inworld(source, noted)
+
+
+def test_a_manifest_that_was_half_written_is_no_file_of_the_corpus(tmp_path, monkeypatch):
+    source, noted = begun(tmp_path, monkeypatch)
+    (noted.out / ".MANIFEST.json.k1ll3d.tmp").write_text("{")
+    resumed = import_inworld(source, noted)
+    undisturbed = import_inworld(source, replace(noted, out=tmp_path / "undisturbed"))
+    assert resumed.corpus_id == undisturbed.corpus_id
 
 
 def test_other_settings_are_named(tmp_path, monkeypatch):

@@ -82,8 +82,10 @@ def test_the_validation_split_is_held_out(tmp_path):
     import_inworld(source, target(tmp_path / "out"))
     held = {name: sample.held_out for name, (_, sample, _) in samples_of(tmp_path / "out").items()}
     assert [name for name, out in sorted(held.items()) if out] == [f"v-{i}" for i in range(5)]
-    import_inworld(source, target(tmp_path / "all"), held_out=())
-    assert not any(sample.held_out for _, sample, _ in samples_of(tmp_path / "all").values())
+    import_inworld(source, target(tmp_path / "all"), held_out=("train",))
+    assert all(sample.held_out for _, sample, _ in samples_of(tmp_path / "all").values())
+    with pytest.raises(BadInput, match="has no split 'trian' to hold out"):
+        import_inworld(source, target(tmp_path / "none"), held_out=("trian",))
 
 
 def test_shards_that_were_not_merged(tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.corpus.toy import CODEC, known_tokens, write_corpus
-from vaak.corpus import CorpusWriter, Sample, open_corpus
+from vaak.corpus import CorpusWriter, Sample, open_corpus, verify_corpus
 from vaak.corpus.show import show_corpus
 from vaak.errors import BadInput, CheckFailed
 from vaak.storage.files import read_json
@@ -292,3 +292,12 @@ def test_opening_with_verify_names_the_damage(corpus_folder):
     open_corpus(corpus_folder)
     with pytest.raises(CheckFailed, match=r"raw/en/clean/00001\.tokens\.npy"):
         open_corpus(corpus_folder, verify=True)
+
+
+def test_a_mark_that_was_half_written_is_no_obstacle(tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".UNFINISHED.json.k1ll3d.tmp").write_text("{")
+    writer = CorpusWriter(tmp_path / "new", "new", codec=CODEC)
+    writer.add("raw", Sample("a", "here", "hi"), [1, 2, 3])
+    writer.freeze()
+    assert verify_corpus(tmp_path / "new") == []

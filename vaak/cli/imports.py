@@ -23,7 +23,10 @@ CodecHash = Annotated[str | None, typer.Option("--codec-hash", help="SHA-256 of 
 Codebook = Annotated[int | None, typer.Option("--codebook-size", help="Codes of another codec; default: 65,536.")]
 Rate = Annotated[int | None, typer.Option("--tokens-per-second", help="Codes a second; default: 50.")]
 Hertz = Annotated[int | None, typer.Option("--codec-sample-rate", help="Hertz that the codec hears; default: 16,000.")]
-HeldOut = Annotated[list[str], typer.Option("--held-out", help="A split that training never sees.")]
+HeldOut = Annotated[
+    list[str] | None,
+    typer.Option("--held-out", help="Another split that training never sees, beside dev, test and val."),
+]
 Unknown = Annotated[
     list[str] | None, typer.Option("--unknown", help='Why a field is not known: "vad_config_hash=lost in 2023".')
 ]
@@ -58,7 +61,7 @@ def inworld(
     transcript_kind: Annotated[
         str | None, typer.Option(help="native, code_mixed, romanised or tagged, for rows that do not say.")
     ] = None,
-    held_out: HeldOut = ["val"],  # noqa: B006 - typer reads it, nobody changes it
+    held_out: HeldOut = None,
     unknown: Unknown = None,
     quarantine: Quarantine = None,
     name: Name = None,
@@ -82,7 +85,7 @@ def inworld(
     own = source or source_folder.resolve().name
     defaults = SampleDefaults(own, language, tier, transcript_kind, reasons=_reasons(unknown))
     with Console(quiet=as_json).progress("import") as bar:
-        report = import_inworld(source_folder, target, defaults, field or [], held_out, bar)
+        report = import_inworld(source_folder, target, defaults, field or [], held_out or [], bar)
     _show(report, target, as_json)
 
 
@@ -104,7 +107,7 @@ def flat(
     source: Source = None,
     tier: Tier = "unrated",
     piece: Annotated[int | None, typer.Option(help="Tokens of a piece; default: 32,768.")] = None,
-    held_out: HeldOut = ["val"],  # noqa: B006 - typer reads it, nobody changes it
+    held_out: HeldOut = None,
     unknown: Unknown = None,
     quarantine: Quarantine = None,
     name: Name = None,
@@ -132,7 +135,7 @@ def flat(
     folder = source_path if source_path.is_dir() else source_path.parent
     defaults = SampleDefaults(source or folder.resolve().name, language, tier, reasons=_reasons(unknown))
     with Console(quiet=as_json).progress("import") as bar:
-        report = import_flat(source_path, target, defaults, held_out, piece or PIECE, size, bar)
+        report = import_flat(source_path, target, defaults, held_out or [], piece or PIECE, size, bar)
     _show(report, target, as_json)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from vaak.corpus.import_run import ImportReport, ImportRun, ImportTarget
 from vaak.corpus.import_samples import SampleDefaults, checked_defaults, readable_id, sample_table
-from vaak.corpus.import_source import ArrayFile, open_array, read_values
+from vaak.corpus.import_source import ArrayFile, held_out_splits, open_array, read_values
 from vaak.errors import BadInput
 from vaak.languages import language_of
 from vaak.storage.files import room_on_disk
@@ -47,7 +47,7 @@ def import_flat(
     source: Path,
     target: ImportTarget,
     defaults: SampleDefaults,
-    held_out: Sequence[str] = ("val",),
+    held_out: Sequence[str] = (),
     piece: int = PIECE,
     vocabulary: int = 1 << 32,
     progress: Callable[[int, int], Any] | None = None,
@@ -70,7 +70,8 @@ def import_flat(
         raise BadInput(f"{source} holds codes; name their codec")
     if any(one.kind == "tokens" for one in streams) and target.tokenizer_hash is None:
         raise BadInput(f"{source} holds text ids, which mean nothing without their tokenizer; name it with --tokenizer")
-    settings = {"layout": "flat", "held_out": sorted(held_out), "source": defaults.source, "language": defaults.language,
+    kept_out = held_out_splits(held_out, {one.split for one in streams}, source)
+    settings = {"layout": "flat", "held_out": sorted(kept_out), "source": defaults.source, "language": defaults.language,
                 "tier": defaults.tier, "reasons": dict(defaults.reasons), "piece": piece,
                 "vocabulary": vocabulary}  # fmt: skip
     total = sum(one.array.n for one in streams)
@@ -79,7 +80,7 @@ def import_flat(
             before = 0
             for number, stream in enumerate(streams):
                 limit = vocabulary if stream.kind == "tokens" else int((target.codec or {})["codebook_size"])
-                work = _StreamImport(run, stream, number, piece, limit, stream.split in held_out, defaults)
+                work = _StreamImport(run, stream, number, piece, limit, stream.split in kept_out, defaults)
                 work.run(lambda done, before=before: progress and progress(before + done, total))
                 before += stream.array.n
         found = [f"{one.array.path.name}: {one.array.n:,} {one.kind}, {one.array.form}" for one in streams]

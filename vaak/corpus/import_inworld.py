@@ -32,7 +32,7 @@ from vaak.corpus.import_samples import (
     sample_table,
     streams,
 )
-from vaak.corpus.import_source import ArrayFile, count_lines, open_array, open_index
+from vaak.corpus.import_source import ArrayFile, count_lines, held_out_splits, open_array, open_index
 from vaak.errors import BadInput
 from vaak.storage.files import room_on_disk
 
@@ -68,14 +68,14 @@ def import_inworld(
     target: ImportTarget,
     defaults: SampleDefaults | None = None,
     fields: Sequence[str] = (),
-    held_out: Sequence[str] = ("val",),
+    held_out: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import a folder of the Inworld trainer into the frozen corpus `target.out`; the source is only read.
 
     Rows with a transcript become `paired`, the others `raw`. Without a default the source of a row that names none is
-    the folder's name. `fields` are changes of names such as "transcript=text", `held_out` the splits that training
-    never sees. Called again after an interruption it continues. Raises `BadInput` for files that are missing or of
+    the folder's name. `fields` are changes of names such as "transcript=text", `held_out` splits beside
+    dev, test and val that training never sees. Called again after an interruption it continues. Raises `BadInput` for files that are missing or of
     another kind, and without a quarantine for the first bad sample.
     """
     defaults = checked_defaults(replace(defaults or SampleDefaults(source.resolve().name), codec=target.codec))
@@ -83,8 +83,9 @@ def import_inworld(
         raise BadInput(f"{source} holds codes; name their codec")
     names = field_names(fields)
     parts = find_parts(source)
+    kept_out = held_out_splits(held_out, {part.split for part in parts}, source)
     settings = {"layout": "inworld", "fields": {ours: list(theirs) for ours, theirs in names.items()},
-                "held_out": sorted(held_out), "source": defaults.source, "language": defaults.language,
+                "held_out": sorted(kept_out), "source": defaults.source, "language": defaults.language,
                 "tier": defaults.tier, "transcript_kind": defaults.transcript_kind,
                 "reasons": dict(defaults.reasons)}  # fmt: skip
     files = [path for part in parts for path in (part.codes.path, part.index.path, part.samples)]
@@ -94,7 +95,7 @@ def import_inworld(
             prefix = readable_id(source.resolve().name) or "inworld"
             before = 0
             for number, part in enumerate(parts):
-                work = _PartImport(run, part, number, names, f"{prefix}.{part.label}", part.split in held_out, defaults)
+                work = _PartImport(run, part, number, names, f"{prefix}.{part.label}", part.split in kept_out, defaults)
                 work.run(lambda done, before=before: progress and progress(before + done, total))
                 before += part.rows
         return run.finish([_found(part) for part in parts], {})

@@ -26,7 +26,7 @@ from vaak.corpus.ids import SeenIds
 from vaak.corpus.import_source import fingerprint
 from vaak.corpus.manifest import MANIFEST, UNFINISHED, claim_folder, freeze_folder
 from vaak.corpus.samples import STREAMS
-from vaak.corpus.shards import SHARD_TOKENS, GroupWriter
+from vaak.corpus.shards import SHARD_TOKENS, GroupWriter, hashed_files
 from vaak.corpus.writer import checked_codec, corpus_metadata
 from vaak.errors import BadInput
 from vaak.storage.files import read_json, room_on_disk, write_json
@@ -211,9 +211,7 @@ class ImportRun:
             },
         )
         metadata = corpus_metadata(self.target.name, self.target.codec, self.target.tokenizer_hash, self.groups)
-        hashed = {
-            "/".join((*key, name)): one for key, group in self.groups.items() for name, one in group.hashed.items()
-        }
+        hashed = hashed_files(self.groups)
         freeze_folder(self.target.out, {**metadata, **extra}, hashed)
 
     def _open(self, settings: dict[str, Any]) -> None:
@@ -264,7 +262,9 @@ class ImportRun:
             self._converting.pop(0).result()
 
     def _remove_strays(self) -> None:
-        """Files that were begun after the last note."""
+        """Files that were begun after the last note, and a manifest that was not yet renamed to its name."""
+        for leftover in self.target.out.glob(".*.tmp"):
+            leftover.unlink()
         wanted = {group.folder / name for group in self.groups.values() for name in group.files()}
         for stream in STREAMS:
             for path in (self.target.out / stream).rglob("*"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ _MAGIC = b"\x93NUMPY"
 
 # How much of a file its fingerprint reads: so many pieces of so many bytes, evenly spread, the ends among them.
 _PIECES, _PIECE_BYTES = 64, 4096
+
+# Splits that training never sees, whatever else is held out.
+HELD_OUT = ("dev", "test", "val")
 
 
 @dataclass(frozen=True)
@@ -146,3 +149,12 @@ def count_lines(path: Path) -> int:
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}); check that the source is complete") from error
     return n + (last != b"\n")
+
+
+def held_out_splits(named: Sequence[str], splits: Iterable[str], source: Path) -> set[str]:
+    """`HELD_OUT` and the splits that a user names. Raises `BadInput` for a name that no file of the source has."""
+    there = set(splits)
+    strange = sorted(set(named) - there)
+    if strange:
+        raise BadInput(f"{source} has no split {strange[0]!r} to hold out; it has {', '.join(sorted(there))}")
+    return {*HELD_OUT, *named}

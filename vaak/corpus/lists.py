@@ -262,7 +262,7 @@ def _item(row: _Row, defaults: ListDefaults, mapping: FieldMapping) -> AudioItem
             values = {"source_id": named, "sample_id": _default_id(str(named), values.get("start_ms")), **values}
         sample = Sample(**_typed(values))
         check_sample("paired" if sample.transcript else "raw", sample)
-    except (BadInput, ValueError, TypeError) as error:
+    except (BadInput, ValueError, TypeError, OverflowError) as error:
         raise BadInput(f": {error}") from error
     if row.embedded is not None and row.file is not None:
         return AudioItem(row.file, sample, row.where, row.embedded, mapping.columns.get("path", "audio"))
@@ -309,6 +309,10 @@ def _typed(values: dict[str, Any]) -> dict[str, Any]:
         elif _TYPES[key].startswith("float"):
             # NaN is how tables write that a number is not known.
             typed[key] = float(value) if float(value) == float(value) else None
+        elif isinstance(value, (str, int, float)):
+            text = str(value).strip()
+            text.encode()  # half a surrogate, which JSON can spell, is no text
+            typed[key] = text or None
         else:
-            typed[key] = str(value).strip() or None
+            raise ValueError(f"{key} is {value!r}; write a text")
     return typed

@@ -31,11 +31,11 @@ def claim_folder(folder: Path, name: str, parts: Iterable[str], restart: bool = 
             raise BadInput(f"{folder} holds an unfinished version; delete it, or name another folder")
         for part in parts:
             shutil.rmtree(folder / part) if (folder / part).is_dir() else (folder / part).unlink(missing_ok=True)
-        for leftover in folder.glob(".*.tmp"):
-            leftover.unlink()
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and any(not one.match(".*.tmp") for one in folder.iterdir()):
         raise BadInput(f"{folder} is not empty and was not begun here; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".*.tmp"):  # of a crash in the middle of writing the mark or the manifest
+        leftover.unlink()
     write_json(folder / UNFINISHED, {"name": name})
 
 

@@ -62,7 +62,7 @@ class GroupWriter:
         self.source_tokens: Counter[str] = Counter(state["tokens"])
         self.unknown: Counter[tuple[str, str]] = Counter({(name, reason): n for name, reason, n in state["unknown"]})
         self.quality: Counter[str] = Counter(state["quality"])
-        # Sizes and SHA-256 of the closed files, by name, with `keep_spools`.
+        # Sizes and SHA-256 of the closed files, by name.
         self.hashed: dict[str, dict[str, Any]] = dict(state.get("hashed", {}))
         self._open = _ShardWriter(folder, self.dtype, state["open"]) if state["open"] else None
 
@@ -134,10 +134,9 @@ class GroupWriter:
     def _convert(self, shard: _ShardWriter) -> None:
         shard.write_parquet()
         self._spools.append(shard.spool)
-        if self._keep_spools:
-            # Now, while its bytes are still in memory, and not when the corpus is frozen.
-            self.hashed.update(shard.sync())
-        else:
+        # Now, while its bytes are still in memory, and not when the corpus is frozen.
+        self.hashed.update(shard.sync())
+        if not self._keep_spools:
             self.drop_spools()
 
     def _count(self, rows: pa.Table, lengths: NDArray[np.int64]) -> None:
@@ -152,6 +151,11 @@ class GroupWriter:
             for item in json.loads(one["values"]).items():
                 self.unknown[item] += one["counts"]
         self.quality.update({name: known for name in QUALITY if (known := len(rows) - rows[name].null_count)})
+
+
+def hashed_files(groups: Mapping[tuple[str, str, str], GroupWriter]) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every closed file of the groups, by its path in the corpus."""
+    return {"/".join((*key, name)): one for key, group in groups.items() for name, one in group.hashed.items()}
 
 
 class _ShardWriter:

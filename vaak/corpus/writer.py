@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from vaak.corpus.ids import SeenIds
 from vaak.corpus.manifest import claim_folder, freeze_folder
 from vaak.corpus.samples import NOT_GIVEN, PROVENANCE, STREAMS, Sample, check_sample
-from vaak.corpus.shards import SHARD_TOKENS, GroupWriter
+from vaak.corpus.shards import SHARD_TOKENS, GroupWriter, hashed_files
 from vaak.errors import BadInput
 from vaak.languages import language_of
 from vaak.storage.files import write_bytes
@@ -97,7 +97,7 @@ class CorpusWriter:
             group.close()
         shutil.rmtree(self.folder / _IDS, ignore_errors=True)
         metadata = corpus_metadata(self.name, self.codec, self.tokenizer_hash, self._groups)
-        return freeze_folder(self.folder, metadata)["id"]
+        return freeze_folder(self.folder, metadata, hashed_files(self._groups))["id"]
 
     def _checked_tokens(self, stream: str, sample: Sample, tokens: ArrayLike) -> np.ndarray:
         values = np.asarray(tokens)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,9 +100,11 @@ def complete(cache: Cache, entry: FileEntry, partial: Path) -> None:
         os.replace(partial, shard_path(cache, entry.sha256))
 
 
-def drop(cache: Cache, sha256: str) -> None:
-    """Remove a shard that is damaged. Who has it open keeps what it has."""
-    shard_path(cache, sha256).unlink(missing_ok=True)
+def drop(cache: Cache, sha256: str, inode: int) -> None:
+    """Remove a shard that is damaged, unless another process has put a new one in its place. Who has it open keeps it."""
+    with _locked(cache), suppress(FileNotFoundError):
+        if shard_path(cache, sha256).stat().st_ino == inode:
+            shard_path(cache, sha256).unlink()
 
 
 def bytes_held(cache: Cache) -> int:

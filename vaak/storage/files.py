@@ -25,6 +25,13 @@ def sha256_file(path: str | Path) -> str:
         raise BadInput(f"{path} cannot be read ({error.strerror}); check that it exists and is readable") from error
 
 
+def sha256_of(descriptor: int) -> str:
+    """SHA-256 of an open file's bytes from its beginning, as 64 hex digits; the descriptor stays open."""
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def canonical_json(obj: Any) -> bytes:
     """JSON with sorted keys, no spaces, UTF-8 and no NaN: equal objects give equal bytes."""
     return json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

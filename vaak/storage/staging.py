@@ -32,7 +32,7 @@ from vaak.storage.cache import (
     shard_path,
     wait_for,
 )
-from vaak.storage.files import sha256_file
+from vaak.storage.files import sha256_of
 from vaak.storage.locks import share, unlock
 from vaak.storage.objects import ATTEMPTS, ObjectChanged, Objects, ObjectState, state_of, with_attempts
 from vaak.storage.transfer import FileEntry, Stopped, fetch_into, unwritable
@@ -204,14 +204,15 @@ class Staging:
             with self._changed:
                 if self._checked.get(entry.sha256) == inode:
                     return handle
-            if sha256_file(shard_path(self._cache, entry.sha256)) == entry.sha256:
+            # Through the descriptor: the name may be another process's new shard by now.
+            if sha256_of(handle) == entry.sha256:
                 with self._changed:
                     self._checked[entry.sha256] = inode
                 return handle
         except BaseException:
             unlock(handle)
             raise
-        drop(self._cache, entry.sha256)
+        drop(self._cache, entry.sha256, inode)
         self._count(damaged=1)
         unlock(handle)
         return None
