@@ -86,6 +86,13 @@ def test_a_finished_run_is_not_trained_again(whole, toy):
     assert (run / "metrics.jsonl").read_bytes() == before
 
 
+def test_a_finished_run_does_not_pass_for_one_of_another_recipe(whole, toy):
+    recipe = make_recipe(toy)
+    changed = recipe.model_copy(update={"seed": recipe.seed + 1})
+    with pytest.raises(BadInput, match="began with seed"):
+        train(changed, whole[0], say=quiet)
+
+
 @pytest.mark.parametrize("at", [1, 7])
 def test_a_stopped_run_continues_to_the_bit(whole, toy, tmp_path, at):
     recipe = make_recipe(toy)

@@ -10,7 +10,7 @@ from vaak.errors import BadInput
 from vaak.launch.project import Stage
 from vaak.launch.walk import Launch, Step
 from vaak.recipe import Recipe, load_recipe, resolve_path
-from vaak.storage.files import hash_json, read_json
+from vaak.storage.files import hash_json, read_json, write_json
 from vaak.train.loop import train
 from vaak.train.speed import measure_speed
 
@@ -98,9 +98,7 @@ def sized_recipe(launch: Launch, stage: Stage) -> Recipe:
 
 def _stage_step(stage: Stage) -> Step:
     def inputs(launch: Launch) -> dict[str, Any]:
-        recipe = sized_recipe(launch, stage)
-        parent = launch.evidence(stage.parent)["checkpoint"] if stage.parent else None
-        return {"recipe": hash_json(recipe.model_dump(mode="json")), "parent": parent}
+        return _stage_inputs(launch, stage)
 
     def run(launch: Launch) -> dict[str, Any]:
         return _train_stage(launch, stage)
@@ -109,11 +107,36 @@ def _stage_step(stage: Stage) -> Step:
     return Step(stage.name, f"train {stage.recipe}, {source}", inputs, run, _stage_holds(stage))
 
 
+def _stage_inputs(launch: Launch, stage: Stage) -> dict[str, Any]:
+    recipe = sized_recipe(launch, stage)
+    parent = launch.evidence(stage.parent)["checkpoint"] if stage.parent else None
+    return {"recipe": hash_json(recipe.model_dump(mode="json")), "parent": parent}
+
+
+def claim_run(run: Path, inputs: dict[str, Any]) -> Path | None:
+    """Make a run folder that of these inputs; returns where a run of other inputs was moved, or None.
+
+    Without this a run that had ended would pass for one of the new recipe or parent.
+    """
+    mark, moved = run / "inputs.json", None
+    if run.exists() and (not mark.is_file() or read_json(mark) != inputs):
+        number = 1
+        while (moved := run.with_name(f"{run.name}.replaced-{number}")).exists():
+            number += 1
+        run.rename(moved)
+    if not mark.is_file():
+        write_json(mark, inputs)
+    return moved
+
+
 def _train_stage(launch: Launch, stage: Stage) -> dict[str, Any]:
     recipe, run = sized_recipe(launch, stage), run_folder(launch, stage.name)
     parent = None
     if stage.parent:
         parent = launch.out / launch.evidence(stage.parent)["path"]
+    replaced = claim_run(run, _stage_inputs(launch, stage))
+    if replaced is not None:
+        launch.console.line(f"{stage.name}: its recipe or parent changed; the run that was there is now {replaced}")
     with launch.console.progress(stage.name) as bar:
         final = train(
             recipe,

@@ -21,7 +21,7 @@ from vaak.train.host import Precision, keep_freed_memory
 from vaak.train.meters import LossMeter
 from vaak.train.optimizer import optimizer_tensors
 from vaak.train.schedule import learning_rate
-from vaak.train.stage import Say, Stage, locked, prepare
+from vaak.train.stage import Say, Stage, check_same_recipe, locked, prepare
 from vaak.train.step import Stepper, StepResult
 from vaak.train.validation import Validation
 
@@ -55,6 +55,7 @@ def train(
     with locked(run):
         done = finished(run)
         if done is not None:
+            check_same_recipe(recipe, run)
             return done
         keep_freed_memory()
         stage = prepare(recipe, run, Path(parent) if parent is not None else None, resume, say)

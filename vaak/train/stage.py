@@ -144,6 +144,12 @@ _PLACES = ("corpora", "pack", "tokenizer", "parent")
 _RESOLVED = ("microbatch_rows", "precision")
 
 
+def check_same_recipe(recipe: Recipe, run: Path) -> None:
+    """Raise `BadInput` if a run folder was made with another recipe than this one; where data lies may change."""
+    path = run / "recipe.yaml"
+    _check_same(load_recipe(path), recipe, path)
+
+
 def _check_same(saved: Recipe, now: Recipe, path: Path) -> None:
     before, after = saved.model_dump(mode="json"), now.model_dump(mode="json")
     for name in before:
