@@ -40,7 +40,7 @@ IMPORT_SAMPLES = 100_000
 ROUNDS = 5
 CODEC = {"name": "xcodec2", "hash": "0" * 64, "codebook_size": 65536, "tokens_per_second": 50, "sample_rate": 16000}
 
-# What a fresh process does: import, open, then every group's offsets; peak memory is the whole process's.
+# What a fresh process does: import and open. Offsets are mapped, never read; peak memory is the whole process's.
 OPENING = """
 import json, resource, sys, time
 from vaak.corpus import open_corpus
