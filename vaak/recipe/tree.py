@@ -32,10 +32,15 @@ class Length(Frozen):
 
 
 class OptimizerSettings(Frozen):
-    """AdamW. Weight decay acts on matrices only."""
+    """AdamW for everything, or `muon` (vaak/train/muon.py) for matrices but the embedding and the head.
 
+    Weight decay acts on matrices only; `momentum` is Muon's, `betas` and `eps` are AdamW's.
+    """
+
+    kind: Literal["adamw", "muon"] = "adamw"
     betas: tuple[float, float] = (0.9, 0.95)
     eps: Positive = 1e-8
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     grad_clip: Positive = 1.0
 

@@ -1,4 +1,4 @@
-"""AdamW over float32 parameters, and its state as named tensors."""
+"""The optimizer over float32 parameters, and its state as named tensors."""
 
 from __future__ import annotations
 
@@ -10,19 +10,33 @@ from torch import Tensor
 from vaak.errors import BadInput
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings
+from vaak.train.muon import Muon
 
 
-def build_optimizer(model: SpeechLM, settings: OptimizerSettings, lr: float) -> torch.optim.AdamW:
-    """AdamW with decay on matrices only: not on norms and biases, nor on the embedding, which a tied head shares."""
-    embedding = model.lm.get_input_embeddings().weight
+def build_optimizer(model: SpeechLM, settings: OptimizerSettings, lr: float) -> torch.optim.Optimizer:
+    """AdamW, or Muon for the matrices and AdamW for the rest.
+
+    The embedding, which a tied head shares, is none of the matrices; weight decay is for matrices only.
+    """
+    embedding, head = model.lm.get_input_embeddings().weight, model.head
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     matrices = [p for p in trained if p.ndim >= 2 and p is not embedding]
     others = [p for p in trained if p.ndim < 2 or p is embedding]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=lr, betas=settings.betas, eps=settings.eps, fused=True)
+    decay = settings.weight_decay
+    if settings.kind == "adamw":
+        return _adamw([(matrices, decay), (others, 0.0)], settings, lr)
+    hidden = [p for p in matrices if p is not head]
+    untied = [p for p in matrices if p is head]
+    rest = _adamw([(untied, decay), (others, 0.0)], settings, lr)
+    return Muon(hidden, rest, lr=lr, momentum=settings.momentum, weight_decay=decay)
+
+
+def _adamw(
+    groups: list[tuple[list[torch.nn.Parameter], float]], settings: OptimizerSettings, lr: float
+) -> torch.optim.AdamW:
+    """AdamW over groups of parameters, each with its weight decay; empty groups are left out."""
+    filled = [{"params": params, "weight_decay": decay} for params, decay in groups if params]
+    return torch.optim.AdamW(filled, lr=lr, betas=settings.betas, eps=settings.eps, fused=True)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
