@@ -10,12 +10,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 
 from vaak.corpus.encode_parts import (
     PART_ITEMS,
+    PLAN,
     Encoder,
     Plan,
     check_plan,
@@ -33,18 +35,20 @@ from vaak.corpus.encode_parts import (
 )
 from vaak.corpus.encode_workers import encode_parts
 from vaak.corpus.lists import AudioItem, BadRow, ListDefaults, read_list, read_rows
-from vaak.corpus.manifest import MANIFEST
+from vaak.corpus.manifest import MANIFEST, check_unclaimed
 from vaak.corpus.mappings import FieldMapping
 from vaak.corpus.samples import from_row, to_row
+from vaak.corpus.work_folders import work_folder
 from vaak.corpus.writer import CorpusWriter
 from vaak.errors import BadInput
-from vaak.storage.files import read_json, room_on_disk, write_json
+from vaak.storage.files import hash_json, read_json, room_on_disk, write_json
 
 # Seconds that a rank waits for another's next part before it gives up.
 PATIENCE = 3600.0
 
 _REPORT = "report.json"
 _SET_ASIDE = "set-aside.jsonl"
+_WORK = re.compile(r"\d{6,}\.(rows\.jsonl|npz)|rank-\d+\.lock|(plan|report)\.json|set-aside\.jsonl")
 
 Progress = Callable[[int, int], None]
 
@@ -108,9 +112,11 @@ def encode_list(
     """
     out, options = Path(out), options or EncodeOptions()
     parts = _parts_of(out)
+    _check_free(out, parts)
     if not (out / MANIFEST).exists():
         with room_on_disk(out), _claimed(parts, options.rank):
             plan = cut_list(parts, _list_rows(path, defaults, options), codec.hash, options.part_items)
+            check_unclaimed(out, _owner(plan))
             _encode_own(parts, plan, codec, options, progress)
             _wait_for_others(parts, plan, progress)
             _assemble(parts, plan, codec, out, name or out.name)
@@ -139,6 +145,7 @@ def encode_share(
     """
     out, options = Path(out), options or EncodeOptions()
     parts = _parts_of(out)
+    _check_free(out, parts)
     plan = cut_list(parts, _list_rows(path, defaults, options), codec.hash, options.part_items, write=False)
     since = time.monotonic()
     while not check_plan(parts, plan):
@@ -209,7 +216,7 @@ def _claimed(parts: Path, rank: int) -> Iterator[None]:
 
 def _assemble(parts: Path, plan: Plan, codec: Encoder, out: Path, name: str) -> None:
     """All parts in order into one corpus: quick beside encoding, so an interruption here starts it again."""
-    writer = CorpusWriter(out, name, codec=codec_entry(codec), restart=True)
+    writer = CorpusWriter(out, name, codec=codec_entry(codec), restart=True, owner=_owner(plan))
     counts: Counter[str] = Counter()
     kept, seconds = 0, 0.0
     with open(parts / _SET_ASIDE, "w", encoding="utf-8") as aside:
@@ -272,7 +279,18 @@ def _remove(parts: Path) -> None:
 
 
 def _parts_of(out: Path) -> Path:
-    return out.with_name(out.name + ".parts")
+    return work_folder(out, ".parts", _WORK)
+
+
+def _check_free(out: Path, parts: Path) -> None:
+    """What cannot become the corpus is refused before anything is written; with a plan, again once that is known."""
+    if not (parts / PLAN).exists() and not (out / MANIFEST).exists():
+        check_unclaimed(out)
+
+
+def _owner(plan: Plan) -> str:
+    """Who writes the unfinished corpus: the encoding of this very list with this codec."""
+    return f"encoding {hash_json(asdict(plan))[:16]}"
 
 
 def _set_aside_file(out: Path) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +25,10 @@ from numpy.typing import NDArray
 
 from vaak.corpus.ids import SeenIds
 from vaak.corpus.import_source import fingerprint
-from vaak.corpus.manifest import MANIFEST, UNFINISHED, claim_folder, freeze_folder
+from vaak.corpus.manifest import MANIFEST, UNFINISHED, check_unclaimed, claim_folder, freeze_folder
 from vaak.corpus.samples import STREAMS
 from vaak.corpus.shards import SHARD_TOKENS, GroupWriter, hashed_files
+from vaak.corpus.work_folders import work_folder
 from vaak.corpus.writer import checked_codec, corpus_metadata
 from vaak.errors import BadInput
 from vaak.storage.files import read_json, room_on_disk, write_json
@@ -36,6 +38,10 @@ NOTE_EVERY = 1 << 28
 
 # Blocks that wait to be written.
 _AHEAD = 2
+
+# How the unfinished corpus names who writes it, and what stands in the work folder.
+_OWNER = "an import"
+_WORK = re.compile(r"lock|ids|(plan|state|report)\.json|set-aside\.jsonl(\.tmp)?")
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class ImportRun:
 
     def __init__(self, target: ImportTarget, sources: Sequence[Path], settings: Mapping[str, Any]) -> None:
         self.target, self.sources = target, list(sources)
-        self.work = target.out.with_name(target.out.name + ".import")
+        self.work = work_folder(target.out, ".import", _WORK)
         self._check_places()
         self.done = (target.out / MANIFEST).exists()
         if self.done and not (self.work / "report.json").exists():
@@ -222,15 +228,14 @@ class ImportRun:
             "settings": {**settings, "name": self.target.name, "codec": codec, "shard_tokens": self.target.shard_tokens,
                          "tokenizer_hash": self.target.tokenizer_hash},
         }  # fmt: skip
-        if not plan_path.exists() and out.exists() and (not out.is_dir() or any(out.iterdir())):
-            claim_folder(out, self.target.name, ())
+        check_unclaimed(out, _OWNER if plan_path.exists() else None)
         if state_path.exists():
             _check_plan(read_json(plan_path), plan, self.work, out)
             state = read_json(state_path)
         else:
             # Nothing was noted yet, so whatever was begun may go.
             write_json(plan_path, plan)
-            claim_folder(out, self.target.name, STREAMS, restart=True)
+            claim_folder(out, _OWNER, self.target.name, STREAMS, restart=True)
             state = {"position": None, "kept": 0, "tokens": 0, "set_aside": {}, "aside_bytes": 0, "ids": None,
                      "fields_left": [], "groups": []}  # fmt: skip
         self.position: Any = state["position"]

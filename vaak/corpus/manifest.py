@@ -16,27 +16,39 @@ MANIFEST = "MANIFEST.json"
 UNFINISHED = "UNFINISHED.json"
 
 
-def claim_folder(folder: Path, name: str, parts: Iterable[str], restart: bool = False) -> None:
-    """Make `folder` ready for a new frozen folder and mark it unfinished.
+def claim_folder(folder: Path, owner: str, name: str, parts: Iterable[str], restart: bool = False) -> None:
+    """Make `folder` ready for a new frozen folder and mark it as the unfinished one of `owner`, a work in a few words.
 
-    It must be new or empty; with `restart` the leftover of a crash is cleared first, but only `parts`, the entries
-    that the writer itself makes. Raises `BadInput` over anything else.
+    With `restart` the leftover of a crash of the same owner is cleared first, but only `parts`, the entries that the
+    writer itself makes. Raises `BadInput` as `check_unclaimed` does.
     """
+    check_unclaimed(folder, owner if restart else None)
+    if (folder / UNFINISHED).exists():
+        for part in parts:
+            shutil.rmtree(folder / part) if (folder / part).is_dir() else (folder / part).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".*.tmp"):  # of a crash in the middle of writing the mark or the manifest
+        leftover.unlink()
+    write_json(folder / UNFINISHED, {"name": name, "owner": owner})
+
+
+def check_unclaimed(folder: Path, owner: str | None = None) -> None:
+    """Raise `BadInput` unless `folder` is new or empty, or the unfinished work of `owner`."""
     if (folder / MANIFEST).exists():
         raise BadInput(f"{folder} is frozen; write a changed version into a new folder")
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder} is a file; name a folder")
     if (folder / UNFINISHED).exists():
-        if not restart:
-            raise BadInput(f"{folder} holds an unfinished version; delete it, or name another folder")
-        for part in parts:
-            shutil.rmtree(folder / part) if (folder / part).is_dir() else (folder / part).unlink(missing_ok=True)
+        mark = read_json(folder / UNFINISHED)
+        found = mark.get("owner") if isinstance(mark, dict) else None
+        if owner is None or found != owner:
+            whose = f"of {found}" if found else "of another command"
+            raise BadInput(
+                f"{folder} holds an unfinished version {whose}; finish it with what began it, delete it, or name "
+                "another folder"
+            )
     elif folder.exists() and any(not one.match(".*.tmp") for one in folder.iterdir()):
         raise BadInput(f"{folder} is not empty and was not begun here; name a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".*.tmp"):  # of a crash in the middle of writing the mark or the manifest
-        leftover.unlink()
-    write_json(folder / UNFINISHED, {"name": name})
 
 
 def freeze_folder(

@@ -31,8 +31,9 @@ class CorpusWriter:
     """Writes one corpus version into `folder`, which must be empty or new.
 
     `codec` is `{"name", "hash", "codebook_size", "tokens_per_second", "sample_rate"}` and is needed for audio streams;
-    a hash that nobody knows is None with a reason in `codec["unknown"]["hash"]`. `tokenizer_hash` is needed for text. A crash leaves an unfinished folder that nothing opens; `restart=True` clears
-    such a leftover and begins again. Memory holds the open row groups and at most some million ids, however many there
+    a hash that nobody knows is None with a reason in `codec["unknown"]["hash"]`. `tokenizer_hash` is needed for text.
+    A crash leaves an unfinished folder that nothing opens; `restart=True` clears such a leftover, if it is of the same
+    `owner` (who writes, in a few words), and begins again. Memory holds the open row groups and at most some million ids, however many there
     are.
     """
 
@@ -44,6 +45,7 @@ class CorpusWriter:
         tokenizer_hash: str | None = None,
         shard_tokens: int = SHARD_TOKENS,
         restart: bool = False,
+        owner: str = "a corpus writer",
     ) -> None:
         self.folder = Path(folder)
         self.name = name
@@ -54,7 +56,7 @@ class CorpusWriter:
         # Audio whose sample has not been added yet.
         self._audio: dict[str, tuple[str, str]] = {}
         self._groups: dict[tuple[str, str, str], GroupWriter] = {}
-        claim_folder(self.folder, name, (*STREAMS, "audio", _IDS), restart)
+        claim_folder(self.folder, owner, name, (*STREAMS, "audio", _IDS), restart)
 
     def add(self, stream: str, sample: Sample, tokens: ArrayLike) -> None:
         """Store one sample. `tokens` are codes (raw, paired) or text ids (text): 1-D integers of any width.
