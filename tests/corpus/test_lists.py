@@ -189,11 +189,11 @@ def test_rows_that_cannot_be_read_are_set_aside_when_that_is_asked_for(tmp_path,
         encode_list(tmp_path / "list.jsonl", codec, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     report = encode_list(
-        tmp_path / "list.jsonl", codec, tmp_path / "out", options=EncodeOptions(set_bad_rows_aside=True)
+        tmp_path / "list.jsonl", codec, tmp_path / "out", options=EncodeOptions(quarantine=tmp_path / "aside")
     )
     assert (report.read, report.kept, report.set_aside) == (4, 1, {"bad row": 3})
     reasons = [json.loads(line) for line in report.set_aside_file.read_text().splitlines()]
-    assert [one["row"].rsplit(" ", 1)[1] for one in reasons] == ["2", "3", "4"]
+    assert [one["where"].rsplit(" ", 1)[1] for one in reasons] == ["2", "3", "4"]
     assert reasons[2]["detail"].startswith("language tag 'xx' is unknown")
 
 

@@ -31,9 +31,12 @@ def encode(
     mapping: Annotated[str | None, typer.Option(help="A published data set: indicvoices-r or hifitts2.")] = None,
     field: Annotated[list[str] | None, typer.Option(help="A field's column, as transcript=normalized.")] = None,
     audio_folder: Annotated[Path | None, typer.Option(help="What the list's paths are relative to.")] = None,
-    set_bad_rows_aside: Annotated[
-        bool, typer.Option("--set-bad-rows-aside", help="Set rows that cannot be read aside, instead of stopping.")
-    ] = False,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option(
+            help="Set rows that cannot be read aside too, all with reasons in this folder; else the first such row ends it."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes to encode with; the result is the same.")] = 1,
     part_items: Annotated[
         int, typer.Option(min=1, help="Recordings per part: what an interruption costs, what batches are drawn from.")
@@ -60,7 +63,7 @@ def encode(
     options = EncodeOptions(
         mapping=open_mapping(mapping, field or [], ("path", *FROM_ROW)),
         audio_folder=audio_folder,
-        set_bad_rows_aside=set_bad_rows_aside,
+        quarantine=quarantine,
         part_items=part_items,
         workers=workers,
         rank=rank,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaak.errors import BadInput
+from vaak.storage.files import sync_folder
 
 # Ids that stay in memory, 16 bytes each; above it they go to disk in sorted runs of this many.
 IN_MEMORY = 1 << 21
@@ -109,6 +110,9 @@ class SeenIds:
             file.flush()
             os.fsync(file.fileno())
         os.replace(self._folder / f"{name}.tmp", self._folder / name)
+        # Both before anything counts on the run: its name, and the folder that may have been made for it.
+        sync_folder(self._folder)
+        sync_folder(self._folder.parent)
 
     def _open(self, name: str) -> NDArray[np.uint64]:
         path = self._folder / name

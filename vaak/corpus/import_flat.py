@@ -154,10 +154,10 @@ class _StreamImport:
         what = "the codebook" if self.stream.kind == "codes" else "the tokenizer"
         detail = f"its {self.stream.kind} are {values.min()}..{values.max()}; {what} has 0..{self.limit - 1}"
         begin = number * self.piece
-        record = {"detail": detail, "file": array.path.name, "row": number, "sample_id": self._id(number),
-                  "first": begin, "stop": begin + len(values)}  # fmt: skip
         kind = "code out of range" if self.stream.kind == "codes" else "id out of range"
-        self.run_.set_aside(kind, record, f"{array.path}, values {begin}..{begin + len(values)}")
+        where = f"{array.path}, values {begin}..{begin + len(values)}"
+        more = {"file": array.path.name, "row": number, "first": begin, "stop": begin + len(values)}
+        self.run_.set_aside(kind, detail, where, self._id(number), **more)
 
     def _keep(self, numbers: list[int], lengths: np.ndarray, values: np.ndarray) -> None:
         text = self.stream.kind == "tokens"

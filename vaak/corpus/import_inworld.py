@@ -217,15 +217,15 @@ class _PartImport:
             self._keep(rows, block.kept.tolist(), block.lengths, block.codes)
 
     def _set_aside(self, i: int, row: int, lines: list[bytes], rows: Rows, fault: Fault) -> None:
-        record = {
-            "detail": fault.detail,
-            "file": self.part.samples.name,
-            "row": row,
-            "sample_id": rows.columns["sample_id"][i] if i < rows.n else None,
-            "line": lines[i].decode(errors="replace").rstrip("\n") if i < len(lines) else None,
-        }
-        # A person counts lines from one.
-        self.run_.set_aside(fault.kind, record, f"{self.part.samples}, line {row + 1}")
+        self.run_.set_aside(
+            fault.kind,
+            fault.detail,
+            f"{self.part.samples}, line {row + 1}",  # a person counts lines from one
+            rows.columns["sample_id"][i] if i < rows.n else None,
+            file=self.part.samples.name,
+            row=row,
+            line=lines[i].decode(errors="replace").rstrip("\n") if i < len(lines) else None,
+        )
 
     def _keep(self, rows: Rows, kept: list[int], lengths: NDArray[np.int64], tokens: NDArray[np.uint16]) -> None:
         stream_of = streams(rows)
