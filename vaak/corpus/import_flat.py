@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from vaak.corpus.import_run import ImportReport, ImportRun, ImportTarget
-from vaak.corpus.import_samples import SampleDefaults, checked_defaults, readable_id, sample_table
+from vaak.corpus.import_samples import LONGEST_PREFIX, SampleDefaults, checked_defaults, sample_table
 from vaak.corpus.import_source import ArrayFile, held_out_splits, open_array, read_values
+from vaak.corpus.samples import readable_id
 from vaak.errors import BadInput
 from vaak.languages import language_of
 from vaak.storage.files import room_on_disk
@@ -177,5 +178,5 @@ class _StreamImport:
         self.run_.add((stream, language, self.defaults.tier), table, lengths, values.astype("u4" if text else "u2"))
 
     def _id(self, number: int) -> str:
-        prefix = readable_id(self.defaults.source) or "flat"
-        return f"{prefix}.{self.stream.split}-{self.stream.kind}.{number}"
+        name = f"{readable_id(self.defaults.source) or 'flat'}/{self.stream.split}-{self.stream.kind}"
+        return f"{readable_id(name, LONGEST_PREFIX)}.{number}"

@@ -25,14 +25,15 @@ from vaak.corpus.import_codes import Block, CodesReader
 from vaak.corpus.import_rows import Fault, Rows, field_names, parse_lines
 from vaak.corpus.import_run import ImportReport, ImportRun, ImportTarget
 from vaak.corpus.import_samples import (
+    LONGEST_PREFIX,
     SampleDefaults,
     checked_defaults,
     complete,
-    readable_id,
     sample_table,
     streams,
 )
 from vaak.corpus.import_source import ArrayFile, count_lines, held_out_splits, open_array, open_index
+from vaak.corpus.samples import readable_id
 from vaak.errors import BadInput
 from vaak.storage.files import room_on_disk
 
@@ -92,10 +93,11 @@ def import_inworld(
     total = sum(part.rows for part in parts)
     with room_on_disk(target.out), ImportRun(target, files, settings) as run:
         if not run.done:
-            prefix = readable_id(source.resolve().name) or "inworld"
+            folder = readable_id(source.resolve().name) or "inworld"
             before = 0
             for number, part in enumerate(parts):
-                work = _PartImport(run, part, number, names, f"{prefix}.{part.label}", part.split in kept_out, defaults)
+                prefix = readable_id(f"{folder}/{part.label}", LONGEST_PREFIX)
+                work = _PartImport(run, part, number, names, prefix, part.split in kept_out, defaults)
                 work.run(lambda done, before=before: progress and progress(before + done, total))
                 before += part.rows
         return run.finish([_found(part) for part in parts], {})

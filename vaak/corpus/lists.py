@@ -12,7 +12,7 @@ from typing import Any
 
 from vaak.corpus.mappings import FieldMapping
 from vaak.corpus.parquet_lists import is_embedded, parquet_files, parquet_rows
-from vaak.corpus.samples import FIELDS, Sample, check_sample
+from vaak.corpus.samples import FIELDS, LONGEST_ID, Sample, check_sample, readable_id
 from vaak.errors import BadInput
 from vaak.languages import language_of
 
@@ -292,8 +292,8 @@ def _default_id(named: str, start_ms: Any) -> str:
 
 
 def _id_of(path: Path) -> str:
-    parts = [part for part in path.parts if part not in ("/", ".", "..")]
-    return "_".join(".".join(parts).split()).lstrip(".")[-180:]
+    """Short enough for a number behind it."""
+    return readable_id("/".join(part for part in path.parts if part not in ("/", ".", "..")), LONGEST_ID - 20)
 
 
 def _typed(values: dict[str, Any]) -> dict[str, Any]:

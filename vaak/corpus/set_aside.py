@@ -8,13 +8,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from vaak.corpus.samples import file_stem, readable_id
 from vaak.errors import BadInput
 from vaak.storage.files import sync_folder
 
 
 def set_aside_file(quarantine: Path, name: str) -> Path:
     """Where the lines of the corpus `name` stand in the folder that `--quarantine` names."""
-    return quarantine / f"{name}.set-aside.jsonl"
+    return quarantine / f"{file_stem(readable_id(name) or 'corpus')}.set-aside.jsonl"
 
 
 def set_aside_line(kind: str, detail: str, where: str, sample_id: str | None, **more: Any) -> bytes:

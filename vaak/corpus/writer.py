@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from vaak.corpus.ids import SeenIds
 from vaak.corpus.manifest import claim_folder, freeze_folder
-from vaak.corpus.samples import NOT_GIVEN, PROVENANCE, STREAMS, Sample, check_sample
+from vaak.corpus.samples import NOT_GIVEN, PROVENANCE, STREAMS, Sample, check_sample, file_stem
 from vaak.corpus.shards import SHARD_TOKENS, GroupWriter, hashed_files
 from vaak.errors import BadInput
 from vaak.languages import language_of
@@ -84,7 +84,7 @@ class CorpusWriter:
     def add_audio(self, sample_id: str, data: bytes, suffix: str = ".ogg") -> str:
         """Keep the original audio of a sample that is added next; returns its path relative to the corpus."""
         check_sample("raw", Sample(sample_id, "audio", "en"))
-        path = f"audio/{sample_id}{suffix}"
+        path = f"audio/{file_stem(sample_id)}{suffix}"
         write_bytes(self.folder / path, data)
         self._audio[sample_id] = (path, hashlib.sha256(data).hexdigest())
         return path
