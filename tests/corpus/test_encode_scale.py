@@ -177,7 +177,7 @@ def test_the_corpus_is_put_together_from_the_parts_alone(recordings, undisturbed
 
     report = encode_list(folder / "list.jsonl", LevelCodec(), tmp_path / "out", "one", progress=vanish)
     assert report.corpus_id == undisturbed.corpus_id
-    samples = list(open_corpus(tmp_path / "out").groups["paired", "en", "clean"].samples())
+    samples = list(open_corpus(tmp_path / "out").groups["paired", "en", "unrated"].samples())
     assert len(samples) == 5 and all(sample.held_out for sample in samples)
     for sample in samples:
         kept = (tmp_path / "out" / (sample.audio or "")).read_bytes()

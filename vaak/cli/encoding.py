@@ -26,7 +26,9 @@ def encode(
     language: Annotated[str | None, typer.Option(help="Language of rows that name none.")] = None,
     source: Annotated[str | None, typer.Option(help="Source of rows that name none.")] = None,
     speaker: Annotated[str | None, typer.Option(help="Speaker of rows that name none.")] = None,
-    tier: Annotated[str, typer.Option(help="Quality tier of rows that name none.")] = "clean",
+    tier: Annotated[
+        str | None, typer.Option(help="Quality tier of rows that name none; default: the mapping's, or unrated.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the corpus; default: its folder's.")] = None,
     mapping: Annotated[str | None, typer.Option(help="A published data set: indicvoices-r or hifitts2.")] = None,
     field: Annotated[list[str] | None, typer.Option(help="A field's column, as transcript=normalized.")] = None,

@@ -13,7 +13,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vaak.corpus.import_rows import FIELD_NAMES, Rows, known_language
-from vaak.corpus.samples import LONGEST_ID, PROVENANCE, SAFE_ID, SAFE_TIER, SCHEMA, TRANSCRIPT_KINDS, readable_id
+from vaak.corpus.samples import (
+    LONGEST_ID,
+    PROVENANCE,
+    SAFE_ID,
+    SAFE_TIER,
+    SCHEMA,
+    TRANSCRIPT_KINDS,
+    UNRATED,
+    readable_id,
+)
 from vaak.errors import BadInput
 from vaak.languages import language_of
 
@@ -22,9 +31,6 @@ DOES_NOT_SAY = "the source that it was imported from does not say"
 
 # Characters of an id that is made of a name and a number, before the number.
 LONGEST_PREFIX = LONGEST_ID - 20
-
-# The tier of samples that nobody has graded.
-UNRATED = "unrated"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from vaak.corpus.mappings import FieldMapping
 from vaak.corpus.parquet_lists import is_embedded, parquet_files, parquet_rows
-from vaak.corpus.samples import FIELDS, LONGEST_ID, Sample, check_sample, readable_id
+from vaak.corpus.samples import FIELDS, LONGEST_ID, UNRATED, Sample, check_sample, readable_id
 from vaak.errors import BadInput
 from vaak.languages import language_of
 
@@ -78,12 +78,12 @@ class BadRow:
 
 @dataclass(frozen=True)
 class ListDefaults:
-    """What rows that do not say otherwise get."""
+    """What rows that do not say otherwise get. Without a tier it is the mapping's, or `UNRATED`."""
 
     language: str | None = None
     source: str | None = None
     speaker: str | None = None
-    tier: str = "clean"
+    tier: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class _Row:
     folder: Path
     embedded: int | None = None
     file: Path | None = None
-    split: str | None = None
+    held_out: bool = False
 
 
 def read_list(
@@ -128,7 +128,8 @@ def read_rows(
     """As `read_list`, but a row that says no recording is a `BadRow` and the list goes on."""
     path = Path(path)
     mapping = mapping or FieldMapping()
-    defaults = replace(defaults or ListDefaults(), source=(defaults and defaults.source) or path.stem)
+    defaults = defaults or ListDefaults()
+    defaults = replace(defaults, source=defaults.source or path.stem, tier=defaults.tier or mapping.tier or UNRATED)
     found, columns = False, set()
     for row in _rows(path, Path(audio_folder) if audio_folder is not None else None, mapping):
         found = True
@@ -165,12 +166,15 @@ def _parquet_list(path: Path, audio_folder: Path | None, mapping: FieldMapping) 
     for file in parquet_files(path):
         embedded = is_embedded(file, audio)
         stem = file.relative_to(path).with_suffix("") if path.is_dir() else Path(file.stem)
+        # What lies above the data set, as far as it was named, says nothing of a split.
+        top = path.resolve() if path.is_dir() else path.resolve().parent
+        held_out = mapping.split is None and mapping.held_out_place(file.stem, stem.parts[:-1], top.name)
         for number, values in enumerate(parquet_rows(file, audio)):
             where = f"{file}, row {number}"
             if embedded:
                 values = {"source_id": values[audio] or f"{stem.as_posix()}:{number}", **values}
                 values = {"sample_id": f"{_id_of(stem)}-{number}", **values}
-            yield _Row(where, values, audio_folder or file.parent, number if embedded else None, file, file.stem)
+            yield _Row(where, values, audio_folder or file.parent, number if embedded else None, file, held_out)
 
 
 def _folder_rows(folder: Path) -> Iterator[_Row | BadRow]:
@@ -280,8 +284,8 @@ def _named(row: _Row, mapping: FieldMapping) -> dict[str, Any]:
         if ours in (*FROM_ROW, "path") and row.values.get(theirs) is not None:
             values[ours] = row.values[theirs]
     values.update(mapping.constants)
-    split = row.values.get(mapping.split) if mapping.split is not None else row.split
-    if mapping.held_out(str(split) if split is not None else None):
+    split = row.values.get(mapping.split) if mapping.split is not None else None
+    if row.held_out or mapping.held_out(str(split) if split is not None else None):
         values.setdefault("held_out", True)
     return values
 

@@ -14,6 +14,9 @@ import pyarrow as pa
 
 from vaak.errors import BadInput
 
+# The tier of samples that nobody has graded.
+UNRATED = "unrated"
+
 STREAMS = ("raw", "text", "paired")
 TRANSCRIPT_KINDS = ("native", "code_mixed", "romanised", "tagged")
 
