@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -107,16 +110,24 @@ def damaged_files(folder: Path, form: str) -> list[str]:
     wanted = {one["path"]: one for one in manifest["files"]}
     # A crash right after the manifest leaves the mark of the unfinished folder; it says nothing any more.
     own = {MANIFEST, UNFINISHED}
-    present = set(list_files(folder)) - own
-    found = {one["path"]: one for one in hash_folder(folder, exclude=(present - wanted.keys()) | own)}
-    lines = []
-    for path in sorted(wanted.keys() | present):
-        if path not in present:
-            lines.append(f"{path}: missing")
-        elif path not in wanted:
-            lines.append(f"{path}: extra, not in the manifest")
-        elif found[path]["size"] != wanted[path]["size"]:
-            lines.append(f"{path}: damaged, {found[path]['size']} bytes instead of {wanted[path]['size']}")
-        elif found[path]["sha256"] != wanted[path]["sha256"]:
-            lines.append(f"{path}: damaged, its SHA-256 is another")
-    return lines
+    extra = set(list_files(folder)) - own - wanted.keys()
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        wrong = pool.map(lambda path: _damage(folder / path, wanted[path]), wanted)
+        lines = {path: what for path, what in zip(wanted, wrong, strict=True) if what is not None}
+    lines |= dict.fromkeys(extra, "extra, not in the manifest")
+    return [f"{path}: {lines[path]}" for path in sorted(lines)]
+
+
+def _damage(path: Path, wanted: Mapping[str, Any]) -> str | None:
+    """What is wrong with one file, in a few words; None if it is whole."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if size != wanted["size"]:
+        return f"damaged, {size} bytes instead of {wanted['size']}"
+    return None if digest == wanted["sha256"] else "damaged, its SHA-256 is another"
