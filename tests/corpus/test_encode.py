@@ -176,6 +176,8 @@ def test_when_nothing_can_be_encoded_it_is_said_where_the_reasons_are(tmp_path, 
     [
         ("a.jsonl", '{"path": "x.wav", "language": "en"}\n{"path": ', "row 2 is not valid JSON"),
         ("a.jsonl", "[1]", "row 1 is not a JSON object"),
+        ("a.jsonl", "[" * 99999, "row 1 is not valid JSON"),
+        ("a.jsonl", '{"path": "x.wav", "language": "en", "text": ' + "[" * 980 + "]" * 980 + "}", "row 1"),
         ("a.jsonl", '{"language": "en"}', "row 1 has no path"),
         ("a.jsonl", '{"path": "x.wav"}', "row 1 has no language"),
         ("a.jsonl", '{"path": "x.wav", "language": "klingon"}', "row 1: language tag"),

@@ -106,7 +106,7 @@ def flat(
     ] = None,
     source: Source = None,
     tier: Tier = "unrated",
-    piece: Annotated[int | None, typer.Option(help="Tokens of a piece; default: 32,768.")] = None,
+    piece: Annotated[int | None, typer.Option(min=1, help="Tokens of a piece; default: 32,768.")] = None,
     held_out: HeldOut = None,
     unknown: Unknown = None,
     quarantine: Quarantine = None,
@@ -135,7 +135,9 @@ def flat(
     folder = source_path if source_path.is_dir() else source_path.parent
     defaults = SampleDefaults(source or folder.resolve().name, language, tier, reasons=_reasons(unknown))
     with Console(quiet=as_json).progress("import") as bar:
-        report = import_flat(source_path, target, defaults, held_out or [], piece or PIECE, size, bar)
+        report = import_flat(
+            source_path, target, defaults, held_out or [], PIECE if piece is None else piece, size, bar
+        )
     _show(report, target, as_json)
 
 

@@ -172,7 +172,8 @@ class _StreamImport:
             "held_out": [self.held_out] * n,
         }
         if not text and self.defaults.codec is not None:
-            columns["duration_s"] = lengths / self.defaults.codec["tokens_per_second"]
+            if self.defaults.codec["tokens_per_second"] is not None:
+                columns["duration_s"] = lengths / self.defaults.codec["tokens_per_second"]
             columns["codec_hash"] = [self.defaults.codec["hash"]] * n
         table = sample_table([stream] * n, columns, n, self.defaults)
         self.run_.add((stream, language, self.defaults.tier), table, lengths, values.astype("u4" if text else "u2"))

@@ -132,7 +132,7 @@ def _object(i: int, line: bytes, rows: Rows) -> Any:
         value = json.loads(line)
         json.dumps(value, ensure_ascii=False).encode()
         return value
-    except ValueError:
+    except (ValueError, RecursionError):
         rows.fault(i, "invalid JSON", f"the line is not valid JSON ({reason})")
         return {}
 
@@ -243,5 +243,8 @@ def known_language(tag: str | None) -> str | None:
 
 
 def _short(value: Any) -> str:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except RecursionError:
+        return f"a {type(value).__name__} that is nested too deeply"
     return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -211,7 +211,7 @@ def _jsonl_rows(path: Path, folder: Path) -> Iterator[_Row | BadRow]:
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                 row = json.loads(text) if text.strip() else None
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield BadRow(where, f" is not valid JSON ({error}); correct or remove it")
                 continue
             if isinstance(row, dict):
@@ -266,7 +266,7 @@ def _item(row: _Row, defaults: ListDefaults, mapping: FieldMapping) -> AudioItem
             values = {"source_id": named, "sample_id": _default_id(str(named), values.get("start_ms")), **values}
         sample = Sample(**_typed(values))
         check_sample("paired" if sample.transcript else "raw", sample)
-    except (BadInput, ValueError, TypeError, OverflowError) as error:
+    except (BadInput, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadInput(f": {error}") from error
     if row.embedded is not None and row.file is not None:
         return AudioItem(row.file, sample, row.where, row.embedded, mapping.columns.get("path", "audio"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +88,9 @@ class Recordings:
             if not name:
                 raise SetAside("missing", "its row holds neither audio nor the path of any")
             path = item.path.parent / name
-            # A data set that somebody else made says this: it must not bring foreign files into a corpus.
-            if not path.resolve().is_relative_to(item.path.parent.resolve()):
+            # A data set that somebody else made says this: it must not bring foreign files into a corpus. Links are the
+            # user's own, and what a download from the Hub is made of.
+            if not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(item.path.parent)):
                 raise SetAside("missing", f"{name!r} is outside {item.path.parent}; name such files in a .jsonl list")
         if not path.is_file():
             raise SetAside("missing", f"{path} does not exist")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -207,6 +208,14 @@ def checked_codec(codec: dict[str, Any]) -> dict[str, Any]:
     for key in wanted:
         if codec[key] is None and not unknown.get(key):
             raise BadInput(f"the {key} of the codec is null; give it, or a reason under its `unknown`")
-    if not 1 <= codec["codebook_size"] <= 65536:
+    for key in ("codebook_size", "tokens_per_second", "sample_rate"):
+        value = codec[key]
+        if (value is None and key == "codebook_size") or (value is not None and not (_is_number(value) and value > 0)):
+            raise BadInput(f"the {key} of codec {codec['name']} is {value!r}; it must be a number above zero")
+    if codec["codebook_size"] > 65536:
         raise BadInput(f"codec {codec['name']} has {codec['codebook_size']} codes; a corpus stores at most 65,536")
     return dict(codec)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
