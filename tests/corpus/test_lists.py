@@ -182,8 +182,9 @@ def test_a_column_of_ones_own_goes_before_the_mappings(tmp_path):
     ("name", "overrides", "message"),
     [
         ("indicvoices", [], "mapping 'indicvoices' is unknown"),
-        (None, ["transcript"], "no field=column"),
-        (None, ["words=text"], "the fields are path, sample_id"),
+        (None, ["transcript"], "write OURS=THEIRS"),
+        (None, ["words=text"], "no field 'words' to read; did you mean"),
+        (None, ["duration_s=seconds"], "no field 'duration_s' to read"),
     ],
 )
 def test_a_mapping_that_is_none_is_refused(name, overrides, message):

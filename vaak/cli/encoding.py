@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vaak.cli.show import print_json
+from vaak.cli.show import print_report
 from vaak.errors import BadInput
-
-if TYPE_CHECKING:
-    from vaak.corpus.encode import EncodeReport
 
 
 def encode(
@@ -31,7 +28,7 @@ def encode(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the corpus; default: its folder's.")] = None,
     mapping: Annotated[str | None, typer.Option(help="A published data set: indicvoices-r or hifitts2.")] = None,
-    field: Annotated[list[str] | None, typer.Option(help="A field's column, as transcript=normalized.")] = None,
+    field: Annotated[list[str] | None, typer.Option(help="Another name of a field: transcript=normalized.")] = None,
     audio_folder: Annotated[Path | None, typer.Option(help="What the list's paths are relative to.")] = None,
     quarantine: Annotated[
         Path | None,
@@ -76,7 +73,7 @@ def encode(
             encode_share(recordings, open_codec(codec), out, defaults, bar, options)
             return
         report = encode_list(recordings, open_codec(codec), out, name, defaults, bar, options)
-    _print(report, as_json)
+    print_report(report, out, f"{report.seconds / 3600:.2f} h", as_json)
 
 
 def _place() -> tuple[int, int]:
@@ -90,15 +87,3 @@ def _place() -> tuple[int, int]:
     if not 0 <= rank < ranks:
         raise BadInput(f"RANK is {rank} of WORLD_SIZE {ranks}; unset them, or start through torchrun")
     return rank, ranks
-
-
-def _print(report: EncodeReport, as_json: bool) -> None:
-    if as_json:
-        print_json({"read": report.read, "kept": report.kept, "set_aside": report.set_aside, "seconds": report.seconds,
-                    "corpus": report.corpus_id, "set_aside_file": str(report.set_aside_file)})  # fmt: skip
-        return
-    aside = sum(report.set_aside.values())
-    typer.echo(f"{report.read} read = {report.kept} kept ({report.seconds / 3600:.2f} h) + {aside} set aside")
-    for reason, count in report.set_aside.items():
-        typer.echo(f"  {count} {reason} (each in {report.set_aside_file})")
-    typer.echo(f"frozen as {report.corpus_id}")

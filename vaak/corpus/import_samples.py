@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vaak.corpus.import_rows import FIELD_NAMES, Rows, known_language
+from vaak.corpus.import_rows import Rows, known_language
 from vaak.corpus.samples import (
+    FIELDS,
     LONGEST_ID,
     PROVENANCE,
     SAFE_ID,
@@ -66,8 +67,8 @@ def checked_defaults(defaults: SampleDefaults) -> SampleDefaults:
     if defaults.transcript_kind is not None and defaults.transcript_kind not in TRANSCRIPT_KINDS:
         raise BadInput(f"transcript kind {defaults.transcript_kind!r} is unknown; use {', '.join(TRANSCRIPT_KINDS)}")
     for name in defaults.reasons:
-        if name not in FIELD_NAMES:
-            raise BadInput(f"--unknown names {name!r}, which is no field; use one of {', '.join(FIELD_NAMES)}")
+        if name not in FIELDS:
+            raise BadInput(f"--unknown names {name!r}, which is no field; use one of {', '.join(FIELDS)}")
     return defaults
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from vaak.corpus.field_names import FIELD_NAMES
 from vaak.corpus.mappings import FieldMapping
 from vaak.corpus.parquet_lists import is_embedded, parquet_files, parquet_rows
 from vaak.corpus.samples import FIELDS, LONGEST_ID, UNRATED, Sample, check_sample, readable_id
@@ -17,19 +18,6 @@ from vaak.errors import BadInput
 from vaak.languages import language_of
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
-
-# Other names that lists use for our fields.
-_ALIASES = {
-    "audio": "path",
-    "audio_filepath": "path",
-    "audio_path": "path",
-    "file": "path",
-    "text": "transcript",
-    "lang": "language",
-    "locale": "language",
-    "speaker_id": "speaker",
-    "id": "sample_id",
-}
 
 # What a row may say about its sample; the rest (duration, hashes, rate) is measured when it is encoded.
 _SAID = (
@@ -274,11 +262,13 @@ def _item(row: _Row, defaults: ListDefaults, mapping: FieldMapping) -> AudioItem
 
 
 def _named(row: _Row, mapping: FieldMapping) -> dict[str, Any]:
-    """The row's values under our names: what the mapping names, then what is called so or by an alias."""
-    values = {key: row.values[key] for key in ("path", *FROM_ROW) if row.values.get(key) is not None}
-    for theirs, ours in _ALIASES.items():
-        if row.values.get(theirs) is not None:
-            values.setdefault(ours, row.values[theirs])
+    """The row's values under our names: what the mapping names, then what is usually called so."""
+    values: dict[str, Any] = {}
+    for ours in ("path", *FROM_ROW):
+        for theirs in FIELD_NAMES[ours]:
+            if row.values.get(theirs) is not None:
+                values[ours] = row.values[theirs]
+                break
     for ours, theirs in mapping.columns.items():
         values.pop(ours, None)
         if ours in (*FROM_ROW, "path") and row.values.get(theirs) is not None:

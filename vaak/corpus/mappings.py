@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from vaak.corpus.field_names import parse_fields
 from vaak.errors import BadInput
 
 
@@ -84,12 +85,6 @@ def open_mapping(name: str | None, overrides: Iterable[str], known: Iterable[str
     if name is not None and name not in MAPPINGS:
         raise BadInput(f"mapping {name!r} is unknown; use {', '.join(MAPPINGS)}, or --field name=column")
     mapping = MAPPINGS[name] if name is not None else FieldMapping()
-    columns = dict(mapping.columns)
-    known = tuple(known)
-    for override in overrides:
-        ours, _, theirs = override.partition("=")
-        if ours not in known or not theirs:
-            raise BadInput(f"--field {override!r} is no field=column; the fields are {', '.join(known)}")
-        columns[ours] = theirs
+    columns = {**mapping.columns, **parse_fields(overrides, tuple(known))}
     constants = {key: value for key, value in mapping.constants.items() if key not in columns}
     return replace(mapping, columns=columns, constants=constants)
