@@ -11,6 +11,14 @@ import typer
 from vaak.cli.show import print_report
 from vaak.errors import BadInput
 
+Tier = Annotated[
+    str | None, typer.Option(help="Quality tier of rows that name none; default: the mapping's, or unrated.")
+]
+Quarantine = Annotated[
+    Path | None,
+    typer.Option(help="Set rows that cannot be read aside too, all with reasons here; else the first one ends it."),
+]
+
 
 def encode(
     recordings: Annotated[
@@ -23,19 +31,12 @@ def encode(
     language: Annotated[str | None, typer.Option(help="Language of rows that name none.")] = None,
     source: Annotated[str | None, typer.Option(help="Source of rows that name none.")] = None,
     speaker: Annotated[str | None, typer.Option(help="Speaker of rows that name none.")] = None,
-    tier: Annotated[
-        str | None, typer.Option(help="Quality tier of rows that name none; default: the mapping's, or unrated.")
-    ] = None,
+    tier: Tier = None,
     name: Annotated[str | None, typer.Option(help="Name of the corpus; default: its folder's.")] = None,
     mapping: Annotated[str | None, typer.Option(help="A published data set: indicvoices-r or hifitts2.")] = None,
     field: Annotated[list[str] | None, typer.Option(help="Another name of a field: transcript=normalized.")] = None,
     audio_folder: Annotated[Path | None, typer.Option(help="What the list's paths are relative to.")] = None,
-    quarantine: Annotated[
-        Path | None,
-        typer.Option(
-            help="Set rows that cannot be read aside too, all with reasons in this folder; else the first such row ends it."
-        ),
-    ] = None,
+    quarantine: Quarantine = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes to encode with; the result is the same.")] = 1,
     part_items: Annotated[
         int, typer.Option(min=1, help="Recordings per part: what an interruption costs, what batches are drawn from.")
