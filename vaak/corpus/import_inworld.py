@@ -207,7 +207,9 @@ class _PartImport:
         block.drop(faults)
         for i, fault in block.faults.items():
             faults.setdefault(i, fault)
-        again = self.run_.ids.add_all([rows.columns["sample_id"][i] for i in block.kept.tolist()])
+        names = rows.columns["sample_id"]
+        whole = len(block.kept) == rows.n
+        again = self.run_.ids.add_all(names if whole else [names[i] for i in block.kept.tolist()])
         if again.any():
             twice = block.kept[again].tolist()
             for i in twice:
@@ -236,12 +238,13 @@ class _PartImport:
             stream_of = [stream_of[i] for i in kept]
             columns = {name: [values[i] for i in kept] for name, values in columns.items()}
         table = sample_table(stream_of, columns, len(kept), self.defaults)
-        members: dict[tuple[str, str, str], list[int]] = {}
-        for i, key in enumerate(zip(stream_of, columns["language"], columns["tier"], strict=True)):
-            members.setdefault(key, []).append(i)
-        if len(members) == 1:
-            self.run_.add(next(iter(members)), table, lengths, tokens)
+        keys = (stream_of, columns["language"], columns["tier"])
+        if all(len(set(one)) == 1 for one in keys):
+            self.run_.add((keys[0][0], keys[1][0], keys[2][0]), table, lengths, tokens)
             return
+        members: dict[tuple[str, str, str], list[int]] = {}
+        for i, key in enumerate(zip(*keys, strict=True)):
+            members.setdefault(key, []).append(i)
         ends = np.cumsum(lengths)
         starts = (ends - lengths).tolist()
         stops = ends.tolist()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -59,19 +61,29 @@ def field_names(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
 def parse_lines(lines: Sequence[bytes], names: Mapping[str, tuple[str, ...]]) -> Rows:
     """The fields of JSON lines as columns, typed and checked one by one; what depends on other fields is not looked at."""
     rows = Rows(len(lines))
-    objects = _objects(lines, rows)
-    present: set[str] = set().union(*objects)
-    rows.left = set(present)
+    found = _values(_objects(lines, rows))
+    rows.left = set(found)
     for ours, theirs in names.items():
-        found = [name for name in theirs if name in present]
+        there = [name for name in theirs if name in found]
         rows.left -= set(theirs)
-        if not found:
+        if not there:
             continue
-        values = [one.get(found[0]) for one in objects]
-        for name in found[1:]:
-            values = [one.get(name) if value is None else value for value, one in zip(values, objects, strict=True)]
-        rows.columns[ours] = _typed(ours, found[0], values, rows)
+        values = found[there[0]]
+        for name in there[1:]:
+            values = [other if value is None else value for value, other in zip(values, found[name], strict=True)]
+        rows.columns[ours] = _typed(ours, there[0], values, rows)
     return rows
+
+
+def _values(objects: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The values of many objects by their keys, None where an object does not have one."""
+    keys = tuple(objects[0]) if objects else ()
+    # Mostly all have the same keys. Then all values of all objects are taken in one go.
+    if len(keys) > 1 and set(map(len, objects)) == {len(keys)}:
+        with suppress(KeyError):
+            return dict(zip(keys, map(list, zip(*map(itemgetter(*keys), objects), strict=True)), strict=True))
+    present: set[str] = set().union(*objects)
+    return {key: [one.get(key) for one in objects] for key in present}
 
 
 def _objects(lines: Sequence[bytes], rows: Rows) -> list[dict[str, Any]]:
@@ -79,7 +91,7 @@ def _objects(lines: Sequence[bytes], rows: Rows) -> list[dict[str, Any]]:
         objects = list(map(orjson.loads, lines))
     except orjson.JSONDecodeError:
         objects = [_object(i, line, rows) for i, line in enumerate(lines)]
-    for i, one in enumerate(objects):
+    for i, one in enumerate(objects if set(map(type, objects)) != {dict} else ()):
         if type(one) is not dict:
             rows.fault(i, "invalid JSON", f"the line is no JSON object but {type(one).__name__}")
             objects[i] = {}
