@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -61,29 +60,25 @@ def field_names(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
 def parse_lines(lines: Sequence[bytes], names: Mapping[str, tuple[str, ...]]) -> Rows:
     """The fields of JSON lines as columns, typed and checked one by one; what depends on other fields is not looked at."""
     rows = Rows(len(lines))
-    found = _values(_objects(lines, rows))
-    rows.left = set(found)
-    for ours, theirs in names.items():
-        there = [name for name in theirs if name in found]
-        rows.left -= set(theirs)
-        if not there:
-            continue
-        values = found[there[0]]
-        for name in there[1:]:
-            values = [other if value is None else value for value, other in zip(values, found[name], strict=True)]
-        rows.columns[ours] = _typed(ours, there[0], values, rows)
-    return rows
-
-
-def _values(objects: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The values of many objects by their keys, None where an object does not have one."""
-    keys = tuple(objects[0]) if objects else ()
-    # Mostly all have the same keys. Then all values of all objects are taken in one go.
-    if len(keys) > 1 and set(map(len, objects)) == {len(keys)}:
-        with suppress(KeyError):
-            return dict(zip(keys, map(list, zip(*map(itemgetter(*keys), objects), strict=True)), strict=True))
+    objects = _objects(lines, rows)
     present: set[str] = set().union(*objects)
-    return {key: [one.get(key) for one in objects] for key in present}
+    # All have the same keys, as they mostly have: their values are taken without asking each whether it has one.
+    alike = set(map(len, objects)) == {len(present)}
+
+    def values_of(name: str) -> list[Any]:
+        return list(map(itemgetter(name), objects)) if alike else [one.get(name) for one in objects]
+
+    rows.left = set(present)
+    for ours, theirs in names.items():
+        found = [name for name in theirs if name in present]
+        rows.left -= set(theirs)
+        if not found:
+            continue
+        values = values_of(found[0])
+        for name in found[1:]:
+            values = [other if value is None else value for value, other in zip(values, values_of(name), strict=True)]
+        rows.columns[ours] = _typed(ours, found[0], values, rows)
+    return rows
 
 
 def _objects(lines: Sequence[bytes], rows: Rows) -> list[dict[str, Any]]:

@@ -22,7 +22,6 @@ from vaak.corpus.samples import (
     SCHEMA,
     TRANSCRIPT_KINDS,
     UNRATED,
-    all_safe_ids,
     readable_id,
 )
 from vaak.errors import BadInput
@@ -81,8 +80,7 @@ def complete(rows: Rows, ids: Callable[[int], str], held_out: bool, defaults: Sa
     """
     columns, n = rows.columns, rows.n
     given = columns.get("sample_id", [None] * n)
-    if None in given or not all_safe_ids(given):
-        columns["sample_id"] = [_own_id(value) or ids(i) for i, value in enumerate(given)]
+    columns["sample_id"] = [_own_id(value) or ids(i) for i, value in enumerate(given)]
     columns["source"] = _filled(columns.get("source"), n, defaults.source)
     columns["language"] = _languages(rows, defaults)
     columns["tier"] = _named(rows, "tier", defaults.tier, SAFE_TIER.fullmatch, "lower-case letters, digits, '-', '_'")
@@ -91,9 +89,7 @@ def complete(rows: Rows, ids: Callable[[int], str], held_out: bool, defaults: Sa
         rows, "transcript_kind", defaults.transcript_kind, TRANSCRIPT_KINDS.__contains__, kinds
     )
     transcripts = columns.get("transcript", [None] * n)
-    if any(text.isspace() for text in transcripts if text is not None):
-        transcripts = [text if text is not None and not text.isspace() else None for text in transcripts]
-    columns["transcript"] = transcripts
+    columns["transcript"] = [text if text is not None and not text.isspace() else None for text in transcripts]
     columns["long_form"] = _filled(columns.get("long_form"), n, False)
     columns["held_out"] = _filled(columns.get("held_out"), n, held_out)
     if defaults.codec is not None:
