@@ -11,7 +11,7 @@ import soundfile
 
 from tests.corpus.inworld import target, write_split
 from tests.corpus.toy import CODEC, LevelCodec
-from vaak.corpus import CorpusWriter, Sample
+from vaak.corpus import CorpusWriter, Sample, open_corpus
 from vaak.corpus.encode import EncodeOptions, encode_list, encode_share
 from vaak.corpus.import_inworld import import_inworld
 from vaak.corpus.lists import ListDefaults
@@ -117,3 +117,13 @@ def test_a_folder_without_a_name_is_a_sentence(tmp_path, audio, monkeypatch, nam
         encode_list(audio, LevelCodec(), name, defaults=ENGLISH)
     with pytest.raises(BadInput, match=r"--out \.+ is no name"):
         import_inworld(write_split(tmp_path / "src"), target(Path(name)))
+
+
+def test_a_list_or_a_folder_may_be_where_one_stands(audio, tmp_path, monkeypatch):
+    monkeypatch.chdir(audio)
+    report = encode_list(".", LevelCodec(), tmp_path / "out", defaults=ENGLISH)
+    assert report.kept == 1
+    (group,) = open_corpus(tmp_path / "out").groups.values()
+    assert group.sample(0).source == "audio"
+    with pytest.raises(BadInput, match="inside the source"):
+        encode_list(".", LevelCodec(), "corpus", defaults=ENGLISH)

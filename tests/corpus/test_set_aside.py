@@ -144,6 +144,35 @@ def test_without_a_quarantine_only_a_bad_row_ends_an_encoding(tmp_path):
     assert (report.set_aside, report.set_aside_file) == ({"silent": 1}, tmp_path / "out.set-aside.jsonl")
 
 
+@pytest.mark.parametrize("command", ["import", "encode"])
+@pytest.mark.parametrize("where", ["a file", "below a file", "the corpus", "the work folder"])
+def test_a_quarantine_that_cannot_hold_anything_is_said_at_once(tmp_path, command, where):
+    (tmp_path / "note.txt").write_text("a file")
+    ending = ".import" if command == "import" else ".parts"
+    place = {"a file": tmp_path / "note.txt", "below a file": tmp_path / "note.txt" / "aside",
+             "the corpus": tmp_path / "out" / "aside", "the work folder": tmp_path / f"out{ending}" / "aside"}[where]  # fmt: skip
+    codec = LevelCodec()
+    with pytest.raises(BadInput, match="cannot be made" if "file" in where else "inside the new corpus"):
+        if command == "import":
+            import_inworld(write_split(tmp_path / "src"), target(tmp_path / "out", quarantine=place))
+        else:
+            encode_list(bad_list(tmp_path), codec, tmp_path / "out", options=EncodeOptions(quarantine=place))
+    assert codec.encoded == 0 and not (tmp_path / f"out{ending}").exists() and not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "note.txt").write_text("a file")
+    with pytest.raises(BadInput, match="cannot be made"):
+        import_inworld(write_split(tmp_path / "src"), target(tmp_path / "note.txt" / "out"))
+    with pytest.raises(BadInput, match="cannot be made"):
+        encode_list(
+            bad_list(tmp_path),
+            LevelCodec(),
+            tmp_path / "note.txt" / "out",
+            options=EncodeOptions(quarantine=tmp_path / "q"),
+        )
+
+
 class Disk:
     """Notes, in order, what is brought to the disk, renamed and removed."""
 
@@ -199,10 +228,10 @@ def test_a_power_cut_finds_the_reasons_on_the_disk_before_their_original_goes(tm
         encode_list(path, LevelCodec(), tmp_path / "out", "imported", ListDefaults(), options=options)
         original = tmp_path / "out.parts" / "set-aside.jsonl"
     copy = ("fsync", str(place.with_name(f".{place.name}.tmp")))
-    folders = [("fsync", str(place.parent))]
-    if place.parent != tmp_path:
-        folders += [("fsync", str(tmp_path / "far")), ("fsync", str(tmp_path))]
-    assert disk.order(copy, ("rename", str(place)), *folders, ("remove", str(original)))
+    assert disk.order(copy, ("rename", str(place)), ("fsync", str(place.parent)), ("remove", str(original)))
+    # The folders that were made for it too.
+    for made in (tmp_path / "far", tmp_path) if place.parent != tmp_path else ():
+        assert disk.order(("fsync", str(made)), ("remove", str(original)))
 
 
 def test_a_power_cut_finds_the_ids_that_a_mark_counts_on(tmp_path, monkeypatch):

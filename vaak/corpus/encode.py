@@ -37,7 +37,7 @@ from vaak.corpus.manifest import MANIFEST, check_unclaimed
 from vaak.corpus.mappings import FieldMapping
 from vaak.corpus.samples import from_row, to_row
 from vaak.corpus.set_aside import check_new, check_places, publish, set_aside_file, set_aside_line
-from vaak.corpus.work_folders import work_folder
+from vaak.corpus.work_folders import make_folder, work_folder
 from vaak.corpus.writer import CorpusWriter
 from vaak.errors import BadInput
 from vaak.storage.files import hash_json, read_json, room_on_disk, write_json
@@ -207,7 +207,7 @@ def _wait_for_others(parts: Path, plan: Plan, progress: Progress | None) -> None
 @contextmanager
 def _claimed(parts: Path, rank: int) -> Iterator[None]:
     """One process at a time as one rank. The system gives the claim back however the process ends."""
-    parts.mkdir(parents=True, exist_ok=True)
+    make_folder(parts)
     with open(parts / f"rank-{rank}.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -283,7 +283,7 @@ def _parts_of(out: Path) -> Path:
 
 def _check_free(out: Path, parts: Path, source: Path, quarantine: Path | None) -> None:
     """What cannot become the corpus is refused before anything is written; with a plan, again once that is known."""
-    check_places(out, quarantine, source if source.is_dir() else None)
+    check_places(out, parts, quarantine, source if source.is_dir() else None)
     if not (parts / PLAN).exists() and not (out / MANIFEST).exists():
         check_unclaimed(out)
 

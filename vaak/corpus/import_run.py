@@ -28,7 +28,7 @@ from vaak.corpus.manifest import MANIFEST, UNFINISHED, check_unclaimed, claim_fo
 from vaak.corpus.samples import STREAMS
 from vaak.corpus.set_aside import check_new, check_places, publish, set_aside_file, set_aside_line
 from vaak.corpus.shards import SHARD_TOKENS, GroupWriter, hashed_files
-from vaak.corpus.work_folders import work_folder
+from vaak.corpus.work_folders import make_folder, work_folder
 from vaak.corpus.writer import checked_codec, corpus_metadata
 from vaak.errors import BadInput
 from vaak.storage.files import read_json, room_on_disk, write_json
@@ -87,11 +87,11 @@ class ImportRun:
     def __init__(self, target: ImportTarget, sources: Sequence[Path], settings: Mapping[str, Any]) -> None:
         self.target, self.sources = target, list(sources)
         self.work = work_folder(target.out, ".import", _WORK)
-        check_places(target.out, target.quarantine, self.sources[0].resolve().parent)
+        check_places(target.out, self.work, target.quarantine, self.sources[0].resolve().parent)
         self.done = (target.out / MANIFEST).exists()
         if self.done and not (self.work / "report.json").exists():
             raise BadInput(f"{target.out} is a frozen corpus already; import into a new folder")
-        self.work.mkdir(parents=True, exist_ok=True)
+        make_folder(self.work)
         self._lock = _locked(self.work / "lock", target.out)
         self._pool = ThreadPoolExecutor(2)
         self._writer = ThreadPoolExecutor(1)
@@ -235,7 +235,7 @@ class ImportRun:
             before = read_json(plan_path)
             _check_plan(before, plan, self.work, out)
             state = read_json(state_path)
-            if before["quarantine"] != plan["quarantine"]:
+            if before.get("quarantine") != plan["quarantine"]:
                 write_json(plan_path, plan)
         else:
             # Nothing was noted yet, so whatever was begun may go.

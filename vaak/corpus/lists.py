@@ -117,7 +117,9 @@ def read_rows(
     path = Path(path)
     mapping = mapping or FieldMapping()
     defaults = defaults or ListDefaults()
-    defaults = replace(defaults, source=defaults.source or path.stem, tier=defaults.tier or mapping.tier or UNRATED)
+    defaults = replace(
+        defaults, source=defaults.source or path.resolve().stem, tier=defaults.tier or mapping.tier or UNRATED
+    )
     found, columns = False, set()
     for row in _rows(path, Path(audio_folder) if audio_folder is not None else None, mapping):
         found = True

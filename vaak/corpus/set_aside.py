@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vaak.corpus.samples import file_stem, readable_id
+from vaak.corpus.work_folders import make_folder
 from vaak.errors import BadInput
 from vaak.storage.files import sync_folder
 
@@ -27,17 +28,14 @@ def set_aside_line(kind: str, detail: str, where: str, sample_id: str | None, **
 
 def publish(lines: Path, place: Path) -> None:
     """Copy the finished file of lines to its place: whole or not at all, and on the disk when this returns."""
-    made = [folder for folder in place.parents if not folder.exists()]
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(place.parent)
     temporary = place.with_name(f".{place.name}.tmp")
     with open(lines, "rb") as source, open(temporary, "wb") as copy:
         shutil.copyfileobj(source, copy, 1 << 20)
         copy.flush()
         os.fsync(copy.fileno())
     os.replace(temporary, place)
-    # A new folder survives a power cut only when the one around it says so.
-    for folder in dict.fromkeys((place.parent, *(one.parent for one in made))):
-        sync_folder(folder)
+    sync_folder(place.parent)
 
 
 def check_new(place: Path) -> None:
@@ -46,16 +44,18 @@ def check_new(place: Path) -> None:
         raise BadInput(f"{place} is there already, of an earlier run; move it away, or name another --quarantine")
 
 
-def check_places(out: Path, quarantine: Path | None, source: Path | None) -> None:
+def check_places(out: Path, work: Path, quarantine: Path | None, source: Path | None) -> None:
     """Raise `BadInput` if the corpus or the quarantine would be written into the folder that it is made from, or the
-    quarantine into the corpus."""
+    quarantine into the corpus or its work folder, or where nothing can be. Makes the quarantine."""
     for place, what in ((out, "--out"), (quarantine, "--quarantine")):
         if place is not None and source is not None and _inside(place, source):
             raise BadInput(
                 f"{what} {place} is inside the source {source.resolve()}, which stays as it is; name another place"
             )
-    if quarantine is not None and _inside(quarantine, out):
+    if quarantine is not None and (_inside(quarantine, out) or _inside(quarantine, work)):
         raise BadInput(f"--quarantine {quarantine} is inside the new corpus; name another place")
+    if quarantine is not None:
+        make_folder(quarantine)
 
 
 def _inside(place: Path, folder: Path) -> bool:

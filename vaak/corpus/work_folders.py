@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from vaak.errors import BadInput
+from vaak.storage.files import sync_folder
 
 
 def work_folder(out: Path, ending: str, own: re.Pattern[str]) -> Path:
@@ -28,3 +29,17 @@ def work_folder(out: Path, ending: str, own: re.Pattern[str]) -> Path:
     if foreign:
         raise BadInput(f"{work} holds {foreign[0]!r}, which was not begun here; move it away, or name another folder")
     return work
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those around it, and bring them to the disk: what is in it survives a power cut only then.
+
+    Raises `BadInput` if it cannot be made, before a long work and not at its end.
+    """
+    try:
+        around = [one.parent for one in (folder, *folder.parents) if not one.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in around:
+            sync_folder(one)
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be made ({error.strerror}); name a place that can be written") from error
