@@ -14,8 +14,8 @@ import soundfile
 
 from tests.corpus.inworld import ROWS, target, write_split
 from tests.corpus.toy import LevelCodec
+from vaak.corpus import encode, import_run
 from vaak.corpus import import_inworld as inworld_module
-from vaak.corpus import import_run
 from vaak.corpus.encode import EncodeOptions, encode_list
 from vaak.corpus.ids import SeenIds
 from vaak.corpus.import_inworld import import_inworld
@@ -91,6 +91,23 @@ def test_an_import_that_was_killed_when_all_was_done_remembers_where_the_reasons
             import_inworld(source, target(tmp_path / "out", quarantine=tmp_path / "aside"))
     report = import_inworld(source, target(tmp_path / "out"))
     assert report.set_aside_file == tmp_path / "aside" / "imported.set-aside.jsonl" and report.kept == 4
+
+
+@pytest.mark.parametrize("again", [None, "aside", "other"])
+def test_an_encoding_that_was_killed_when_all_was_done_does_too(tmp_path, monkeypatch, again):
+    path = bad_list(tmp_path)
+
+    def kill(parts):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(encode, "_remove", lambda parts: (parts / "plan.json").unlink() or kill(parts))
+        with pytest.raises(KeyboardInterrupt):
+            encode_list(path, LevelCodec(), tmp_path / "out", options=EncodeOptions(quarantine=tmp_path / "aside"))
+    options = EncodeOptions(quarantine=tmp_path / again if again else None)
+    report = encode_list(path, LevelCodec(), tmp_path / "out", options=options)
+    assert report.set_aside_file == tmp_path / "aside" / "out.set-aside.jsonl" and report.kept == 1
+    assert len(report.set_aside_file.read_text().splitlines()) == 2
 
 
 def test_the_reasons_of_an_earlier_run_are_not_written_over(tmp_path):

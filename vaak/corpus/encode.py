@@ -105,18 +105,19 @@ def encode_list(
     transcript, raw otherwise.
 
     Unreadable, silent, too short and too long recordings and repeated sample ids are listed with their reason in
-    `<out>.set-aside.jsonl`, or in `<quarantine>/<name>.set-aside.jsonl`. Held-out recordings keep their original audio in the corpus. `progress(done, all)` is
-    called after each part. Called again after an interruption it continues, in `<out>.parts`, which is removed at the
-    end. With several ranks this is what rank 0 calls and `encode_share` what the others do. Raises `BadInput` if `out`
-    is frozen already, the parts belong to another list or codec, another process is at them, or the disk is full.
+    `<out>.set-aside.jsonl`, or in `<quarantine>/<name>.set-aside.jsonl`. Held-out recordings keep their original audio in
+    the corpus. `progress(done, all)` is called after each part. Called again after an interruption it continues, in
+    `<out>.parts`, which is removed at the end. With several ranks this is what rank 0 calls and `encode_share` what the
+    others do. Raises `BadInput` before anything is encoded if `out` is frozen, not empty or another's unfinished work, or
+    the parts belong to another list or codec; and if another process is at them, or the disk is full.
     """
     out, options = Path(out), options or EncodeOptions()
     parts, name = _parts_of(out), name or out.name
     aside = set_aside_file(options.quarantine, name) if options.quarantine else _beside(out)
     _check_free(out, parts, Path(path), options.quarantine)
-    if options.quarantine is not None and not (parts / PLAN).exists():
-        check_new(aside)
     if not (out / MANIFEST).exists():
+        if options.quarantine is not None and not (parts / PLAN).exists():
+            check_new(aside)
         with room_on_disk(out), _claimed(parts, options.rank):
             plan = cut_list(parts, _list_rows(path, defaults, options), codec.hash, options.part_items)
             check_unclaimed(out, _owner(plan))
@@ -127,7 +128,7 @@ def encode_list(
         raise BadInput(f"{out} is a frozen corpus already; encode into a new folder")
     noted = read_json(parts / _REPORT)
     # The place that was noted, whatever the run that ends this encoding was told.
-    noted["set_aside_file"] = Path(noted["set_aside_file"])
+    noted["set_aside_file"] = Path(noted.get("set_aside_file", aside))
     report = EncodeReport(**noted, corpus_id=read_json(out / MANIFEST)["id"])
     _remove(parts)
     return report
