@@ -98,5 +98,9 @@ def test_verify_names_a_changed_byte_and_leaves_with_1(corpus: Path, capsys: pyt
     raw = bytearray(tokens.read_bytes())
     raw[-1] ^= 1
     tokens.write_bytes(bytes(raw))
-    code, _, err = leave(["corpus", "verify", str(corpus)], capsys)
-    assert code == 1 and tokens.name in err
+    for number in range(7):
+        (corpus / f"extra-{number}").write_text("hm")
+    code, out, err = leave(["corpus", "verify", str(corpus)], capsys)
+    assert code == 1 and "8 files" in err and err.count("\n") == 1
+    # Each is named, however many there are.
+    assert len(out.splitlines()) == 8 and tokens.name in out and "extra-6: extra" in out

@@ -52,6 +52,9 @@ def test_bad_samples_are_exit_2_or_set_aside(tmp_path, capsys):
         (["--language", "klingon"], "klingon"),
         (["--tier", "../x"], "tier"),
         (["--transcript-kind", "sung"], "sung"),
+        (["--tokens-per-second", "0"], "tokens_per_second of codec unknown is 0"),
+        (["--codec-sample-rate", "-16000"], "above zero"),
+        (["--out", "."], "no name for a new folder"),
     ],
 )
 def test_options_that_cannot_be(tmp_path, capsys, more, said):

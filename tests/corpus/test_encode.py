@@ -51,8 +51,8 @@ def test_a_folder_becomes_a_corpus_and_the_counts_add_up(recordings, tmp_path, c
     ]
     corpus = open_corpus(tmp_path / "out", verify=True)
     assert corpus.id == report.corpus_id
-    assert corpus.groups["raw", "en", "clean"].n_samples == corpus.groups["paired", "en", "clean"].n_samples == 3
-    sample = next(corpus.groups["paired", "en", "clean"].samples())
+    assert corpus.groups["raw", "en", "unrated"].n_samples == corpus.groups["paired", "en", "unrated"].n_samples == 3
+    sample = next(corpus.groups["paired", "en", "unrated"].samples())
     assert (sample.sample_id, sample.transcript) == ("voice_0.good-0", "sentence 0")
     assert (sample.source, sample.source_id) == ("audio", "voice 0/good-0.wav")
     assert (sample.start_ms, sample.end_ms, sample.sample_rate) == (0, 300, 16000)
@@ -62,7 +62,7 @@ def test_a_folder_becomes_a_corpus_and_the_counts_add_up(recordings, tmp_path, c
 
 def test_codes_are_the_codecs_own(recordings, tmp_path, codec):
     encode_list(recordings, codec, tmp_path / "out", defaults=ENGLISH)
-    group = open_corpus(tmp_path / "out").groups["raw", "en", "clean"]
+    group = open_corpus(tmp_path / "out").groups["raw", "en", "unrated"]
     for i, sample in enumerate(group.samples()):
         wave, _ = soundfile.read(recordings / sample.source_id, dtype="float32")
         assert group.tokens(i).tolist() == codec.encode_batch([wave])[0].tolist()
@@ -85,12 +85,12 @@ def test_a_list_says_what_its_recordings_are(recordings, tmp_path, codec):
     corpus = open_corpus(tmp_path / "out", verify=True)
     hindi = corpus.groups["paired", "hi", "wild"].sample(0)
     assert (hindi.speaker, hindi.transcript, hindi.source) == ("asha", "नमस्ते", "all")
-    parts = list(corpus.groups["raw", "en", "clean"].samples())
+    parts = list(corpus.groups["raw", "en", "unrated"].samples())
     assert [(one.sample_id, one.start_ms, one.end_ms) for one in parts] == [
         ("voice_1.good-5-100", 100, 300),
         ("last", 300, 500),
     ]
-    assert corpus.groups["raw", "en", "clean"].lengths.tolist() == [10, 10]
+    assert corpus.groups["raw", "en", "unrated"].lengths.tolist() == [10, 10]
     # What is held out keeps its original audio, for the gold pack.
     kept, rate = soundfile.read(tmp_path / "out" / parts[0].audio)
     assert (len(kept), rate) == (3200, 16000) and parts[1].audio is None
@@ -103,10 +103,10 @@ def test_a_csv_list(recordings, tmp_path, codec):
     )
     encode_list(path, codec, tmp_path / "out")
     corpus = open_corpus(tmp_path / "out")
-    sample = corpus.groups["paired", "en", "clean"].sample(0)
+    sample = corpus.groups["paired", "en", "unrated"].sample(0)
     assert (sample.transcript, sample.held_out) == ("one, two", True)
     assert (tmp_path / "out" / sample.audio).read_bytes() == (recordings / "voice 0/good-0.wav").read_bytes()
-    assert corpus.groups["raw", "en", "clean"].n_samples == 1
+    assert corpus.groups["raw", "en", "unrated"].n_samples == 1
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 2])
@@ -176,6 +176,8 @@ def test_when_nothing_can_be_encoded_it_is_said_where_the_reasons_are(tmp_path, 
     [
         ("a.jsonl", '{"path": "x.wav", "language": "en"}\n{"path": ', "row 2 is not valid JSON"),
         ("a.jsonl", "[1]", "row 1 is not a JSON object"),
+        ("a.jsonl", "[" * 99999, "row 1 is not valid JSON"),
+        ("a.jsonl", '{"path": "x.wav", "language": "en", "text": ' + "[" * 980 + "]" * 980 + "}", "row 1"),
         ("a.jsonl", '{"language": "en"}', "row 1 has no path"),
         ("a.jsonl", '{"path": "x.wav"}', "row 1 has no language"),
         ("a.jsonl", '{"path": "x.wav", "language": "klingon"}', "row 1: language tag"),

@@ -177,7 +177,7 @@ def test_the_corpus_is_put_together_from_the_parts_alone(recordings, undisturbed
 
     report = encode_list(folder / "list.jsonl", LevelCodec(), tmp_path / "out", "one", progress=vanish)
     assert report.corpus_id == undisturbed.corpus_id
-    samples = list(open_corpus(tmp_path / "out").groups["paired", "en", "clean"].samples())
+    samples = list(open_corpus(tmp_path / "out").groups["paired", "en", "unrated"].samples())
     assert len(samples) == 5 and all(sample.held_out for sample in samples)
     for sample in samples:
         kept = (tmp_path / "out" / (sample.audio or "")).read_bytes()
@@ -209,7 +209,9 @@ def test_a_file_that_may_not_grow_is_a_sentence_and_costs_nothing(recordings, un
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=small_files_only)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "is full; make room" in done.stderr and "what is finished is kept" in done.stderr
-    assert (tmp_path / "out.parts" / "000000.npz").exists() and not (tmp_path / "out.parts" / "000003.npz").exists()
+    # Parts 3 and 4 are too long; whoever came to one of them first had made the ones before it.
+    made = {path.stem for path in (tmp_path / "out.parts").glob("*.npz")}
+    assert made and made <= {"000000", "000001", "000002"}
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.strip() == undisturbed.corpus_id, done.stderr
     assert verify_corpus(tmp_path / "out") == []

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.corpus.toy import CODEC
-from vaak.corpus import open_corpus
+from vaak.corpus import CorpusWriter, Sample, open_corpus
 from vaak.corpus.freeze import freeze_corpus
 from vaak.errors import BadInput
 
@@ -74,7 +74,53 @@ BAD = {
     "another transcript": (column("transcript", lambda v: ["other", *v[1:]]), "than its hash"),
     "no reason": (column("unknown", lambda v: ["{}", *v[1:]]), "no source_id and no reason"),
     "audio that is not there": (column("audio", lambda v: ["audio/x.ogg", *v[1:]]), "audio/x.ogg"),
+    "audio of a foreign folder": (column("audio", lambda v: ["audio/../../secret.ogg", *v[1:]]), "no file of audio/"),
+    "audio outside": (column("audio", lambda v: ["../secret.ogg", *v[1:]]), "row 0 names audio '../secret.ogg'"),
+    "audio that is a folder": (column("audio", lambda v: ["audio/..", *v[1:]]), "no file of audio/"),
+    "a hash without audio": (column("audio_sha256", lambda v: ["0" * 64, *v[1:]]), "names audio None"),
+    "no id": (column("sample_id", lambda v: [None, *v[1:]]), "row 0 has no sample_id"),
+    "no tier": (column("tier", lambda v: [v[0], None, *v[2:]]), "row 1 has no tier"),
+    "no source": (column("source", lambda v: [None, *v[1:]]), "row 0 has no source"),
+    "no flag": (column("held_out", lambda v: [None, *v[1:]]), "row 0 has no held_out"),
+    "reasons that are no JSON": (
+        column("unknown", lambda v: ["{", *v[1:]]),
+        "row 0 has an `unknown` that is not valid",
+    ),
+    "reasons that are no object": (column("unknown", lambda v: ["[1]", *v[1:]]), "row 0 has an `unknown` that is no"),
+    "a reason that is no text": (column("unknown", lambda v: ['{"source_id": 5}', *v[1:]]), "no object of reasons"),
+    "reasons without end": (column("unknown", lambda v: ["[" * 10**5, *v[1:]]), "row 0 has an `unknown` that is not"),
+    "a step that is null": (column("normalisation", lambda v: [[None], *v[1:]]), "step that is null"),
+    "a damaged page": (lambda f: damage_a_page(f / EN / "00000.samples.parquet"), "samples.parquet cannot be read to"),
+    "text that is no UTF-8": (lambda f: no_text(f / EN / "00000.samples.parquet"), "samples.parquet cannot be read to"),
 }
+
+
+def damage_a_page(path):
+    """Zeros in the middle of the first page: the footer, which says what the file holds, stays whole."""
+    data = bytearray(path.read_bytes())
+    start = pq.read_metadata(path).row_group(0).column(0).data_page_offset
+    data[start : start + 30] = bytes(30)
+    path.write_bytes(data)
+
+
+def no_text(path):
+    table = pq.read_table(path)
+    values = pa.array([b"\xff\xfe", *table["source"].to_pylist()[1:]], pa.binary())
+    strange = pa.Array.from_buffers(pa.string(), len(values), values.buffers())
+    pq.write_table(table.set_column(table.schema.names.index("source"), "source", strange), path)
+
+
+def test_original_audio_is_held_against_its_hash(tmp_path):
+    writer = CorpusWriter(tmp_path / "heard", "heard", codec=CODEC)
+    writer.add_audio("one", b"OggS and so on")
+    writer.add("raw", Sample("one", "radio", "en"), [1, 2])
+    corpus_id = writer.freeze()
+    (tmp_path / "heard" / "MANIFEST.json").unlink()
+    assert freeze_corpus(tmp_path / "heard", "heard", CODEC) == corpus_id
+    (tmp_path / "heard" / "MANIFEST.json").unlink()
+    (tmp_path / "heard" / "audio" / "one.ogg").write_bytes(b"OggS of another")
+    with pytest.raises(BadInput, match=r"row 0 has another audio_sha256 than .*one\.ogg"):
+        freeze_corpus(tmp_path / "heard", "heard", CODEC)
 
 
 def cut(path):
@@ -84,6 +130,7 @@ def cut(path):
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_not_as_the_format_says_is_named(shards, name):
     change, said = BAD[name]
+    (shards.parent / "secret.ogg").write_bytes(b"OggS")
     change(shards)
     with pytest.raises(BadInput, match=said):
         freeze_corpus(shards, "toy", CODEC, "t" * 64)

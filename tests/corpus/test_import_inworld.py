@@ -27,6 +27,11 @@ def rewrite(path: Path, change: Any) -> None:
     np.save(path, change(values))
 
 
+def relink(path: Path, to: str) -> None:
+    path.unlink()
+    path.symlink_to(to)
+
+
 @pytest.mark.parametrize("pairs", [True, False], ids=["starts and ends", "starts only"])
 def test_every_code_and_every_field_comes_back(tmp_path, pairs):
     source = write_split(tmp_path / "vectorized", pairs=pairs)
@@ -154,6 +159,11 @@ def test_a_codec_whose_hash_nobody_knows(tmp_path):
     assert sample.codec_hash is None and sample.unknown["codec_hash"] == "the checkpoint was overwritten"
     with pytest.raises(BadInput, match="hash of the codec is null"):
         import_inworld(source, target(tmp_path / "no", codec={**CODEC, "hash": None}))
+    for name, value in [("tokens_per_second", 0), ("sample_rate", -1), ("codebook_size", 0), ("codebook_size", None),
+                        ("tokens_per_second", float("nan")), ("sample_rate", "fast")]:  # fmt: skip
+        strange = {**CODEC, name: value, "unknown": {name: "lost"}}
+        with pytest.raises(BadInput, match=f"the {name} of codec toy is .* must be a number above zero"):
+            import_inworld(source, target(tmp_path / "no", codec=strange))
 
 
 def lines(number: int, text: str) -> Any:
@@ -230,6 +240,8 @@ BAD: dict[str, tuple[Any, dict[int, str], str]] = {
     "no JSON": (lines(1, '{"id": "a-1", '), {1: "invalid JSON"}, "line 2"),
     "a blank line": (lines(3, " "), {3: "invalid JSON"}, "line 4"),
     "no object": (lines(3, "[1, 2]"), {3: "invalid JSON"}, "line 4"),
+    "nested without end": (lines(1, '{"x": ' + "[" * 9999 + "]" * 9999 + "}"), {1: "invalid JSON"}, "line 2"),
+    "nested deeply": (lines(1, '{"id": ' + "[" * 990 + "]" * 990 + "}"), {1: "wrong type"}, "line 2"),
     "half a character": (lines(3, '{"transcript": "\\ud800", "duration": NaN}'), {3: "invalid JSON"}, "line 4"),
     "no language": (without(0, "language"), {0: "missing field"}, "--language"),
     "an unknown language": (field(0, language="xx"), {0: "unknown language"}, "'xx'"),
@@ -283,6 +295,10 @@ def test_bad_samples_end_the_import_or_are_set_aside(tmp_path, name):
         (lambda source: (source / "train_codes_index.npy").write_bytes(b"x" * 77), "no .npy header"),
         (lambda source: (source / "train_codes_index.npy").write_bytes(b"\x93NUMPY\x01\x00ab"), "header"),
         (lambda source: np.save(source / "train_codes.npy", np.zeros(306)), "float64"),
+        # Reading its first byte is an error, as with a bad disk or without the right to.
+        (lambda source: relink(source / "train_codes_index.npy", "/proc/self/mem"), r"index\.npy cannot be read"),
+        (lambda source: relink(source / "train_samples.jsonl", "/proc/self/mem"), r"samples\.jsonl cannot be read"),
+        (lambda source: relink(source / "train_codes.npy", "/proc/self/mem"), r"codes\.npy cannot be read"),
     ],
 )
 def test_files_that_are_something_else_are_refused_with_a_quarantine_too(tmp_path, change, said):

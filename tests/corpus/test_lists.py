@@ -118,6 +118,51 @@ def test_only_a_split_for_evaluation_is_held_out(tmp_path, name, held_out):
     assert item.sample.held_out is held_out
 
 
+@pytest.mark.parametrize(
+    ("place", "held_out"),
+    [
+        ("Hindi/test/0000.parquet", True),
+        ("Hindi/train/0000.parquet", False),
+        ("Hindi/valid/0000.parquet", True),
+        ("Hindi/Dev-clean/part/0000.parquet", True),
+        ("test/Hindi/0000.parquet", True),
+        ("Hindi/hi_test.parquet", True),
+        ("Testimony/device/valentina.d/latest.parquet", False),
+    ],
+)
+@pytest.mark.parametrize("named", ["the data set", "its folder", "the file"])
+def test_the_split_of_a_file_is_also_that_of_its_folders(tmp_path, place, held_out, named):
+    """`<language>/<split>/0000.parquet` is how the Hub converts data sets; the file's own name says nothing there."""
+    path = tmp_path / "indicvoices_r" / place
+    write_parquet(path, [indicvoices_row(1)])
+    if named != "the data set" and place.startswith("test/"):
+        held_out = False  # nothing that is named says so
+    if named != "the data set" and "Dev-clean" in place:
+        held_out = False  # a data set may be called anything: of its own folder only a whole name counts
+    where = {"the data set": tmp_path / "indicvoices_r", "its folder": path.parent, "the file": path}[named]
+    (item,) = read_list(where, mapping=INDICVOICES_R)
+    assert item.sample.held_out is held_out
+
+
+def test_what_lies_above_the_data_set_says_nothing_of_a_split(tmp_path):
+    write_parquet(tmp_path / "test" / "Hindi" / "train" / "0000.parquet", [indicvoices_row(1)])
+    (item,) = read_list(tmp_path / "test" / "Hindi", mapping=INDICVOICES_R)
+    assert not item.sample.held_out
+
+
+def test_a_tier_is_the_rows_the_users_the_mappings_or_nobodys(tmp_path):
+    write_parquet(tmp_path / "train.parquet", [indicvoices_row(1)])
+    (tmp_path / "list.jsonl").write_text('{"path": "a.wav", "language": "hi", "tier": "wild"}\n{"path": "b.wav"}\n')
+
+    def tiers(path, mapping=None, tier=None):
+        return [one.sample.tier for one in read_list(path, ListDefaults(language="hi", tier=tier), mapping)]
+
+    assert tiers(tmp_path / "train.parquet", INDICVOICES_R) == ["clean"]
+    assert tiers(tmp_path / "train.parquet", INDICVOICES_R, "studio") == ["studio"]
+    assert tiers(tmp_path / "list.jsonl") == ["wild", "unrated"]
+    assert tiers(tmp_path / "list.jsonl", tier="studio") == ["wild", "studio"]
+
+
 def test_a_column_is_named_on_the_command_line(tmp_path):
     rows = [{"wav": "a.wav", "sentence": "ஒன்று", "locale": "ta-IN", "snr": 3.0}]
     (tmp_path / "list.jsonl").write_text(json.dumps(rows[0]))
@@ -137,8 +182,9 @@ def test_a_column_of_ones_own_goes_before_the_mappings(tmp_path):
     ("name", "overrides", "message"),
     [
         ("indicvoices", [], "mapping 'indicvoices' is unknown"),
-        (None, ["transcript"], "no field=column"),
-        (None, ["words=text"], "the fields are path, sample_id"),
+        (None, ["transcript"], "write OURS=THEIRS"),
+        (None, ["words=text"], "no field 'words' to read; did you mean"),
+        (None, ["duration_s=seconds"], "no field 'duration_s' to read"),
     ],
 )
 def test_a_mapping_that_is_none_is_refused(name, overrides, message):
@@ -170,7 +216,7 @@ def test_parquet_of_every_shape(tmp_path, codec):
     pq.write_table(pa.table({"audio": [sound(0.6)]}), tmp_path / "data" / "two.parquet")
     report = encode_list(tmp_path / "data", codec, tmp_path / "out", defaults=ListDefaults(language="en"))
     assert report.set_aside == {"missing": 1, "silent": 1, "unreadable": 1}
-    group = open_corpus(tmp_path / "out").groups["raw", "en", "clean"]
+    group = open_corpus(tmp_path / "out").groups["raw", "en", "unrated"]
     assert group.column("sample_id") == ["one-0", "one-1", "two-0"]
     assert group.lengths.tolist() == [10, 25, 30]
 
@@ -189,11 +235,11 @@ def test_rows_that_cannot_be_read_are_set_aside_when_that_is_asked_for(tmp_path,
         encode_list(tmp_path / "list.jsonl", codec, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     report = encode_list(
-        tmp_path / "list.jsonl", codec, tmp_path / "out", options=EncodeOptions(set_bad_rows_aside=True)
+        tmp_path / "list.jsonl", codec, tmp_path / "out", options=EncodeOptions(quarantine=tmp_path / "aside")
     )
     assert (report.read, report.kept, report.set_aside) == (4, 1, {"bad row": 3})
     reasons = [json.loads(line) for line in report.set_aside_file.read_text().splitlines()]
-    assert [one["row"].rsplit(" ", 1)[1] for one in reasons] == ["2", "3", "4"]
+    assert [one["where"].rsplit(" ", 1)[1] for one in reasons] == ["2", "3", "4"]
     assert reasons[2]["detail"].startswith("language tag 'xx' is unknown")
 
 

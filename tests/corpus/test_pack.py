@@ -156,6 +156,18 @@ def test_a_pack_is_built_once(corpus, tmp_path):
         build_pack(corpus, tmp_path / "pack", seed=0, n_ce=5)
 
 
+def test_a_folder_of_ones_own_that_is_called_like_an_unfinished_pack(corpus, tmp_path):
+    (tmp_path / "pack.unfinished").mkdir()
+    (tmp_path / "pack.unfinished" / "thesis.txt").write_text("mine")
+    with pytest.raises(BadInput, match=r"holds 'thesis.txt', which was not begun here"):
+        build_pack(corpus, tmp_path / "pack", seed=0, n_ce=5)
+    assert (tmp_path / "pack.unfinished" / "thesis.txt").read_text() == "mine"
+    # What a build leaves that was killed goes.
+    (tmp_path / "pack.unfinished" / "thesis.txt").rename(tmp_path / "pack.unfinished" / "ce.json")
+    build_pack(corpus, tmp_path / "pack", seed=0, n_ce=5)
+    assert not (tmp_path / "pack.unfinished").exists()
+
+
 def test_a_damaged_pack_is_not_opened(corpus, tmp_path):
     build_pack(corpus, tmp_path / "pack", seed=0, n_ce=5)
     path = next((tmp_path / "pack" / "audio").iterdir())

@@ -95,7 +95,7 @@ def prompts(codec, tmp_path_factory) -> tuple[Corpus, Path]:
 
 def originals(corpus: Corpus, folder: Path, stream: str) -> list[tuple[np.ndarray, np.ndarray, float]]:
     """(the recording at 16 kHz, its stored codes, its duration) of each sample."""
-    group = corpus.groups[stream, "en", "clean"]
+    group = corpus.groups[stream, "en", "unrated"]
     return [
         (read_audio(folder / (sample.source_id or ""), RATE), group.tokens(i), sample.duration_s or 0.0)
         for i, sample in enumerate(group.samples())
@@ -172,7 +172,7 @@ def test_decoded_codes_are_that_recording_and_no_other(name, stream, codec, requ
 
 def test_the_novel_keeps_its_text_and_its_original_audio(novel):
     corpus, _ = novel
-    group = corpus.groups["paired", "en", "clean"]
+    group = corpus.groups["paired", "en", "unrated"]
     texts = group.column("transcript")
     assert "he was not an ill disposed young man" in texts
     sample = group.sample(texts.index("he was not an ill disposed young man"))
@@ -181,4 +181,4 @@ def test_the_novel_keeps_its_text_and_its_original_audio(novel):
 
 def test_the_phone_prompts_say_that_they_were_8_khz(prompts):
     corpus, _ = prompts
-    assert set(corpus.groups["raw", "en", "clean"].column("sample_rate")) == {8000}
+    assert set(corpus.groups["raw", "en", "unrated"].column("sample_rate")) == {8000}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -82,3 +84,40 @@ def test_a_part_that_is_not_in_the_file(tmp_path, start_ms, end_ms, kind):
     with pytest.raises(SetAside) as raised:
         Recordings().read(item(tmp_path / "a.wav", start_ms, end_ms), 16000)
     assert raised.value.kind == kind
+
+
+def test_an_original_that_went_or_was_damaged_since_it_was_read_is_set_aside(tmp_path):
+    """It is read twice, and a disk that others share does not stand still."""
+    for start in (None, 500):
+        path = tmp_path / "a.wav"
+        soundfile.write(path, sweep(1, 16000), 16000)
+        assert Recordings().original(item(path, start))[1] == (".flac" if start else ".wav")
+        path.write_bytes(b"no sound")
+        if start:
+            with pytest.raises(SetAside, match="original cannot be kept"):
+                Recordings().original(item(path, start))
+        path.unlink()
+        with pytest.raises(SetAside, match="does not exist"):
+            Recordings().original(item(path, start))
+
+
+def test_a_suffix_that_is_none_of_audio_is_that_of_the_format(tmp_path):
+    path = tmp_path / ("a." + "x" * 200)
+    soundfile.write(path, sweep(1, 16000), 16000, format="FLAC")
+    assert Recordings().original(item(path))[1] == ".flac"
+
+
+@pytest.mark.parametrize("outside", ["../secret.wav", "below/../../secret.wav", "absolute"])
+def test_a_data_set_brings_no_file_from_outside_its_folder(tmp_path, outside):
+    (tmp_path / "data" / "below").mkdir(parents=True)
+    soundfile.write(tmp_path / "secret.wav", sweep(1, 16000), 16000)
+    named = str(tmp_path / "secret.wav") if outside == "absolute" else outside
+    table = pa.table({"audio": [{"bytes": None, "path": named}, {"bytes": None, "path": "below/own.wav"}]})
+    pq.write_table(table, tmp_path / "data" / "one.parquet")
+    (tmp_path / "data" / "below" / "own.wav").symlink_to(tmp_path / "secret.wav")
+    rows = [AudioItem(tmp_path / "data" / "one.parquet", Sample("a", "street", "en"), "row", i) for i in (0, 1)]
+    for read in (lambda one: Recordings().read(one, 16000), Recordings().original):
+        with pytest.raises(SetAside, match="is outside") as raised:
+            read(rows[0])
+        assert raised.value.kind == "missing"
+        read(rows[1])

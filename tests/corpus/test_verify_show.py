@@ -75,6 +75,23 @@ def test_missing_and_extra_files_are_named(corpus_folder):
         open_corpus(corpus_folder)
 
 
+def test_every_file_is_named_though_some_cannot_be_read(corpus_folder):
+    """A disk that fails at one file hides nothing of the others."""
+    unreadable, damaged = FILES[:2]
+    (corpus_folder / unreadable).unlink()
+    (corpus_folder / unreadable).symlink_to("/proc/self/mem")  # reading its first byte is an error, as on a bad disk
+    (corpus_folder / FILES[2]).unlink()
+    (corpus_folder / FILES[2]).mkdir()
+    flip_a_bit(corpus_folder / damaged)
+    (corpus_folder / "notes.txt").write_text("hm")
+    assert verify_corpus(corpus_folder) == [
+        "notes.txt: extra, not in the manifest",
+        "paired/hi/clean/00001.samples.parquet: cannot be read (Is a directory)",
+        f"{damaged}: damaged, its SHA-256 is another",
+        f"{unreadable}: cannot be read (Input/output error)",
+    ]
+
+
 def test_an_edited_manifest_is_no_manifest(corpus_folder):
     path = corpus_folder / "MANIFEST.json"
     manifest = json.loads(path.read_text())

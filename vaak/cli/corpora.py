@@ -61,6 +61,8 @@ def verify(folder: Folder, as_json: Json = False) -> None:
     if as_json:
         print_json({"folder": str(folder), "damaged": damaged})
     if damaged:
+        for line in damaged if not as_json else ():
+            typer.echo(line)
         raise CheckFailed(f"{folder}: {len(damaged)} files are not as they were frozen: {'; '.join(damaged[:5])}")
     if not as_json:
         typer.echo(f"{folder}: every file is as it was frozen, corpus {open_corpus(folder).id}")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vaak.cli.show import print_json
+from vaak.cli.show import print_report
 from vaak.errors import BadInput
 
-if TYPE_CHECKING:
-    from vaak.corpus.encode import EncodeReport
+Tier = Annotated[
+    str | None, typer.Option(help="Quality tier of rows that name none; default: the mapping's, or unrated.")
+]
+Quarantine = Annotated[
+    Path | None,
+    typer.Option(help="Set rows that cannot be read aside too, all with reasons here; else the first one ends it."),
+]
 
 
 def encode(
@@ -26,14 +31,12 @@ def encode(
     language: Annotated[str | None, typer.Option(help="Language of rows that name none.")] = None,
     source: Annotated[str | None, typer.Option(help="Source of rows that name none.")] = None,
     speaker: Annotated[str | None, typer.Option(help="Speaker of rows that name none.")] = None,
-    tier: Annotated[str, typer.Option(help="Quality tier of rows that name none.")] = "clean",
+    tier: Tier = None,
     name: Annotated[str | None, typer.Option(help="Name of the corpus; default: its folder's.")] = None,
     mapping: Annotated[str | None, typer.Option(help="A published data set: indicvoices-r or hifitts2.")] = None,
-    field: Annotated[list[str] | None, typer.Option(help="A field's column, as transcript=normalized.")] = None,
+    field: Annotated[list[str] | None, typer.Option(help="Another name of a field: transcript=normalized.")] = None,
     audio_folder: Annotated[Path | None, typer.Option(help="What the list's paths are relative to.")] = None,
-    set_bad_rows_aside: Annotated[
-        bool, typer.Option("--set-bad-rows-aside", help="Set rows that cannot be read aside, instead of stopping.")
-    ] = False,
+    quarantine: Quarantine = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes to encode with; the result is the same.")] = 1,
     part_items: Annotated[
         int, typer.Option(min=1, help="Recordings per part: what an interruption costs, what batches are drawn from.")
@@ -60,7 +63,7 @@ def encode(
     options = EncodeOptions(
         mapping=open_mapping(mapping, field or [], ("path", *FROM_ROW)),
         audio_folder=audio_folder,
-        set_bad_rows_aside=set_bad_rows_aside,
+        quarantine=quarantine,
         part_items=part_items,
         workers=workers,
         rank=rank,
@@ -71,7 +74,7 @@ def encode(
             encode_share(recordings, open_codec(codec), out, defaults, bar, options)
             return
         report = encode_list(recordings, open_codec(codec), out, name, defaults, bar, options)
-    _print(report, as_json)
+    print_report(report, out, f"{report.seconds / 3600:.2f} h", as_json)
 
 
 def _place() -> tuple[int, int]:
@@ -85,15 +88,3 @@ def _place() -> tuple[int, int]:
     if not 0 <= rank < ranks:
         raise BadInput(f"RANK is {rank} of WORLD_SIZE {ranks}; unset them, or start through torchrun")
     return rank, ranks
-
-
-def _print(report: EncodeReport, as_json: bool) -> None:
-    if as_json:
-        print_json({"read": report.read, "kept": report.kept, "set_aside": report.set_aside, "seconds": report.seconds,
-                    "corpus": report.corpus_id, "set_aside_file": str(report.set_aside_file)})  # fmt: skip
-        return
-    aside = sum(report.set_aside.values())
-    typer.echo(f"{report.read} read = {report.kept} kept ({report.seconds / 3600:.2f} h) + {aside} set aside")
-    for reason, count in report.set_aside.items():
-        typer.echo(f"  {count} {reason} (each in {report.set_aside_file})")
-    typer.echo(f"frozen as {report.corpus_id}")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vaak.cli.show import print_json
+from vaak.cli.show import print_json, print_report
 from vaak.errors import BadInput
-
-if TYPE_CHECKING:
-    from vaak.corpus.import_run import ImportReport, ImportTarget
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the new corpus.")]
 Name = Annotated[str | None, typer.Option(help="Name of the corpus; default: its folder's.")]
@@ -86,7 +82,7 @@ def inworld(
     defaults = SampleDefaults(own, language, tier, transcript_kind, reasons=_reasons(unknown))
     with Console(quiet=as_json).progress("import") as bar:
         report = import_inworld(source_folder, target, defaults, field or [], held_out or [], bar)
-    _show(report, target, as_json)
+    print_report(report, out, f"{report.tokens:,} tokens", as_json)
 
 
 def flat(
@@ -106,7 +102,7 @@ def flat(
     ] = None,
     source: Source = None,
     tier: Tier = "unrated",
-    piece: Annotated[int | None, typer.Option(help="Tokens of a piece; default: 32,768.")] = None,
+    piece: Annotated[int | None, typer.Option(min=1, help="Tokens of a piece; default: 32,768.")] = None,
     held_out: HeldOut = None,
     unknown: Unknown = None,
     quarantine: Quarantine = None,
@@ -135,8 +131,10 @@ def flat(
     folder = source_path if source_path.is_dir() else source_path.parent
     defaults = SampleDefaults(source or folder.resolve().name, language, tier, reasons=_reasons(unknown))
     with Console(quiet=as_json).progress("import") as bar:
-        report = import_flat(source_path, target, defaults, held_out or [], piece or PIECE, size, bar)
-    _show(report, target, as_json)
+        report = import_flat(
+            source_path, target, defaults, held_out or [], PIECE if piece is None else piece, size, bar
+        )
+    print_report(report, out, f"{report.tokens:,} tokens", as_json)
 
 
 def freeze(
@@ -189,20 +187,3 @@ def _reasons(given: list[str] | None) -> dict[str, str]:
             raise BadInput(f'--unknown {one!r} is not understood; write FIELD=REASON, such as "vad_config_hash=lost"')
         reasons[field] = reason.strip()
     return reasons
-
-
-def _show(report: ImportReport, target: ImportTarget, as_json: bool) -> None:
-    if as_json:
-        print_json({**asdict(report), "corpus": str(target.out)})
-        return
-    for line in report.found:
-        typer.echo(line)
-    if report.fields_left:
-        typer.echo(f"no field takes {', '.join(report.fields_left)}; map one with --field OURS=THEIRS")
-    typer.echo(
-        f"{report.read:,} read = {report.kept:,} kept ({report.tokens:,} tokens) + "
-        f"{sum(report.set_aside.values()):,} set aside"
-    )
-    for reason, count in report.set_aside.items():
-        typer.echo(f"  {count:,} {reason} (each in {report.set_aside_file})")
-    typer.echo(f"frozen as {report.corpus_id}")

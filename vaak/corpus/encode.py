@@ -8,14 +8,13 @@ missing, and the corpus is the same as an undisturbed one's.
 from __future__ import annotations
 
 import fcntl
-import json
-import os
+import re
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import numpy as np
 
 from vaak.corpus.encode_parts import (
     PART_ITEMS,
+    PLAN,
     Encoder,
     Plan,
     check_plan,
@@ -33,18 +33,21 @@ from vaak.corpus.encode_parts import (
 )
 from vaak.corpus.encode_workers import encode_parts
 from vaak.corpus.lists import AudioItem, BadRow, ListDefaults, read_list, read_rows
-from vaak.corpus.manifest import MANIFEST
+from vaak.corpus.manifest import MANIFEST, check_unclaimed
 from vaak.corpus.mappings import FieldMapping
 from vaak.corpus.samples import from_row, to_row
+from vaak.corpus.set_aside import check_new, check_places, publish, set_aside_file, set_aside_line
+from vaak.corpus.work_folders import make_folder, work_folder
 from vaak.corpus.writer import CorpusWriter
 from vaak.errors import BadInput
-from vaak.storage.files import read_json, room_on_disk, write_json
+from vaak.storage.files import hash_json, read_json, room_on_disk, write_json
 
 # Seconds that a rank waits for another's next part before it gives up.
 PATIENCE = 3600.0
 
 _REPORT = "report.json"
 _SET_ASIDE = "set-aside.jsonl"
+_WORK = re.compile(r"\d{6,}\.(rows\.jsonl|npz)|rank-\d+\.lock|(plan|report)\.json|set-aside\.jsonl")
 
 Progress = Callable[[int, int], None]
 
@@ -65,12 +68,13 @@ class EncodeReport:
 class EncodeOptions:
     """How a list is read, and who does the work; only `part_items` and how the list is read touch what is in a part.
 
+    With `quarantine` rows that cannot be read are set aside too, and everything that is stands in a file of that folder.
     Rank `rank` of `ranks` processes takes parts rank, rank + ranks, ... and divides them among its `workers`.
     """
 
     mapping: FieldMapping | None = None
     audio_folder: Path | None = None
-    set_bad_rows_aside: bool = False
+    quarantine: Path | None = None
     part_items: int = PART_ITEMS
     workers: int = 1
     rank: int = 0
@@ -101,26 +105,31 @@ def encode_list(
     transcript, raw otherwise.
 
     Unreadable, silent, too short and too long recordings and repeated sample ids are listed with their reason in
-    `<out>.set-aside.jsonl`. Held-out recordings keep their original audio in the corpus. `progress(done, all)` is
-    called after each part. Called again after an interruption it continues, in `<out>.parts`, which is removed at the
-    end. With several ranks this is what rank 0 calls and `encode_share` what the others do. Raises `BadInput` if `out`
-    is frozen already, the parts belong to another list or codec, another process is at them, or the disk is full.
+    `<out>.set-aside.jsonl`, or in `<quarantine>/<name>.set-aside.jsonl`. Held-out recordings keep their original audio in
+    the corpus. `progress(done, all)` is called after each part. Called again after an interruption it continues, in
+    `<out>.parts`, which is removed at the end. With several ranks this is what rank 0 calls and `encode_share` what the
+    others do. Raises `BadInput` before anything is encoded if `out` is frozen, not empty or another's unfinished work, or
+    the parts belong to another list or codec; and if another process is at them, or the disk is full.
     """
     out, options = Path(out), options or EncodeOptions()
-    parts = _parts_of(out)
+    parts, name = _parts_of(out), name or out.name
+    aside = set_aside_file(options.quarantine, name) if options.quarantine else _beside(out)
+    _check_free(out, parts, Path(path), options.quarantine)
     if not (out / MANIFEST).exists():
+        if options.quarantine is not None and not (parts / PLAN).exists():
+            check_new(aside)
         with room_on_disk(out), _claimed(parts, options.rank):
             plan = cut_list(parts, _list_rows(path, defaults, options), codec.hash, options.part_items)
+            check_unclaimed(out, _owner(plan))
             _encode_own(parts, plan, codec, options, progress)
             _wait_for_others(parts, plan, progress)
-            _assemble(parts, plan, codec, out, name or out.name)
+            _assemble(parts, plan, codec, out, name, aside)
     elif not (parts / _REPORT).exists():
         raise BadInput(f"{out} is a frozen corpus already; encode into a new folder")
-    report = EncodeReport(
-        **read_json(parts / _REPORT),
-        corpus_id=read_json(out / MANIFEST)["id"],
-        set_aside_file=_set_aside_file(out),
-    )
+    noted = read_json(parts / _REPORT)
+    # The place that was noted, whatever the run that ends this encoding was told.
+    noted["set_aside_file"] = Path(noted.get("set_aside_file", aside))
+    report = EncodeReport(**noted, corpus_id=read_json(out / MANIFEST)["id"])
     _remove(parts)
     return report
 
@@ -139,6 +148,7 @@ def encode_share(
     """
     out, options = Path(out), options or EncodeOptions()
     parts = _parts_of(out)
+    _check_free(out, parts, Path(path), options.quarantine)
     plan = cut_list(parts, _list_rows(path, defaults, options), codec.hash, options.part_items, write=False)
     since = time.monotonic()
     while not check_plan(parts, plan):
@@ -158,7 +168,7 @@ def encode_share(
 def _list_rows(
     path: str | Path, defaults: ListDefaults | None, options: EncodeOptions
 ) -> Iterator[AudioItem] | Iterator[AudioItem | BadRow]:
-    read = read_rows if options.set_bad_rows_aside else read_list
+    read = read_rows if options.quarantine is not None else read_list
     return read(path, defaults, options.mapping, options.audio_folder)
 
 
@@ -198,7 +208,7 @@ def _wait_for_others(parts: Path, plan: Plan, progress: Progress | None) -> None
 @contextmanager
 def _claimed(parts: Path, rank: int) -> Iterator[None]:
     """One process at a time as one rank. The system gives the claim back however the process ends."""
-    parts.mkdir(parents=True, exist_ok=True)
+    make_folder(parts)
     with open(parts / f"rank-{rank}.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -207,12 +217,12 @@ def _claimed(parts: Path, rank: int) -> Iterator[None]:
         yield
 
 
-def _assemble(parts: Path, plan: Plan, codec: Encoder, out: Path, name: str) -> None:
+def _assemble(parts: Path, plan: Plan, codec: Encoder, out: Path, name: str, place: Path) -> None:
     """All parts in order into one corpus: quick beside encoding, so an interruption here starts it again."""
-    writer = CorpusWriter(out, name, codec=codec_entry(codec), restart=True)
+    writer = CorpusWriter(out, name, codec=codec_entry(codec), restart=True, owner=_owner(plan))
     counts: Counter[str] = Counter()
     kept, seconds = 0, 0.0
-    with open(parts / _SET_ASIDE, "w", encoding="utf-8") as aside:
+    with open(parts / _SET_ASIDE, "wb") as aside:
         for number in range(plan.parts):
             rows = read_part_rows(parts, number)
             for item, (learned, codes, original) in zip(rows, read_part(parts, number), strict=True):
@@ -220,27 +230,24 @@ def _assemble(parts: Path, plan: Plan, codec: Encoder, out: Path, name: str) -> 
                     learned = {"kind": "duplicate id", "detail": "an earlier recording has this sample id"}
                 if isinstance(item, BadRow) or "kind" in learned:
                     counts[learned["kind"]] += 1
-                    aside.write(json.dumps({**_place(item), **learned}, ensure_ascii=False) + "\n")
+                    aside.write(_aside_line(item, learned))
                     continue
                 kept += 1
                 seconds += float(learned["duration_s"])
                 _add(writer, item, learned, codes, original)
-        aside.flush()
-        os.fsync(aside.fileno())
-    shutil.copyfile(parts / _SET_ASIDE, _set_aside_file(out))
+    publish(parts / _SET_ASIDE, place)
     if not kept:
-        raise BadInput(
-            f"no recording of {name} can be encoded; {_set_aside_file(out)} says why for each of {plan.items}"
-        )
-    set_aside = dict(sorted(counts.items()))
-    write_json(parts / _REPORT, {"read": plan.items, "kept": kept, "set_aside": set_aside, "seconds": seconds})
+        raise BadInput(f"no recording of {name} can be encoded; {place} says why for each of {plan.items}")
+    report = {"read": plan.items, "kept": kept, "set_aside": dict(sorted(counts.items())), "seconds": seconds,
+              "set_aside_file": str(place)}  # fmt: skip
+    write_json(parts / _REPORT, report)
     writer.freeze()
 
 
-def _place(item: AudioItem | BadRow) -> dict[str, Any]:
+def _aside_line(item: AudioItem | BadRow, learned: dict[str, Any]) -> bytes:
     if isinstance(item, BadRow):
-        return {"sample_id": None, "path": None, "row": item.row}
-    return {"sample_id": item.sample.sample_id, "path": str(item.path), "row": item.row}
+        return set_aside_line(learned["kind"], learned["detail"], item.row, None, path=None)
+    return set_aside_line(learned["kind"], learned["detail"], item.row, item.sample.sample_id, path=str(item.path))
 
 
 def _add(
@@ -272,8 +279,20 @@ def _remove(parts: Path) -> None:
 
 
 def _parts_of(out: Path) -> Path:
-    return out.with_name(out.name + ".parts")
+    return work_folder(out, ".parts", _WORK)
 
 
-def _set_aside_file(out: Path) -> Path:
+def _check_free(out: Path, parts: Path, source: Path, quarantine: Path | None) -> None:
+    """What cannot become the corpus is refused before anything is written; with a plan, again once that is known."""
+    check_places(out, parts, quarantine, source if source.is_dir() else None)
+    if not (parts / PLAN).exists() and not (out / MANIFEST).exists():
+        check_unclaimed(out)
+
+
+def _owner(plan: Plan) -> str:
+    """Who writes the unfinished corpus: the encoding of this very list with this codec."""
+    return f"encoding {hash_json(asdict(plan))[:16]}"
+
+
+def _beside(out: Path) -> Path:
     return out.with_name(out.name + ".set-aside.jsonl")

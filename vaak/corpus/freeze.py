@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -22,9 +22,12 @@ from vaak.corpus.samples import PROVENANCE, QUALITY, SAFE_TIER, SCHEMA, STREAMS,
 from vaak.corpus.writer import checked_codec, corpus_metadata
 from vaak.errors import BadInput
 from vaak.languages import LANGUAGES
-from vaak.storage.files import list_files
+from vaak.storage.files import list_files, sha256_file
 
 _FILE = re.compile(r"(\d{5})\.(tokens\.npy|offsets\.npy|samples\.parquet)")
+
+# Columns without which a row is no sample.
+_NEVER_NULL = ("sample_id", "source", "language", "tier", "unknown", "long_form", "held_out")
 
 # Tokens that are looked at at a time.
 _PIECE = 1 << 22
@@ -117,12 +120,12 @@ def _count_shard(
     with open(offsets.path, "rb") as file:
         if int(read_values(offsets, file, 0, 1)[0]) != 0:
             raise BadInput(f"{offsets.path} does not begin at 0; write offsets from 0 in every shard")
-        for batch in rows.iter_batches():
+        for batch in _batches(path, rows):
             ends = read_values(offsets, file, row + 1, row + 1 + len(batch))
             lengths = np.diff(ends, prepend=last)
             if (lengths <= 0).any():
                 raise BadInput(f"{offsets.path}, row {row + int(np.argmax(lengths <= 0))} has no token; leave it out")
-            samples = [from_row(one) for one in batch.to_pylist()]
+            samples = _samples(path, row, batch)
             _check_rows(path, key, row, samples, folder)
             again = ids.add_all([sample.sample_id for sample in samples])
             if again.any():
@@ -136,6 +139,40 @@ def _count_shard(
     if last != tokens.n:
         raise BadInput(f"{offsets.path} ends at token {last}, but the shard has {tokens.n}; restore one of them")
     counts.shards.append({"stem": stem, "samples": row, "tokens": tokens.n})
+
+
+def _batches(path: Path, rows: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """The rows, each batch checked for texts that are none. The footer may be whole where a page is damaged."""
+    try:
+        for batch in rows.iter_batches():
+            batch.validate(full=True)
+            yield batch
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(f"{path} cannot be read to its end ({_first_line(error)}); restore it") from error
+
+
+def _samples(path: Path, first: int, batch: pa.RecordBatch) -> list[Sample]:
+    samples = []
+    for number, one in enumerate(batch.to_pylist(), first):
+        lacking = [name for name in _NEVER_NULL if one[name] is None]
+        if lacking:
+            raise BadInput(f"{path}, row {number} has no {lacking[0]}; every sample needs one")
+        if None in (one["normalisation"] or ()):
+            raise BadInput(f"{path}, row {number} has a normalisation step that is null; name it or leave it out")
+        try:
+            sample = from_row(one)
+        except (ValueError, RecursionError) as error:
+            raise BadInput(
+                f"{path}, row {number} has an `unknown` that is not valid JSON ({error}); correct it"
+            ) from error
+        if not isinstance(sample.unknown, dict) or not all(type(why) is str and why for why in sample.unknown.values()):
+            raise BadInput(f"{path}, row {number} has an `unknown` that is no object of reasons; write field: reason")
+        samples.append(sample)
+    return samples
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _array(path: Path, dtype: np.dtype) -> ArrayFile:
@@ -170,5 +207,17 @@ def _check_rows(path: Path, key: tuple[str, str, str], first: int, samples: list
             raise BadInput(f"{path}, row {first + number} has no {nameless[0]} and no reason; give one in `unknown`")
         if sample.transcript is not None and sample.transcript_hash != sha256(sample.transcript.encode()).hexdigest():
             raise BadInput(f"{path}, row {first + number} has another transcript than its hash says; correct either")
-        if sample.audio is not None and not (folder / sample.audio).is_file():
-            raise BadInput(f"{path}, row {first + number} names audio {sample.audio!r}, which is not there")
+        if sample.audio is not None or sample.audio_sha256 is not None:
+            _check_audio(f"{path}, row {first + number}", sample, folder)
+
+
+def _check_audio(where: str, sample: Sample, folder: Path) -> None:
+    """A name of one file in `audio/`, nowhere else, and its hash."""
+    audio = sample.audio or ""
+    inside = audio.removeprefix("audio/")
+    if audio == inside or "/" in inside or "\\" in inside or inside in ("", ".", "..") or "\0" in inside:
+        raise BadInput(f"{where} names audio {sample.audio!r}, which is no file of audio/; move it there")
+    if not (folder / audio).is_file():
+        raise BadInput(f"{where} names audio {audio!r}, which is not there; restore it")
+    if sha256_file(folder / audio) != sample.audio_sha256:
+        raise BadInput(f"{where} has another audio_sha256 than {folder / audio} has; correct either")

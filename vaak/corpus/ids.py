@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaak.errors import BadInput
+from vaak.storage.files import sync_folder
 
 # Ids that stay in memory, 16 bytes each; above it they go to disk in sorted runs of this many.
 IN_MEMORY = 1 << 21
@@ -51,7 +52,8 @@ class SeenIds:
     def add_all(self, sample_ids: Sequence[str]) -> NDArray[np.bool_]:
         """Add many; bool[n], true for each that was there before, be it earlier in the same list."""
         self._settle()
-        keys = _keys([_digest(sample_id) for sample_id in sample_ids])
+        blake2b = hashlib.blake2b
+        keys = _keys([blake2b(sample_id.encode(), digest_size=16).digest() for sample_id in sample_ids])
         order = np.lexsort((keys[1], keys[0]))
         keys = keys[:, order]
         again = np.zeros(len(order), bool)
@@ -109,6 +111,9 @@ class SeenIds:
             file.flush()
             os.fsync(file.fileno())
         os.replace(self._folder / f"{name}.tmp", self._folder / name)
+        # Both before anything counts on the run: its name, and the folder that may have been made for it.
+        sync_folder(self._folder)
+        sync_folder(self._folder.parent)
 
     def _open(self, name: str) -> NDArray[np.uint64]:
         path = self._folder / name

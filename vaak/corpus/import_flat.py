@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from vaak.corpus.import_run import ImportReport, ImportRun, ImportTarget
-from vaak.corpus.import_samples import SampleDefaults, checked_defaults, readable_id, sample_table
+from vaak.corpus.import_samples import LONGEST_PREFIX, SampleDefaults, checked_defaults, sample_table
 from vaak.corpus.import_source import ArrayFile, held_out_splits, open_array, read_values
+from vaak.corpus.samples import readable_id
 from vaak.errors import BadInput
 from vaak.languages import language_of
 from vaak.storage.files import room_on_disk
@@ -154,10 +155,10 @@ class _StreamImport:
         what = "the codebook" if self.stream.kind == "codes" else "the tokenizer"
         detail = f"its {self.stream.kind} are {values.min()}..{values.max()}; {what} has 0..{self.limit - 1}"
         begin = number * self.piece
-        record = {"detail": detail, "file": array.path.name, "row": number, "sample_id": self._id(number),
-                  "first": begin, "stop": begin + len(values)}  # fmt: skip
         kind = "code out of range" if self.stream.kind == "codes" else "id out of range"
-        self.run_.set_aside(kind, record, f"{array.path}, values {begin}..{begin + len(values)}")
+        where = f"{array.path}, values {begin}..{begin + len(values)}"
+        more = {"file": array.path.name, "row": number, "first": begin, "stop": begin + len(values)}
+        self.run_.set_aside(kind, detail, where, self._id(number), **more)
 
     def _keep(self, numbers: list[int], lengths: np.ndarray, values: np.ndarray) -> None:
         text = self.stream.kind == "tokens"
@@ -171,11 +172,12 @@ class _StreamImport:
             "held_out": [self.held_out] * n,
         }
         if not text and self.defaults.codec is not None:
-            columns["duration_s"] = lengths / self.defaults.codec["tokens_per_second"]
+            if self.defaults.codec["tokens_per_second"] is not None:
+                columns["duration_s"] = lengths / self.defaults.codec["tokens_per_second"]
             columns["codec_hash"] = [self.defaults.codec["hash"]] * n
         table = sample_table([stream] * n, columns, n, self.defaults)
         self.run_.add((stream, language, self.defaults.tier), table, lengths, values.astype("u4" if text else "u2"))
 
     def _id(self, number: int) -> str:
-        prefix = readable_id(self.defaults.source) or "flat"
-        return f"{prefix}.{self.stream.split}-{self.stream.kind}.{number}"
+        name = f"{readable_id(self.defaults.source) or 'flat'}/{self.stream.split}-{self.stream.kind}"
+        return f"{readable_id(name, LONGEST_PREFIX)}.{number}"

@@ -25,14 +25,15 @@ from vaak.corpus.import_codes import Block, CodesReader
 from vaak.corpus.import_rows import Fault, Rows, field_names, parse_lines
 from vaak.corpus.import_run import ImportReport, ImportRun, ImportTarget
 from vaak.corpus.import_samples import (
+    LONGEST_PREFIX,
     SampleDefaults,
     checked_defaults,
     complete,
-    readable_id,
     sample_table,
     streams,
 )
 from vaak.corpus.import_source import ArrayFile, count_lines, held_out_splits, open_array, open_index
+from vaak.corpus.samples import readable_id
 from vaak.errors import BadInput
 from vaak.storage.files import room_on_disk
 
@@ -92,10 +93,11 @@ def import_inworld(
     total = sum(part.rows for part in parts)
     with room_on_disk(target.out), ImportRun(target, files, settings) as run:
         if not run.done:
-            prefix = readable_id(source.resolve().name) or "inworld"
+            folder = readable_id(source.resolve().name) or "inworld"
             before = 0
             for number, part in enumerate(parts):
-                work = _PartImport(run, part, number, names, f"{prefix}.{part.label}", part.split in kept_out, defaults)
+                prefix = readable_id(f"{folder}/{part.label}", LONGEST_PREFIX)
+                work = _PartImport(run, part, number, names, prefix, part.split in kept_out, defaults)
                 work.run(lambda done, before=before: progress and progress(before + done, total))
                 before += part.rows
         return run.finish([_found(part) for part in parts], {})
@@ -205,7 +207,9 @@ class _PartImport:
         block.drop(faults)
         for i, fault in block.faults.items():
             faults.setdefault(i, fault)
-        again = self.run_.ids.add_all([rows.columns["sample_id"][i] for i in block.kept.tolist()])
+        names = rows.columns["sample_id"]
+        whole = len(block.kept) == rows.n
+        again = self.run_.ids.add_all(names if whole else [names[i] for i in block.kept.tolist()])
         if again.any():
             twice = block.kept[again].tolist()
             for i in twice:
@@ -217,15 +221,15 @@ class _PartImport:
             self._keep(rows, block.kept.tolist(), block.lengths, block.codes)
 
     def _set_aside(self, i: int, row: int, lines: list[bytes], rows: Rows, fault: Fault) -> None:
-        record = {
-            "detail": fault.detail,
-            "file": self.part.samples.name,
-            "row": row,
-            "sample_id": rows.columns["sample_id"][i] if i < rows.n else None,
-            "line": lines[i].decode(errors="replace").rstrip("\n") if i < len(lines) else None,
-        }
-        # A person counts lines from one.
-        self.run_.set_aside(fault.kind, record, f"{self.part.samples}, line {row + 1}")
+        self.run_.set_aside(
+            fault.kind,
+            fault.detail,
+            f"{self.part.samples}, line {row + 1}",  # a person counts lines from one
+            rows.columns["sample_id"][i] if i < rows.n else None,
+            file=self.part.samples.name,
+            row=row,
+            line=lines[i].decode(errors="replace").rstrip("\n") if i < len(lines) else None,
+        )
 
     def _keep(self, rows: Rows, kept: list[int], lengths: NDArray[np.int64], tokens: NDArray[np.uint16]) -> None:
         stream_of = streams(rows)
@@ -234,12 +238,13 @@ class _PartImport:
             stream_of = [stream_of[i] for i in kept]
             columns = {name: [values[i] for i in kept] for name, values in columns.items()}
         table = sample_table(stream_of, columns, len(kept), self.defaults)
-        members: dict[tuple[str, str, str], list[int]] = {}
-        for i, key in enumerate(zip(stream_of, columns["language"], columns["tier"], strict=True)):
-            members.setdefault(key, []).append(i)
-        if len(members) == 1:
-            self.run_.add(next(iter(members)), table, lengths, tokens)
+        keys = (stream_of, columns["language"], columns["tier"])
+        if all(len(set(one)) == 1 for one in keys):
+            self.run_.add((keys[0][0], keys[1][0], keys[2][0]), table, lengths, tokens)
             return
+        members: dict[tuple[str, str, str], list[int]] = {}
+        for i, key in enumerate(zip(*keys, strict=True)):
+            members.setdefault(key, []).append(i)
         ends = np.cumsum(lengths)
         starts = (ends - lengths).tolist()
         stops = ends.tolist()

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
+from vaak.corpus.field_names import FIELD_NAMES, parse_fields
 from vaak.corpus.samples import SCHEMA
-from vaak.errors import BadInput
-
-# What each of our fields is called in a row, the first name that is there; the Inworld trainer's own names among them.
-FIELD_NAMES: dict[str, tuple[str, ...]] = {
-    "sample_id": ("id", "sample_id"),
-    "source": ("dataset_name", "source"),
-    "language": ("language", "lang"),
-    "speaker": ("speaker_id", "speaker"),
-    "tier": ("tier",),
-    "transcript_kind": ("transcript_kind",),
-    "transcript": ("transcript", "text"),
-    "voice_description": ("voice_description",),
-    "duration_s": ("duration", "duration_s"),
-    "sample_rate": ("sample_rate",),
-    "source_id": ("source_id", "wav_path"),
-    "start_ms": ("start_ms",),
-    "end_ms": ("end_ms",),
-    "vad_config_hash": ("vad_config_hash",),
-    "codec_hash": ("codec_hash",),
-    "transcript_hash": ("transcript_hash",),
-    "normalisation": ("normalisation",),
-    "long_form": ("long_form",),
-    "held_out": ("held_out",),
-    "dnsmos": ("dnsmos", "dnsmos_mos_ovr"),
-    "snr_db": ("snr_db", "snr"),
-    "characters_per_second": ("characters_per_second",),
-    "asr_error_rate": ("asr_error_rate",),
-}
 
 # The trainer writes -1 for one of these that it does not know, and "unknown" for a language.
 _ABOVE_ZERO = ("duration_s", "sample_rate")
@@ -78,18 +51,10 @@ class Rows:
         self.faults.setdefault(i, Fault(kind, detail))
 
 
-def field_names(mapping: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """`FIELD_NAMES` with changes such as "transcript=text". Raises `BadInput` for a field that a sample does not have."""
-    names = dict(FIELD_NAMES)
-    for one in mapping:
-        ours, equals, theirs = one.partition("=")
-        if not equals or not theirs:
-            raise BadInput(f"--field {one!r} is not understood; write OURS=THEIRS, such as transcript=text")
-        if ours not in names:
-            near = difflib.get_close_matches(ours, names, 1, 0)
-            raise BadInput(f"--field {one!r}: a sample has no field {ours!r}; did you mean {near[0]!r}?")
-        names[ours] = (theirs,)
-    return names
+def field_names(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The names of what a row of codes can say, with changes such as "transcript=text"; `BadInput` for no such field."""
+    names = {ours: theirs for ours, theirs in FIELD_NAMES.items() if ours in SCHEMA.names}
+    return names | {ours: (theirs,) for ours, theirs in parse_fields(given, names).items()}
 
 
 def parse_lines(lines: Sequence[bytes], names: Mapping[str, tuple[str, ...]]) -> Rows:
@@ -97,15 +62,21 @@ def parse_lines(lines: Sequence[bytes], names: Mapping[str, tuple[str, ...]]) ->
     rows = Rows(len(lines))
     objects = _objects(lines, rows)
     present: set[str] = set().union(*objects)
+    # All have the same keys, as they mostly have: their values are taken without asking each whether it has one.
+    alike = set(map(len, objects)) == {len(present)}
+
+    def values_of(name: str) -> list[Any]:
+        return list(map(itemgetter(name), objects)) if alike else [one.get(name) for one in objects]
+
     rows.left = set(present)
     for ours, theirs in names.items():
         found = [name for name in theirs if name in present]
         rows.left -= set(theirs)
         if not found:
             continue
-        values = [one.get(found[0]) for one in objects]
+        values = values_of(found[0])
         for name in found[1:]:
-            values = [one.get(name) if value is None else value for value, one in zip(values, objects, strict=True)]
+            values = [other if value is None else value for value, other in zip(values, values_of(name), strict=True)]
         rows.columns[ours] = _typed(ours, found[0], values, rows)
     return rows
 
@@ -115,7 +86,7 @@ def _objects(lines: Sequence[bytes], rows: Rows) -> list[dict[str, Any]]:
         objects = list(map(orjson.loads, lines))
     except orjson.JSONDecodeError:
         objects = [_object(i, line, rows) for i, line in enumerate(lines)]
-    for i, one in enumerate(objects):
+    for i, one in enumerate(objects if set(map(type, objects)) != {dict} else ()):
         if type(one) is not dict:
             rows.fault(i, "invalid JSON", f"the line is no JSON object but {type(one).__name__}")
             objects[i] = {}
@@ -132,7 +103,7 @@ def _object(i: int, line: bytes, rows: Rows) -> Any:
         value = json.loads(line)
         json.dumps(value, ensure_ascii=False).encode()
         return value
-    except ValueError:
+    except (ValueError, RecursionError):
         rows.fault(i, "invalid JSON", f"the line is not valid JSON ({reason})")
         return {}
 
@@ -243,5 +214,8 @@ def known_language(tag: str | None) -> str | None:
 
 
 def _short(value: Any) -> str:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except RecursionError:
+        return f"a {type(value).__name__} that is nested too deeply"
     return shown if len(shown) <= 60 else shown[:57] + "..."

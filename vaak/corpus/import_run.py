@@ -7,8 +7,8 @@ state, the ids seen so far and what was set aside. It goes when the corpus is fr
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 
 from vaak.corpus.ids import SeenIds
 from vaak.corpus.import_source import fingerprint
-from vaak.corpus.manifest import MANIFEST, UNFINISHED, claim_folder, freeze_folder
+from vaak.corpus.manifest import MANIFEST, UNFINISHED, check_unclaimed, claim_folder, freeze_folder
 from vaak.corpus.samples import STREAMS
+from vaak.corpus.set_aside import check_new, check_places, publish, set_aside_file, set_aside_line
 from vaak.corpus.shards import SHARD_TOKENS, GroupWriter, hashed_files
+from vaak.corpus.work_folders import make_folder, work_folder
 from vaak.corpus.writer import checked_codec, corpus_metadata
 from vaak.errors import BadInput
 from vaak.storage.files import read_json, room_on_disk, write_json
@@ -36,6 +38,10 @@ NOTE_EVERY = 1 << 28
 
 # Blocks that wait to be written.
 _AHEAD = 2
+
+# How the unfinished corpus names who writes it, and what stands in the work folder.
+_OWNER = "an import"
+_WORK = re.compile(r"lock|ids|(plan|state|report)\.json|set-aside\.jsonl")
 
 
 @dataclass(frozen=True)
@@ -80,12 +86,12 @@ class ImportRun:
 
     def __init__(self, target: ImportTarget, sources: Sequence[Path], settings: Mapping[str, Any]) -> None:
         self.target, self.sources = target, list(sources)
-        self.work = target.out.with_name(target.out.name + ".import")
-        self._check_places()
+        self.work = work_folder(target.out, ".import", _WORK)
+        check_places(target.out, self.work, target.quarantine, self.sources[0].resolve().parent)
         self.done = (target.out / MANIFEST).exists()
         if self.done and not (self.work / "report.json").exists():
             raise BadInput(f"{target.out} is a frozen corpus already; import into a new folder")
-        self.work.mkdir(parents=True, exist_ok=True)
+        make_folder(self.work)
         self._lock = _locked(self.work / "lock", target.out)
         self._pool = ThreadPoolExecutor(2)
         self._writer = ThreadPoolExecutor(1)
@@ -129,15 +135,13 @@ class ImportRun:
             self.groups[key] = self._group(key, tokens.dtype, None)
         self.groups[key].add_block(rows, lengths, tokens)
 
-    def set_aside(self, kind: str, record: Mapping[str, Any], where: str) -> None:
+    def set_aside(self, kind: str, detail: str, where: str, sample_id: str | None, **more: Any) -> None:
         """A bad sample: into the quarantine, or the end of the import. `where` names its file and row."""
         if self.target.quarantine is None:
-            raise BadInput(
-                f"{where}: {record['detail']} ({kind}); correct it, or set bad samples aside with --quarantine DIR"
-            )
+            raise BadInput(f"{where}: {detail} ({kind}); correct it, or set bad samples aside with --quarantine DIR")
         self.counts[kind] += 1
         assert self._aside is not None
-        self._aside.write(json.dumps({"kind": kind, **record}, ensure_ascii=False).encode() + b"\n")
+        self._aside.write(set_aside_line(kind, detail, where, sample_id, **more))
 
     def note(self, position: Any, always: bool = True) -> None:
         """Everything up to here is done: a later run of this import goes on at `position`."""
@@ -169,10 +173,13 @@ class ImportRun:
         """Freeze the corpus, with `extra` in its manifest, and remove the work folder."""
         if not self.done:
             self._freeze(list(found), extra)
+        noted = read_json(self.work / "report.json")
+        # The place that was noted, whatever the run that ends this import was told.
+        aside = noted.pop("set_aside_file", None)
         report = ImportReport(
-            **read_json(self.work / "report.json"),
+            **noted,
             corpus_id=read_json(self.target.out / MANIFEST)["id"],
-            set_aside_file=self._aside_file(),
+            set_aside_file=Path(aside) if aside is not None else None,
         )
         (self.target.out / UNFINISHED).unlink(missing_ok=True)
         # The report goes last: until then a kill leaves an import that knows that it is done.
@@ -193,9 +200,7 @@ class ImportRun:
             )
         aside = self._aside_file()
         if aside is not None:
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.work / "set-aside.jsonl", aside.with_name(aside.name + ".tmp"))
-            os.replace(aside.with_name(aside.name + ".tmp"), aside)
+            publish(self.work / "set-aside.jsonl", aside)
         if not self.kept:
             where = f"{aside} says why" if aside else "it holds none"
             raise BadInput(f"no sample of {self.sources[0].parent} can be imported; {where}")
@@ -206,6 +211,7 @@ class ImportRun:
                 "kept": self.kept,
                 "set_aside": dict(sorted(self.counts.items())),
                 "tokens": self.tokens,
+                "set_aside_file": str(aside) if aside is not None else None,
                 "found": found,
                 "fields_left": sorted(self.fields_left),
             },
@@ -221,16 +227,20 @@ class ImportRun:
             "source": self._prints,
             "settings": {**settings, "name": self.target.name, "codec": codec, "shard_tokens": self.target.shard_tokens,
                          "tokenizer_hash": self.target.tokenizer_hash},
+            "quarantine": str(self.target.quarantine) if self.target.quarantine is not None else None,
         }  # fmt: skip
-        if not plan_path.exists() and out.exists() and (not out.is_dir() or any(out.iterdir())):
-            claim_folder(out, self.target.name, ())
+        check_unclaimed(out, _OWNER if plan_path.exists() else None)
+        self._check_quarantine(read_json(plan_path) if plan_path.exists() else None, state_path.exists())
         if state_path.exists():
-            _check_plan(read_json(plan_path), plan, self.work, out)
+            before = read_json(plan_path)
+            _check_plan(before, plan, self.work, out)
             state = read_json(state_path)
+            if before.get("quarantine") != plan["quarantine"]:
+                write_json(plan_path, plan)
         else:
             # Nothing was noted yet, so whatever was begun may go.
             write_json(plan_path, plan)
-            claim_folder(out, self.target.name, STREAMS, restart=True)
+            claim_folder(out, _OWNER, self.target.name, STREAMS, restart=True)
             state = {"position": None, "kept": 0, "tokens": 0, "set_aside": {}, "aside_bytes": 0, "ids": None,
                      "fields_left": [], "groups": []}  # fmt: skip
         self.position: Any = state["position"]
@@ -246,6 +256,17 @@ class ImportRun:
             dtype = np.dtype(np.uint32 if stream == "text" else np.uint16)
             self.groups[stream, language, tier] = self._group((stream, language, tier), dtype, one)
         self._remove_strays()
+
+    def _check_quarantine(self, before: Mapping[str, Any] | None, noted: bool) -> None:
+        """One that is given later loses nothing: without it nothing was set aside. One that is missing would."""
+        aside = self._aside_file()
+        if before is None and aside is not None:
+            check_new(aside)
+        if noted and before is not None and before.get("quarantine") and aside is None:
+            raise BadInput(
+                f"the import was begun with --quarantine {before['quarantine']}; give it again, or delete {self.work} "
+                f"and {self.target.out} and begin again"
+            )
 
     def _group(self, key: tuple[str, str, str], dtype: np.dtype, state: Mapping[str, Any] | None) -> GroupWriter:
         folder = self.target.out.joinpath(*key)
@@ -273,19 +294,7 @@ class ImportRun:
 
     def _aside_file(self) -> Path | None:
         quarantine = self.target.quarantine
-        return quarantine / f"{self.target.name}.set-aside.jsonl" if quarantine is not None else None
-
-    def _check_places(self) -> None:
-        """Nothing is written into the source, and nothing foreign into the corpus."""
-        source = self.sources[0].resolve().parent
-        for place, what in ((self.target.out, "--out"), (self.target.quarantine, "--quarantine")):
-            if place is not None and (place.resolve() == source or source in place.resolve().parents):
-                raise BadInput(
-                    f"{what} {place} is inside the source {source}, which stays as it is; name another place"
-                )
-        inside = self.target.quarantine
-        if inside is not None and self.target.out.resolve() in (inside.resolve(), *inside.resolve().parents):
-            raise BadInput(f"--quarantine {inside} is inside the new corpus; name another place")
+        return set_aside_file(quarantine, self.target.name) if quarantine is not None else None
 
 
 def _locked(path: Path, out: Path) -> BinaryIO:

@@ -12,16 +12,26 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vaak.corpus.import_rows import FIELD_NAMES, Rows, known_language
-from vaak.corpus.samples import PROVENANCE, SAFE_ID, SAFE_TIER, SCHEMA, TRANSCRIPT_KINDS
+from vaak.corpus.import_rows import Rows, known_language
+from vaak.corpus.samples import (
+    FIELDS,
+    LONGEST_ID,
+    PROVENANCE,
+    SAFE_ID,
+    SAFE_TIER,
+    SCHEMA,
+    TRANSCRIPT_KINDS,
+    UNRATED,
+    readable_id,
+)
 from vaak.errors import BadInput
 from vaak.languages import language_of
 
 # The reason of whatever a source leaves out, unless the one who imports it knows a better one.
 DOES_NOT_SAY = "the source that it was imported from does not say"
 
-# The tier of samples that nobody has graded.
-UNRATED = "unrated"
+# Characters of an id that is made of a name and a number, before the number.
+LONGEST_PREFIX = LONGEST_ID - 20
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class SampleDefaults:
 
 def checked_defaults(defaults: SampleDefaults) -> SampleDefaults:
     """The same, or `BadInput` for a default that no sample can have."""
+    if not defaults.source:
+        raise BadInput("a sample needs a source; name the dataset that it comes from (--source)")
     if defaults.language is not None:
         language_of(defaults.language)
     if not SAFE_TIER.fullmatch(defaults.tier):
@@ -55,14 +67,9 @@ def checked_defaults(defaults: SampleDefaults) -> SampleDefaults:
     if defaults.transcript_kind is not None and defaults.transcript_kind not in TRANSCRIPT_KINDS:
         raise BadInput(f"transcript kind {defaults.transcript_kind!r} is unknown; use {', '.join(TRANSCRIPT_KINDS)}")
     for name in defaults.reasons:
-        if name not in FIELD_NAMES:
-            raise BadInput(f"--unknown names {name!r}, which is no field; use one of {', '.join(FIELD_NAMES)}")
+        if name not in FIELDS:
+            raise BadInput(f"--unknown names {name!r}, which is no field; use one of {', '.join(FIELDS)}")
     return defaults
-
-
-def readable_id(text: str) -> str:
-    """A name as a sample id: white space and slashes become dots or underscores, a leading dot goes."""
-    return ".".join("_".join(text.split()).replace("\\", "/").split("/")).lstrip(".")[-200:]
 
 
 def complete(rows: Rows, ids: Callable[[int], str], held_out: bool, defaults: SampleDefaults) -> None:

@@ -68,13 +68,14 @@ def open_index(path: Path, samples: int, codes: int) -> ArrayFile:
     The trainer saves it with a header. Without one, its form is the only one in which its size is that of `samples`
     entries and the first of them stand in the order of `codes` codes. Raises `BadInput` if that does not decide it.
     """
-    raw = _MAGIC
-    if path.is_file():
+    try:
         with open(path, "rb") as file:
             raw = file.read(len(_MAGIC))
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); check that the source is complete") from error
     if raw == _MAGIC:
         return open_array(path, None, (1, 2))
-    size = path.stat().st_size
     fitting = []
     for name, width in (("int64", 2), ("int64", 1), ("int32", 2), ("int32", 1)):
         dtype = np.dtype(name)
@@ -118,8 +119,12 @@ def read_values(array: ArrayFile, file: Any, start: int, stop: int) -> NDArray:
     """Rows start..stop of an array through its open file, in the file's own dtype: `[n]` or `[n, width]`."""
     row = array.dtype.itemsize * array.width
     values = np.empty((stop - start) * array.width, array.dtype)
-    file.seek(array.offset + start * row)
-    if file.readinto(values.data.cast("B") if len(values) else bytearray()) != (stop - start) * row:
+    try:
+        file.seek(array.offset + start * row)
+        read = file.readinto(values.data.cast("B") if len(values) else bytearray())
+    except OSError as error:
+        raise BadInput(f"{array.path} cannot be read ({error.strerror}); restore it and begin again") from error
+    if read != (stop - start) * row:
         raise BadInput(f"{array.path} became shorter while it was read; restore it and begin again")
     return values if array.width == 1 else values.reshape(-1, array.width)
 

@@ -10,26 +10,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from vaak.corpus.field_names import FIELD_NAMES
 from vaak.corpus.mappings import FieldMapping
 from vaak.corpus.parquet_lists import is_embedded, parquet_files, parquet_rows
-from vaak.corpus.samples import FIELDS, Sample, check_sample
+from vaak.corpus.samples import FIELDS, LONGEST_ID, UNRATED, Sample, check_sample, readable_id
 from vaak.errors import BadInput
 from vaak.languages import language_of
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
-
-# Other names that lists use for our fields.
-_ALIASES = {
-    "audio": "path",
-    "audio_filepath": "path",
-    "audio_path": "path",
-    "file": "path",
-    "text": "transcript",
-    "lang": "language",
-    "locale": "language",
-    "speaker_id": "speaker",
-    "id": "sample_id",
-}
 
 # What a row may say about its sample; the rest (duration, hashes, rate) is measured when it is encoded.
 _SAID = (
@@ -78,12 +66,12 @@ class BadRow:
 
 @dataclass(frozen=True)
 class ListDefaults:
-    """What rows that do not say otherwise get."""
+    """What rows that do not say otherwise get. Without a tier it is the mapping's, or `UNRATED`."""
 
     language: str | None = None
     source: str | None = None
     speaker: str | None = None
-    tier: str = "clean"
+    tier: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +83,7 @@ class _Row:
     folder: Path
     embedded: int | None = None
     file: Path | None = None
-    split: str | None = None
+    held_out: bool = False
 
 
 def read_list(
@@ -128,7 +116,10 @@ def read_rows(
     """As `read_list`, but a row that says no recording is a `BadRow` and the list goes on."""
     path = Path(path)
     mapping = mapping or FieldMapping()
-    defaults = replace(defaults or ListDefaults(), source=(defaults and defaults.source) or path.stem)
+    defaults = defaults or ListDefaults()
+    defaults = replace(
+        defaults, source=defaults.source or path.resolve().stem, tier=defaults.tier or mapping.tier or UNRATED
+    )
     found, columns = False, set()
     for row in _rows(path, Path(audio_folder) if audio_folder is not None else None, mapping):
         found = True
@@ -165,12 +156,15 @@ def _parquet_list(path: Path, audio_folder: Path | None, mapping: FieldMapping) 
     for file in parquet_files(path):
         embedded = is_embedded(file, audio)
         stem = file.relative_to(path).with_suffix("") if path.is_dir() else Path(file.stem)
+        # What lies above the data set, as far as it was named, says nothing of a split.
+        top = path.resolve() if path.is_dir() else path.resolve().parent
+        held_out = mapping.split is None and mapping.held_out_place(file.stem, stem.parts[:-1], top.name)
         for number, values in enumerate(parquet_rows(file, audio)):
             where = f"{file}, row {number}"
             if embedded:
                 values = {"source_id": values[audio] or f"{stem.as_posix()}:{number}", **values}
                 values = {"sample_id": f"{_id_of(stem)}-{number}", **values}
-            yield _Row(where, values, audio_folder or file.parent, number if embedded else None, file, file.stem)
+            yield _Row(where, values, audio_folder or file.parent, number if embedded else None, file, held_out)
 
 
 def _folder_rows(folder: Path) -> Iterator[_Row | BadRow]:
@@ -207,7 +201,7 @@ def _jsonl_rows(path: Path, folder: Path) -> Iterator[_Row | BadRow]:
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                 row = json.loads(text) if text.strip() else None
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield BadRow(where, f" is not valid JSON ({error}); correct or remove it")
                 continue
             if isinstance(row, dict):
@@ -262,7 +256,7 @@ def _item(row: _Row, defaults: ListDefaults, mapping: FieldMapping) -> AudioItem
             values = {"source_id": named, "sample_id": _default_id(str(named), values.get("start_ms")), **values}
         sample = Sample(**_typed(values))
         check_sample("paired" if sample.transcript else "raw", sample)
-    except (BadInput, ValueError, TypeError, OverflowError) as error:
+    except (BadInput, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadInput(f": {error}") from error
     if row.embedded is not None and row.file is not None:
         return AudioItem(row.file, sample, row.where, row.embedded, mapping.columns.get("path", "audio"))
@@ -270,18 +264,20 @@ def _item(row: _Row, defaults: ListDefaults, mapping: FieldMapping) -> AudioItem
 
 
 def _named(row: _Row, mapping: FieldMapping) -> dict[str, Any]:
-    """The row's values under our names: what the mapping names, then what is called so or by an alias."""
-    values = {key: row.values[key] for key in ("path", *FROM_ROW) if row.values.get(key) is not None}
-    for theirs, ours in _ALIASES.items():
-        if row.values.get(theirs) is not None:
-            values.setdefault(ours, row.values[theirs])
+    """The row's values under our names: what the mapping names, then what is usually called so."""
+    values: dict[str, Any] = {}
+    for ours in ("path", *FROM_ROW):
+        for theirs in FIELD_NAMES[ours]:
+            if row.values.get(theirs) is not None:
+                values[ours] = row.values[theirs]
+                break
     for ours, theirs in mapping.columns.items():
         values.pop(ours, None)
         if ours in (*FROM_ROW, "path") and row.values.get(theirs) is not None:
             values[ours] = row.values[theirs]
     values.update(mapping.constants)
-    split = row.values.get(mapping.split) if mapping.split is not None else row.split
-    if mapping.held_out(str(split) if split is not None else None):
+    split = row.values.get(mapping.split) if mapping.split is not None else None
+    if row.held_out or mapping.held_out(str(split) if split is not None else None):
         values.setdefault("held_out", True)
     return values
 
@@ -292,8 +288,8 @@ def _default_id(named: str, start_ms: Any) -> str:
 
 
 def _id_of(path: Path) -> str:
-    parts = [part for part in path.parts if part not in ("/", ".", "..")]
-    return "_".join(".".join(parts).split()).lstrip(".")[-180:]
+    """Short enough for a number behind it."""
+    return readable_id("/".join(part for part in path.parts if part not in ("/", ".", "..")), LONGEST_ID - 20)
 
 
 def _typed(values: dict[str, Any]) -> dict[str, Any]:

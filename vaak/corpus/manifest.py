@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +19,39 @@ MANIFEST = "MANIFEST.json"
 UNFINISHED = "UNFINISHED.json"
 
 
-def claim_folder(folder: Path, name: str, parts: Iterable[str], restart: bool = False) -> None:
-    """Make `folder` ready for a new frozen folder and mark it unfinished.
+def claim_folder(folder: Path, owner: str, name: str, parts: Iterable[str], restart: bool = False) -> None:
+    """Make `folder` ready for a new frozen folder and mark it as the unfinished one of `owner`, a work in a few words.
 
-    It must be new or empty; with `restart` the leftover of a crash is cleared first, but only `parts`, the entries
-    that the writer itself makes. Raises `BadInput` over anything else.
+    With `restart` the leftover of a crash of the same owner is cleared first, but only `parts`, the entries that the
+    writer itself makes. Raises `BadInput` as `check_unclaimed` does.
     """
+    check_unclaimed(folder, owner if restart else None)
+    if (folder / UNFINISHED).exists():
+        for part in parts:
+            shutil.rmtree(folder / part) if (folder / part).is_dir() else (folder / part).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".*.tmp"):  # of a crash in the middle of writing the mark or the manifest
+        leftover.unlink()
+    write_json(folder / UNFINISHED, {"name": name, "owner": owner})
+
+
+def check_unclaimed(folder: Path, owner: str | None = None) -> None:
+    """Raise `BadInput` unless `folder` is new or empty, or the unfinished work of `owner`."""
     if (folder / MANIFEST).exists():
         raise BadInput(f"{folder} is frozen; write a changed version into a new folder")
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder} is a file; name a folder")
     if (folder / UNFINISHED).exists():
-        if not restart:
-            raise BadInput(f"{folder} holds an unfinished version; delete it, or name another folder")
-        for part in parts:
-            shutil.rmtree(folder / part) if (folder / part).is_dir() else (folder / part).unlink(missing_ok=True)
+        mark = read_json(folder / UNFINISHED)
+        found = mark.get("owner") if isinstance(mark, dict) else None
+        if owner is None or found != owner:
+            whose = f"of {found}" if found else "of another command"
+            raise BadInput(
+                f"{folder} holds an unfinished version {whose}; finish it with what began it, delete it, or name "
+                "another folder"
+            )
     elif folder.exists() and any(not one.match(".*.tmp") for one in folder.iterdir()):
         raise BadInput(f"{folder} is not empty and was not begun here; name a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".*.tmp"):  # of a crash in the middle of writing the mark or the manifest
-        leftover.unlink()
-    write_json(folder / UNFINISHED, {"name": name})
 
 
 def freeze_folder(
@@ -95,16 +110,24 @@ def damaged_files(folder: Path, form: str) -> list[str]:
     wanted = {one["path"]: one for one in manifest["files"]}
     # A crash right after the manifest leaves the mark of the unfinished folder; it says nothing any more.
     own = {MANIFEST, UNFINISHED}
-    present = set(list_files(folder)) - own
-    found = {one["path"]: one for one in hash_folder(folder, exclude=(present - wanted.keys()) | own)}
-    lines = []
-    for path in sorted(wanted.keys() | present):
-        if path not in present:
-            lines.append(f"{path}: missing")
-        elif path not in wanted:
-            lines.append(f"{path}: extra, not in the manifest")
-        elif found[path]["size"] != wanted[path]["size"]:
-            lines.append(f"{path}: damaged, {found[path]['size']} bytes instead of {wanted[path]['size']}")
-        elif found[path]["sha256"] != wanted[path]["sha256"]:
-            lines.append(f"{path}: damaged, its SHA-256 is another")
-    return lines
+    extra = set(list_files(folder)) - own - wanted.keys()
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        wrong = pool.map(lambda path: _damage(folder / path, wanted[path]), wanted)
+        lines = {path: what for path, what in zip(wanted, wrong, strict=True) if what is not None}
+    lines |= dict.fromkeys(extra, "extra, not in the manifest")
+    return [f"{path}: {lines[path]}" for path in sorted(lines)]
+
+
+def _damage(path: Path, wanted: Mapping[str, Any]) -> str | None:
+    """What is wrong with one file, in a few words; None if it is whole."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if size != wanted["size"]:
+        return f"damaged, {size} bytes instead of {wanted['size']}"
+    return None if digest == wanted["sha256"] else "damaged, its SHA-256 is another"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,12 +15,16 @@ from vaak.corpus.manifest import damaged_files, freeze_folder, read_manifest
 from vaak.corpus.pack_choice import Choice, choose
 from vaak.corpus.pack_items import CeSample, GoldPack, Prompt, ce_sample, prompt, to_rows
 from vaak.corpus.reader import Corpus
+from vaak.corpus.work_folders import work_folder
 from vaak.errors import BadInput, CheckFailed
 from vaak.storage.files import read_json, write_bytes, write_json
 
 __all__ = ["CeSample", "GoldPack", "Prompt", "build_pack", "open_pack", "show_pack"]
 
 PACK_FORMAT = "vaak-pack-1"
+
+# What stands in a pack, finished or not.
+_WORK = re.compile(r"audio|(ce|prompts|excluded|MANIFEST)\.json|ce\.tokens\.npy|prompts\.codes\.npy")
 
 
 def build_pack(
@@ -51,7 +56,7 @@ def build_pack(
         "extended": dict({"en": 48} if extended is None else extended),
     }
     choice = choose(corpus, seed, **wanted)
-    work = out.with_name(out.name + ".unfinished")
+    work = work_folder(out, ".unfinished", _WORK)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     _write_items(corpus, choice, work)
@@ -119,7 +124,10 @@ def _write_items(corpus: Corpus, choice: Choice, work: Path) -> None:
     for one in choice.prompts:
         if one.reference_audio is not None:
             path = one.reference_audio.as_posix()
-            data = (corpus.folder / path).read_bytes()
+            try:
+                data = (corpus.folder / path).read_bytes()
+            except OSError as error:
+                raise CheckFailed(f"{corpus.folder / path} cannot be read ({error.strerror}); restore it") from error
             if hashlib.sha256(data).hexdigest() != hashes.get(path):
                 raise CheckFailed(f"{corpus.folder / path} is not the audio that its corpus froze; restore it")
             write_bytes(work / path, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -59,28 +60,38 @@ class Recordings:
         return wave, own_rate
 
     def original(self, item: AudioItem) -> tuple[bytes, str]:
-        """The recording as it was and its suffix: the file's own bytes, or for a part of a file that part as FLAC."""
-        source, suffix = self._source(item)
-        if item.sample.end_ms is None and not item.sample.start_ms:
-            return (Path(source).read_bytes() if isinstance(source, str) else source.getvalue()), suffix
-        with soundfile.SoundFile(source) as file:
-            first, last = _range(item, file.samplerate, file.frames)
-            wave, rate = _decoded(file, first, last), file.samplerate
-        buffer = io.BytesIO()
-        soundfile.write(buffer, wave, rate, format="FLAC")
-        return buffer.getvalue(), ".flac"
+        """The recording as it was and its suffix: the file's own bytes, or for a part of a file that part as FLAC.
+
+        Raises `SetAside` if it went or was damaged since it was read.
+        """
+        try:
+            source, suffix = self._source(item)
+            if item.sample.end_ms is None and not item.sample.start_ms:
+                data = Path(source).read_bytes() if isinstance(source, str) else source.getvalue()
+                return data, suffix if suffix in AUDIO_SUFFIXES else _suffix_of(data)
+            with soundfile.SoundFile(source) as file:
+                first, last = _range(item, file.samplerate, file.frames)
+                wave, rate = _decoded(file, first, last), file.samplerate
+            buffer = io.BytesIO()
+            soundfile.write(buffer, wave, rate, format="FLAC")
+            return buffer.getvalue(), ".flac"
+        except (BadInput, OSError, RuntimeError, ValueError, TypeError) as error:
+            raise SetAside("unreadable", f"its original cannot be kept: {error}") from error
 
     def _source(self, item: AudioItem) -> tuple[str | io.BytesIO, str]:
-        """What soundfile opens, and the suffix of such a file."""
+        """What soundfile opens, and the suffix of its name."""
         path = item.path
         if item.embedded is not None:
             data, name = self._embedded.read(item.path, item.column, item.embedded)
-            suffix = Path(name or "").suffix.lower()
             if data is not None:
-                return io.BytesIO(data), suffix if suffix in AUDIO_SUFFIXES else _suffix_of(data)
+                return io.BytesIO(data), Path(name or "").suffix.lower()
             if not name:
                 raise SetAside("missing", "its row holds neither audio nor the path of any")
             path = item.path.parent / name
+            # A data set that somebody else made says this: it must not bring foreign files into a corpus. Links are the
+            # user's own, and what a download from the Hub is made of.
+            if not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(item.path.parent)):
+                raise SetAside("missing", f"{name!r} is outside {item.path.parent}; name such files in a .jsonl list")
         if not path.is_file():
             raise SetAside("missing", f"{path} does not exist")
         return str(path), path.suffix.lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -12,6 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from vaak.errors import BadInput
+
+# The tier of samples that nobody has graded.
+UNRATED = "unrated"
 
 STREAMS = ("raw", "text", "paired")
 TRANSCRIPT_KINDS = ("native", "code_mixed", "romanised", "tagged")
@@ -31,7 +35,14 @@ QUALITY = ("dnsmos", "snr_db", "characters_per_second", "asr_error_rate")
 # The reason of a field that is null and whose writer said nothing more.
 NOT_GIVEN = "not given when the corpus was written"
 
-SAFE_ID = re.compile(r"[^\s/\\.][^\s/\\]{0,199}")
+_UNSAFE = r"\s/\\\x00-\x1f\x7f"
+LONGEST_ID = 200
+SAFE_ID = re.compile(rf"[^{_UNSAFE}.][^{_UNSAFE}]{{0,{LONGEST_ID - 1}}}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+# Bytes of a file's name that come from an id, and hex digits of a hash that stands for what is cut.
+_STEM_BYTES, _DIGITS = 200, 16
+
 SAFE_TIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -104,6 +115,30 @@ SCHEMA = pa.schema(
 )
 
 
+def readable_id(text: str, longest: int = LONGEST_ID) -> str:
+    """A name as a sample id: slashes become dots, white space underscores, a leading dot goes; "" if nothing is left.
+
+    Of one that is too long the beginning stays and a hash of the whole stands for the rest, so that two stay two.
+    """
+    name = _CONTROL.sub("_", "_".join(text.split()).replace("\\", "/").replace("/", ".")).lstrip(".")
+    if len(name) <= longest:
+        return name
+    return f"{name[: longest - _DIGITS - 1]}-{_digits(name)}"
+
+
+def file_stem(sample_id: str) -> str:
+    """The id as the name of a file without its suffix: of more than 200 bytes in UTF-8, as Indic text soon has, the
+    beginning stays and a hash of the whole stands for the rest. File systems take 255 bytes, a suffix included."""
+    data = sample_id.encode()
+    if len(data) <= _STEM_BYTES:
+        return sample_id
+    return f"{data[: _STEM_BYTES - _DIGITS - 1].decode(errors='ignore')}-{_digits(sample_id)}"
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+
+
 def to_row(sample: Sample) -> dict[str, Any]:
     """A sample as a parquet row: `unknown` becomes canonical JSON, `normalisation` a list."""
     row = dict(vars(sample))
@@ -130,7 +165,9 @@ def check_sample(stream: str, sample: Sample) -> None:
     if stream not in STREAMS:
         raise BadInput(f"{name} has stream {stream!r}; use one of {', '.join(STREAMS)}")
     if not SAFE_ID.fullmatch(sample.sample_id):
-        raise BadInput(f"{name} needs an id of 1 to 200 characters without spaces, slashes and a leading dot")
+        raise BadInput(
+            f"{name} needs an id of 1 to 200 characters without spaces, slashes, control characters and a leading dot"
+        )
     if not SAFE_TIER.fullmatch(sample.tier):
         raise BadInput(f"{name} has tier {sample.tier!r}; use lower-case letters, digits, '-' and '_'")
     if not sample.source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from vaak.corpus.ids import SeenIds
 from vaak.corpus.manifest import claim_folder, freeze_folder
-from vaak.corpus.samples import NOT_GIVEN, PROVENANCE, STREAMS, Sample, check_sample
+from vaak.corpus.samples import NOT_GIVEN, PROVENANCE, STREAMS, Sample, check_sample, file_stem
 from vaak.corpus.shards import SHARD_TOKENS, GroupWriter, hashed_files
 from vaak.errors import BadInput
 from vaak.languages import language_of
@@ -31,8 +32,9 @@ class CorpusWriter:
     """Writes one corpus version into `folder`, which must be empty or new.
 
     `codec` is `{"name", "hash", "codebook_size", "tokens_per_second", "sample_rate"}` and is needed for audio streams;
-    a hash that nobody knows is None with a reason in `codec["unknown"]["hash"]`. `tokenizer_hash` is needed for text. A crash leaves an unfinished folder that nothing opens; `restart=True` clears
-    such a leftover and begins again. Memory holds the open row groups and at most some million ids, however many there
+    a hash that nobody knows is None with a reason in `codec["unknown"]["hash"]`. `tokenizer_hash` is needed for text.
+    A crash leaves an unfinished folder that nothing opens; `restart=True` clears such a leftover, if it is of the same
+    `owner` (who writes, in a few words), and begins again. Memory holds the open row groups and at most some million ids, however many there
     are.
     """
 
@@ -44,6 +46,7 @@ class CorpusWriter:
         tokenizer_hash: str | None = None,
         shard_tokens: int = SHARD_TOKENS,
         restart: bool = False,
+        owner: str = "a corpus writer",
     ) -> None:
         self.folder = Path(folder)
         self.name = name
@@ -54,7 +57,7 @@ class CorpusWriter:
         # Audio whose sample has not been added yet.
         self._audio: dict[str, tuple[str, str]] = {}
         self._groups: dict[tuple[str, str, str], GroupWriter] = {}
-        claim_folder(self.folder, name, (*STREAMS, "audio", _IDS), restart)
+        claim_folder(self.folder, owner, name, (*STREAMS, "audio", _IDS), restart)
 
     def add(self, stream: str, sample: Sample, tokens: ArrayLike) -> None:
         """Store one sample. `tokens` are codes (raw, paired) or text ids (text): 1-D integers of any width.
@@ -82,7 +85,7 @@ class CorpusWriter:
     def add_audio(self, sample_id: str, data: bytes, suffix: str = ".ogg") -> str:
         """Keep the original audio of a sample that is added next; returns its path relative to the corpus."""
         check_sample("raw", Sample(sample_id, "audio", "en"))
-        path = f"audio/{sample_id}{suffix}"
+        path = f"audio/{file_stem(sample_id)}{suffix}"
         write_bytes(self.folder / path, data)
         self._audio[sample_id] = (path, hashlib.sha256(data).hexdigest())
         return path
@@ -205,6 +208,14 @@ def checked_codec(codec: dict[str, Any]) -> dict[str, Any]:
     for key in wanted:
         if codec[key] is None and not unknown.get(key):
             raise BadInput(f"the {key} of the codec is null; give it, or a reason under its `unknown`")
-    if not 1 <= codec["codebook_size"] <= 65536:
+    for key in ("codebook_size", "tokens_per_second", "sample_rate"):
+        value = codec[key]
+        if (value is None and key == "codebook_size") or (value is not None and not (_is_number(value) and value > 0)):
+            raise BadInput(f"the {key} of codec {codec['name']} is {value!r}; it must be a number above zero")
+    if codec["codebook_size"] > 65536:
         raise BadInput(f"codec {codec['name']} has {codec['codebook_size']} codes; a corpus stores at most 65,536")
     return dict(codec)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
