@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate, chain
@@ -43,18 +43,47 @@ class Group:
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint32 if self.stream == "text" else np.uint16)
 
-    @cached_property
+    @property
     def offsets(self) -> np.ndarray:
-        """int64[n_samples + 1]: sample i is `flat(offsets[i], offsets[i + 1])`. One shard's are its memory map."""
+        """int64[n_samples + 1]: sample i is `flat(offsets[i], offsets[i + 1])`. One shard's are its memory map.
+
+        Those of several shards are joined anew at each call, eight bytes for each sample: what trains asks `start` and
+        `cuts` instead.
+        """
         if len(self._shards) == 1:
             return self._shards[0].offsets
         parts = [shard.offsets[:-1] + first for shard, first in zip(self._shards, self._first_token, strict=False)]
         return np.concatenate([*parts, np.array([self.n_tokens], np.int64)])
 
-    @cached_property
+    def offset_parts(self) -> Iterator[np.ndarray]:
+        """The offsets of one shard after another, each int64[samples of the shard + 1], in tokens of the group."""
+        for shard, first in zip(self._shards, self._first_token, strict=False):
+            yield shard.offsets + first if first else shard.offsets
+
+    @property
     def lengths(self) -> np.ndarray:
-        """int64[n_samples]: tokens of each sample."""
-        return np.diff(self.offsets)
+        """int64[n_samples]: tokens of each sample, worked out anew at each call."""
+        found = np.empty(self.n_samples, np.int64)
+        for shard, first in zip(self._shards, self._first_sample, strict=False):
+            np.subtract(shard.offsets[1:], shard.offsets[:-1], out=found[first : first + shard.n_samples])
+        return found
+
+    def start(self, i: int) -> int:
+        """Where sample i begins in `flat`."""
+        if not 0 <= i < self.n_samples:
+            raise IndexError(f"sample {i} of {self.n_samples}")
+        number = bisect_right(self._first_sample, i) - 1 if len(self._shards) > 1 else 0
+        return self._first_token[number] + int(self._shards[number].offsets[i - self._first_sample[number]])
+
+    def cuts(self, start: int, stop: int) -> np.ndarray:
+        """Where samples begin between tokens start and stop of `flat`, both excluded (int64, sorted)."""
+        parts = []
+        for number in self._shards_between(start, stop):
+            # Without the shard's end, which is the next one's beginning.
+            first, offsets = self._first_token[number], self._shards[number].offsets[:-1]
+            begin = np.searchsorted(offsets, start - first, side="right")
+            parts.append(offsets[begin : np.searchsorted(offsets, stop - first, side="left")] + first)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def tokens(self, i: int) -> np.ndarray:
         """The tokens of sample i, a read-only view into the shard's memory map."""
@@ -69,15 +98,18 @@ class Group:
         """Tokens start..stop of the group as one long row: a view within a shard, a copy across shards."""
         if not 0 <= start <= stop <= self.n_tokens:
             raise IndexError(f"tokens {start}..{stop} of {self.n_tokens}")
-        number = bisect_right(self._first_token, start, hi=len(self._shards)) - 1 if len(self._shards) > 1 else 0
         parts = []
-        while True:
+        for number in self._shards_between(start, stop):
             first, shard = self._first_token[number], self._shards[number]
-            parts.append(shard.tokens[start - first : stop - first])
-            start = first + shard.n_tokens
-            number += 1
-            if start >= stop:
-                return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            parts.append(shard.tokens[max(start - first, 0) : stop - first])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _shards_between(self, start: int, stop: int) -> range:
+        """Numbers of the shards that hold tokens start..stop; one of them where there are none."""
+        if len(self._shards) == 1:
+            return range(1)
+        number = bisect_right(self._first_token, start, hi=len(self._shards)) - 1
+        return range(number, max(bisect_left(self._first_token, stop, hi=len(self._shards)), number + 1))
 
     def column(self, name: str) -> Any:
         """One field of all samples, read from parquet.

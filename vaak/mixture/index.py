@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,18 @@ _VOICE_KEY = np.uint64(key_of("keep the voice description"))
 def window_part(cache: Path, corpus: Corpus, group: Group, samples: NDArray[np.int64] | None, context: int) -> Part:
     """Raw audio or text cut into windows of `context` tokens of its kept samples laid end to end."""
     if samples is None:
-        offsets = group.offsets
-        folder = ""
+        runs: Iterable[NDArray[np.int64]] = group.offset_parts()
+        folder, tokens, count = "", group.n_tokens, group.n_samples
     else:
         offsets = np.concatenate([[0], np.cumsum(group.lengths[samples])]).astype(np.int64)
         folder = _stored(cache, {"corpus": corpus.id, "group": _key(group)}, {"samples": samples, "offsets": offsets})
-    tokens = int(offsets[-1])
+        runs, tokens, count = [offsets], int(offsets[-1]), len(samples)
     return Part(
         corpus_id=corpus.id,
         rows=window_rows(tokens, context),
-        samples=len(offsets) - 1,
+        samples=count,
         tokens=tokens,
-        targets=window_targets(offsets, context),
+        targets=window_targets(runs, context),
         prompt_tokens=0,
         codes=0 if group.stream == "text" else tokens,
         folder=folder,

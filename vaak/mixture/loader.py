@@ -19,7 +19,7 @@ from vaak.grammar.vocabulary import Vocabulary
 from vaak.mixture.batch import PackedBatch
 from vaak.mixture.cells import Cell, Part
 from vaak.mixture.order import key_of, mix64, permute
-from vaak.mixture.packing import window_pieces
+from vaak.mixture.packing import cuts_between, pieces_between
 from vaak.mixture.plan import Plan
 from vaak.mixture.transcripts import Transcripts
 
@@ -164,14 +164,14 @@ class _PartReader:
     def __init__(self, plan: Plan, cell: Cell, part: Part, corpus: Corpus, vocabulary: Vocabulary) -> None:
         self.group: Group = corpus.groups[cell.stream, cell.language, cell.tier]
         self.context, self.vocabulary, self.sft = plan.context, vocabulary, plan.stage_kind == "sft"
-        self.stream = cell.stream
+        self.stream, self.tokens = cell.stream, part.tokens
         folder = plan.cache / part.folder
         self.samples = _index(folder / "samples.npy") if part.folder else None
         if cell.stream == "paired":
             self.rows, self.voiced = _index(folder / "rows.npy"), _index(folder / "voiced.npy")
             self.transcripts = Transcripts(plan.cache / part.transcripts)
-        else:
-            self.offsets = _index(folder / "offsets.npy") if part.folder else self.group.offsets
+        elif part.folder:
+            self.offsets = _index(folder / "offsets.npy")
 
     def row(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Ids, labels and document lengths of row `number` of this part, without padding."""
@@ -179,9 +179,12 @@ class _PartReader:
 
     def _window(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         start = number * self.context
-        stop = min(start + self.context, int(self.offsets[-1]))
-        lengths = window_pieces(self.offsets, start, stop)
-        tokens = self.group.flat(start, stop) if self.samples is None else self._kept(start, stop)
+        stop = min(start + self.context, self.tokens)
+        if self.samples is None:
+            tokens, cuts = self.group.flat(start, stop), self.group.cuts(start, stop)
+        else:
+            tokens, cuts = self._kept(start, stop), cuts_between(self.offsets, start, stop)
+        lengths = pieces_between(cuts, start, stop)
         ids = tokens.astype(np.int64) if self.stream == "text" else self.vocabulary.speech_ids(tokens)
         labels = pretrain_labels(ids)
         labels[np.cumsum(lengths) - 1] = IGNORED
@@ -194,7 +197,7 @@ class _PartReader:
         last = int(np.searchsorted(self.offsets, stop, side="left"))
         pieces = []
         for i in range(first, last):
-            shift = int(self.group.offsets[self.samples[i]]) - int(self.offsets[i])
+            shift = self.group.start(int(self.samples[i])) - int(self.offsets[i])
             begin, end = max(start, int(self.offsets[i])), min(stop, int(self.offsets[i + 1]))
             pieces.append(self.group.flat(begin + shift, end + shift))
         return np.concatenate(pieces)
