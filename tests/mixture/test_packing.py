@@ -17,9 +17,7 @@ def pieces_of(offsets, start, stop):
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 32), st.integers(0, 39))
 def test_window_targets_are_those_of_the_windows(lengths, context, parted):
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    pieces = [
-        pieces_of(offsets, start, min(start + context, offsets[-1])) for start in range(0, offsets[-1], context)
-    ]
+    pieces = [pieces_of(offsets, start, min(start + context, offsets[-1])) for start in range(0, offsets[-1], context)]
     assert len(pieces) == window_rows(int(offsets[-1]), context)
     assert sum(each.sum() for each in pieces) == offsets[-1]
     parted = min(parted, len(lengths) - 1)

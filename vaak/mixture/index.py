@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def paired_part(
     context: int,
     sft: bool,
     voice_keep: float,
+    window_tokens: int,
     left_out: LeftOut,
 ) -> Part | None:
     """Whole paired documents fitted into rows of `context`; None if none of them fits into a row."""
@@ -74,9 +76,12 @@ def paired_part(
         "corpus": corpus.id, "group": _key(group), "context": context, "tokenizer": tokenizer.hash, "voice": voice_keep,
         "samples": hash_array(samples),
     }  # fmt: skip
+    stretches = _stretches(lengths[fits], window_tokens)
+    if len(stretches) > 1:
+        key["window"] = window_tokens
     target = cache / _name(key)
     if not target.exists():
-        order, rows = fit_documents(lengths[fits], context)
+        order, rows = _fit_in_stretches(lengths[fits], stretches, context)
         _stored(cache, key, {"samples": samples[order], "voiced": voiced[order], "rows": rows})
     # speech_start is a target too, unless it stands first and nothing predicts it.
     targets = codes + 1 + (prompts > 0) if sft else prompts + codes + 1
@@ -92,6 +97,26 @@ def paired_part(
         transcripts=transcripts_name,
         digest=_digest(cache, _name(key)),
     )
+
+
+def _stretches(lengths: NDArray[np.int64], window_tokens: int) -> list[slice]:
+    """Runs of neighbouring documents of at most about `window_tokens`, all of nearly one size: rows do not mix them."""
+    ends = np.cumsum(lengths)
+    count = max(1, -(-int(ends[-1]) // window_tokens))
+    edges = np.searchsorted(ends, np.arange(1, count) * int(ends[-1]) // count)
+    return [slice(a, b) for a, b in pairwise([0, *edges.tolist(), len(lengths)]) if b > a]
+
+
+def _fit_in_stretches(
+    lengths: NDArray[np.int64], stretches: Sequence[slice], context: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`fit_documents` of each stretch, one after the other."""
+    orders, edges = [], [np.zeros(1, np.int64)]
+    for each in stretches:
+        order, rows = fit_documents(lengths[each], context)
+        orders.append(order + each.start)
+        edges.append(rows[1:] + each.start)
+    return np.concatenate(orders), np.concatenate(edges)
 
 
 def keeps_voice(samples: NDArray[np.int64], share: float) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from vaak.grammar.vocabulary import Vocabulary
 from vaak.mixture.budget import language_shares, source_language_shares
 from vaak.mixture.cells import Cell, LeftOut, Part, selected
 from vaak.mixture.index import paired_part, window_part
-from vaak.mixture.order import ORDER_VERSION, apportion
+from vaak.mixture.order import ORDER_VERSION, WINDOW_TOKENS, apportion
 from vaak.mixture.plan import Plan, PlannedCell, StageKind
 from vaak.mixture.settings import MixtureSettings
 from vaak.storage.files import hash_json
@@ -34,18 +34,21 @@ def solve_plan(
     total_tokens: int | None = None,
     total_rows: int | None = None,
     passes: float | None = None,
+    window_tokens: int = WINDOW_TOKENS,
 ) -> Plan:
     """The plan that serves the settings' shares of target tokens out of the corpora, in rows of `context` tokens.
 
     The length is given in one of three ways: target tokens, rows, or passes over all target tokens that are available.
-    Indexes and transcript ids are kept in `cache_folder` and found there the next time. Raises `BadInput` for a stream,
+    Indexes and transcript ids are kept in `cache_folder` and found there the next time. A cell of more than
+    `window_tokens` is shuffled in stretches of so many, so that it can be staged from remote storage. Raises `BadInput` for a stream,
     tier or source without data, a row shorter than every document, or corpora of another codec or tokenizer.
     """
     given = _only_length({"target tokens": total_tokens, "rows": total_rows, "passes": passes})
     _check_streams(settings, stage_kind)
     _check_corpora(settings, corpora, tokenizer, vocabulary)
     excluded, cache, left_out = set(excluded_ids), Path(cache_folder), LeftOut()
-    parts = _parts(settings, corpora, stage_kind, context, tokenizer, excluded, cache, left_out)
+    parts = _parts(settings, corpora, stage_kind, context, tokenizer, excluded, cache, window_tokens,
+                   left_out)  # fmt: skip
     shares, notes = _shares(settings, parts)
 
     cells = sorted(cell for cell, share in shares.items() if share > 0)
@@ -59,6 +62,9 @@ def solve_plan(
     n_rows = total_rows if total_rows is not None else max(1, round((total_tokens or 0) * float(weights.sum())))
     rates = {corpus.id: corpus.codec["tokens_per_second"] for corpus in corpora if corpus.codec}
     planned = _planned(cells, wanted, apportion(weights, n_rows), per_row, parts, rates)
+    # Only where it says something, so that plans of smaller corpora keep their fingerprint.
+    window = max(1, window_tokens // context)
+    together = {"rows shuffled together": window} if any(one.epoch_rows > window for one in planned) else {}
     return Plan(
         stage_kind=stage_kind,
         context=context,
@@ -76,6 +82,7 @@ def solve_plan(
             "vocabulary": vocabulary.to_dict(),
             "gold pack": hash_json(sorted(excluded)),
             "seed": seed,
+            **together,
         },
         notes=[*notes, *left_out.notes(), *_row_notes(planned), *_epoch_notes(settings, planned)],
         cache=cache,
@@ -134,6 +141,7 @@ def _parts(
     tokenizer: TextTokenizer,
     excluded: set[str],
     cache: Path,
+    window_tokens: int,
     left_out: LeftOut,
 ) -> dict[Cell, list[Part]]:
     parts: dict[Cell, list[Part]] = {}
@@ -148,6 +156,7 @@ def _parts(
                 context=context,
                 sft=stage_kind == "sft",
                 voice_keep=settings.voice_description_keep,
+                window_tokens=window_tokens,
                 left_out=left_out,
             )
         else:
