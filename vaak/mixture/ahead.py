@@ -30,7 +30,7 @@ def stretches_ahead(plan: Plan, row: int, keys: NDArray[np.uint64]) -> Iterator[
         when, cell, visit, last = heapq.heappop(coming)
         size = plan.cells[cell].epoch_rows
         epoch, within = divmod(visit, size)
-        end, first, stop = window_of(within, size, epoch_key(keys[cell], epoch), plan.window)
+        end, first, stop = window_of(within, size, epoch_key(int(keys[cell]), epoch), plan.window)
         yield when, cell, first, stop
         if visit < last:
             following = epoch * size + end
@@ -38,6 +38,6 @@ def stretches_ahead(plan: Plan, row: int, keys: NDArray[np.uint64]) -> Iterator[
             heapq.heappush(coming, (when + (following - visit) * pace, cell, following, last))
 
 
-def epoch_key(key: np.uint64, epoch: int) -> int:
+def epoch_key(key: int, epoch: int) -> int:
     """The key of a cell's permutation in one epoch."""
     return int(mix64(np.array([key], dtype=np.uint64) + np.uint64(epoch))[0])

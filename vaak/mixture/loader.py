@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -168,7 +168,7 @@ def open_loader(
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
-) -> Iterator[PackedBatch]:
+) -> Generator[PackedBatch, None, None]:
     """Endless microbatches of one rank: rows `start_row + rank`, `+ world`, ... in groups of `microbatch_rows`.
 
     After k microbatches on every rank the next row is `start_row + k·world·microbatch_rows`: that number is the whole
@@ -181,7 +181,7 @@ def open_loader(
     return _batches(reader, start_row + rank, world, microbatch_rows, workers)
 
 
-def _batches(reader: RowReader, first: int, world: int, rows: int, workers: int) -> Iterator[PackedBatch]:
+def _batches(reader: RowReader, first: int, world: int, rows: int, workers: int) -> Generator[PackedBatch, None, None]:
     def numbers() -> Iterator[list[int]]:
         start, announced = first, first
         while True:

@@ -45,7 +45,7 @@ def solve_plan(
     """
     given = _only_length({"target tokens": total_tokens, "rows": total_rows, "passes": passes})
     _check_streams(settings, stage_kind)
-    _check_corpora(settings, corpora, tokenizer, vocabulary)
+    unsure = _check_corpora(settings, corpora, tokenizer, vocabulary)
     excluded, cache, left_out = set(excluded_ids), Path(cache_folder), LeftOut()
     parts = _parts(settings, corpora, stage_kind, context, tokenizer, excluded, cache, window_tokens,
                    left_out)  # fmt: skip
@@ -84,7 +84,7 @@ def solve_plan(
             "seed": seed,
             **together,
         },
-        notes=[*notes, *left_out.notes(), *_row_notes(planned), *_epoch_notes(settings, planned)],
+        notes=[*unsure, *notes, *left_out.notes(), *_row_notes(planned), *_epoch_notes(settings, planned)],
         cache=cache,
     )
 
@@ -107,13 +107,14 @@ def _check_streams(settings: MixtureSettings, stage_kind: StageKind) -> None:
 
 def _check_corpora(
     settings: MixtureSettings, corpora: Sequence[Corpus], tokenizer: TextTokenizer, vocabulary: Vocabulary
-) -> None:
+) -> list[str]:
+    """What cannot be known of the corpora, as notes. Raises `BadInput` for those that do not go together."""
     if tokenizer.size != vocabulary.base_size:
         raise BadInput(
             f"the vocabulary has {vocabulary.base_size} text ids, the tokenizer {tokenizer.size}; rebuild it"
         )
     wanted = {stream for stream, rule in settings.streams.items() if rule.share > 0}
-    codecs: dict[str, str] = {}
+    coded: list[Corpus] = []
     for corpus in corpora:
         streams = {stream for stream, _, _ in corpus.groups} & wanted
         if streams & {"raw", "paired"}:
@@ -122,15 +123,33 @@ def _check_corpora(
                     f"{corpus.folder} has codes of a codebook of {corpus.codebook_size}, the vocabulary one of "
                     f"{vocabulary.codebook_size}; use the corpus's codec"
                 )
-            codecs[str(corpus.codec_hash)] = str(corpus.folder)
+            coded.append(corpus)
         if "text" in streams and corpus.tokenizer_hash != tokenizer.hash:
             raise BadInput(
                 f"the text of {corpus.folder} is in ids of another tokenizer; use that one, or build it again"
             )
-    if len(codecs) > 1:
-        raise BadInput(
-            f"{' and '.join(sorted(codecs.values()))} hold codes of different codecs; use one codec's corpora"
-        )
+    return _check_codecs(coded)
+
+
+def _check_codecs(corpora: Sequence[Corpus]) -> list[str]:
+    """A codec whose hash nobody knows is not another one: if nothing contradicts, it is taken for the others', and said."""
+    codecs = [(corpus.codec or {}, str(corpus.folder)) for corpus in corpora]
+    hashes = {codec["hash"]: folder for codec, folder in codecs if codec["hash"]}
+    rates = {codec["tokens_per_second"]: folder for codec, folder in codecs}
+    unsure = [folder for codec, folder in codecs if not codec["hash"]]
+    # Names decide only where a hash does not; an import of codes that nobody could name says "unknown".
+    names = {codec["name"]: folder for codec, folder in codecs if unsure and codec["name"] != "unknown"}
+    for different in (hashes, rates, names):
+        if len(different) > 1:
+            raise BadInput(
+                f"{' and '.join(sorted(different.values()))} hold codes of different codecs; use one codec's corpora"
+            )
+    if not unsure or len(codecs) == 1:
+        return []
+    return [
+        f"codec: which checkpoint made the codes of {' and '.join(unsure)} is not known; they are taken for the same as the "
+        "others'"
+    ]
 
 
 def _parts(
