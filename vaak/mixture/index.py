@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from vaak.corpus import Corpus, Group
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.mixture.cells import LeftOut, Part
+from vaak.mixture.derived import damage, derive
 from vaak.mixture.order import key_of, mix64
 from vaak.mixture.packing import fit_documents, window_rows, window_targets
-from vaak.mixture.transcripts import Transcripts, cached_transcripts, write_once
+from vaak.mixture.transcripts import Transcripts, cached_transcripts
 from vaak.storage.files import hash_json, read_json
 
 _VERSION = "index-1"
@@ -80,7 +81,7 @@ def paired_part(
     if len(stretches) > 1:
         key["window"] = window_tokens
     target = cache / _name(key)
-    if not target.exists():
+    if not target.exists() or damage(target):
         order, rows = _fit_in_stretches(lengths[fits], stretches, context)
         _stored(cache, key, {"samples": samples[order], "voiced": voiced[order], "rows": rows})
     # speech_start is a target too, unless it stands first and nothing predicts it.
@@ -147,11 +148,10 @@ def _stored(cache: Path, key: dict[str, Any], arrays: dict[str, NDArray[Any]]) -
     def make(folder: Path) -> None:
         for array, values in arrays.items():
             np.save(folder / f"{array}.npy", values)
-        # Not synced to disk, unlike a checkpoint: whatever is lost here can be derived again.
         digests = {array: hash_array(values) for array, values in arrays.items()}
         (folder / "index.json").write_text(json.dumps({"key": key, "arrays": digests}, indent=2))
 
-    write_once(cache / name, make)
+    derive(cache / name, make)
     return name
 
 

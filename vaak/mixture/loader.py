@@ -21,6 +21,7 @@ from vaak.grammar.vocabulary import Vocabulary
 from vaak.mixture.ahead import stretches_ahead
 from vaak.mixture.batch import PackedBatch
 from vaak.mixture.cells import Cell, Part
+from vaak.mixture.derived import check_derived
 from vaak.mixture.order import key_of, mix64, permute_near
 from vaak.mixture.packing import cuts_between, pieces_between
 from vaak.mixture.plan import Plan
@@ -217,6 +218,8 @@ class _PartReader:
         self.context, self.vocabulary, self.sft = plan.context, vocabulary, plan.stage_kind == "sft"
         self.stream, self.tokens, self.staged = cell.stream, part.tokens, corpus.staged
         folder = plan.cache / part.folder
+        if part.folder:
+            check_derived(folder)
         self.samples = _index(folder / "samples.npy") if part.folder else None
         if cell.stream == "paired":
             self.rows, self.voiced = _index(folder / "rows.npy"), _index(folder / "voiced.npy")

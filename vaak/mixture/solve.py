@@ -40,15 +40,14 @@ def solve_plan(
 
     The length is given in one of three ways: target tokens, rows, or passes over all target tokens that are available.
     Indexes and transcript ids are kept in `cache_folder` and found there the next time. A cell of more than
-    `window_tokens` is shuffled in stretches of so many, so that it can be staged from remote storage. Raises `BadInput` for a stream,
-    tier or source without data, a row shorter than every document, or corpora of another codec or tokenizer.
+    `window_tokens` is shuffled in stretches of so many, so that it can be staged. Raises `BadInput` for a stream, tier or
+    source without data, a row shorter than every document, or corpora of another codec or tokenizer.
     """
     given = _only_length({"target tokens": total_tokens, "rows": total_rows, "passes": passes})
     _check_streams(settings, stage_kind)
     unsure = _check_corpora(settings, corpora, tokenizer, vocabulary)
     excluded, cache, left_out = set(excluded_ids), Path(cache_folder), LeftOut()
-    parts = _parts(settings, corpora, stage_kind, context, tokenizer, excluded, cache, window_tokens,
-                   left_out)  # fmt: skip
+    parts = _parts(settings, corpora, stage_kind, context, tokenizer, excluded, cache, window_tokens, left_out)
     shares, notes = _shares(settings, parts)
 
     cells = sorted(cell for cell, share in shares.items() if share > 0)
@@ -62,9 +61,6 @@ def solve_plan(
     n_rows = total_rows if total_rows is not None else max(1, round((total_tokens or 0) * float(weights.sum())))
     rates = {corpus.id: corpus.codec["tokens_per_second"] for corpus in corpora if corpus.codec}
     planned = _planned(cells, wanted, apportion(weights, n_rows), per_row, parts, rates)
-    # Only where it says something, so that plans of smaller corpora keep their fingerprint.
-    window = max(1, window_tokens // context)
-    together = {"rows shuffled together": window} if any(one.epoch_rows > window for one in planned) else {}
     return Plan(
         stage_kind=stage_kind,
         context=context,
@@ -82,11 +78,16 @@ def solve_plan(
             "vocabulary": vocabulary.to_dict(),
             "gold pack": hash_json(sorted(excluded)),
             "seed": seed,
-            **together,
+            **_together(planned, max(1, window_tokens // context)),
         },
         notes=[*unsure, *notes, *left_out.notes(), *_row_notes(planned), *_epoch_notes(settings, planned)],
         cache=cache,
     )
+
+
+def _together(planned: Sequence[PlannedCell], window: int) -> dict[str, int]:
+    """Only where it says something, so that plans of smaller corpora keep their fingerprint."""
+    return {"rows shuffled together": window} if any(one.epoch_rows > window for one in planned) else {}
 
 
 def _only_length(lengths: dict[str, int | float | None]) -> dict[str, int | float]:
