@@ -42,6 +42,8 @@ def test_every_token_comes_back_across_shards(corpus_folder):
         for i, tokens in enumerate(everything):
             assert group.tokens(i).dtype == (np.uint32 if stream == "text" else np.uint16)
             assert (group.tokens(i) == tokens).all()
+        for some in ([], [3], [19, 0, 7, 7]):
+            assert [one.tolist() for one in group.many(some)] == [everything[i].tolist() for i in some]
         assert (group.flat(0, group.n_tokens) == np.concatenate(everything)).all()
         assert group.lengths.tolist() == list(range(40, 60))
         assert group.offsets.tolist() == np.cumsum([0, *range(40, 60)]).tolist()
@@ -93,6 +95,8 @@ def test_windows_and_samples_outside_are_refused(corpus_folder):
     for i in (-1, 20):
         with pytest.raises(IndexError):
             group.tokens(i)
+        with pytest.raises(IndexError):
+            group.many([0, i])
         with pytest.raises(IndexError):
             group.sample(i)
 

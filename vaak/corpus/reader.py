@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
@@ -92,10 +91,25 @@ class Group:
         """The tokens of sample i, a read-only view into the shard's memory map."""
         if not 0 <= i < self.n_samples:
             raise IndexError(f"sample {i} of {self.n_samples}")
-        number = bisect_right(self._first_sample, i) - 1 if len(self._shards) > 1 else 0
-        shard = self._shards[number]
-        i -= self._first_sample[number]
-        return shard.read(shard.offsets[i], shard.offsets[i + 1])
+        shard = self._shards[0]
+        if len(self._shards) > 1:
+            number = bisect_right(self._first_sample, i) - 1
+            shard = self._shards[number]
+            i -= self._first_sample[number]
+        offsets, tokens = shard.at, shard.tokens
+        if tokens is None:
+            return shard.read(offsets[i], offsets[i + 1])
+        return tokens[offsets[i] : offsets[i + 1]]
+
+    def many(self, samples: Sequence[int]) -> list[np.ndarray]:
+        """`tokens` of several samples, as a packed row has them; costs less than one call for each."""
+        shard = self._shards[0]
+        offsets, tokens = shard.at, shard.tokens
+        if tokens is None or len(self._shards) > 1 or not samples:
+            return [self.tokens(i) for i in samples]
+        if min(samples) < 0 or max(samples) >= self.n_samples:
+            raise IndexError(f"samples {min(samples)}..{max(samples)} of {self.n_samples}")
+        return [tokens[offsets[i] : offsets[i + 1]] for i in samples]
 
     def flat(self, start: int, stop: int) -> np.ndarray:
         """Tokens start..stop of the group as one long row: a view within a shard, a copy across shards."""
@@ -248,20 +262,23 @@ class _Shard:
         self.samples_path = folder / f"{summary['stem']}.samples.parquet"
         self.dtype = dtype
         self._tokens_path, self._staged = corpus / self.path, staged
+        self.tokens: np.ndarray | None = (
+            None  # the map, once something was read of it; a call to look would cost as much
+        )
         path = folder / f"{summary['stem']}.offsets.npy"
         self.offsets = _mapped(path, np.dtype(np.int64), self.n_samples + 1)
+        # One offset as a plain integer costs half of numpy's own.
+        self.at = memoryview(self.offsets)
         if self.offsets[0] != 0 or self.offsets[-1] != self.n_tokens:
             raise BadInput(f"{path} ends at token {self.offsets[-1]}, but the manifest has {self.n_tokens}; restore it")
 
-    @cached_property
-    def tokens(self) -> np.ndarray:
-        return _mapped(self._tokens_path, self.dtype, self.n_tokens)
-
     def read(self, start: int, stop: int) -> np.ndarray:
         """Tokens start..stop of the shard."""
-        if self._staged is None:
-            return self.tokens[start:stop]
-        return self._staged.read(self.path, self.dtype, self.n_tokens, start, stop)
+        if self._staged is not None:
+            return self._staged.read(self.path, self.dtype, self.n_tokens, start, stop)
+        if self.tokens is None:
+            self.tokens = _mapped(self._tokens_path, self.dtype, self.n_tokens)
+        return self.tokens[start:stop]
 
     def column(self, name: str) -> list[pa.Array]:
         """One field of all rows, in chunks. A shard has no quality column that none of its samples has a value for."""

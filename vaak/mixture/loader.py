@@ -273,12 +273,11 @@ class _PartReader:
     def _paired(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         assert self.samples is not None
         ids, labels = [], []
-        for i in range(int(self.rows[number]), int(self.rows[number + 1])):
-            sample = int(self.samples[i])
-            voice = self.transcripts.voice(sample) if self.voiced[i] else None
-            document = paired_ids(
-                self.vocabulary, self.transcripts.transcript(sample), self.group.tokens(sample), voice
-            )
+        row = slice(int(self.rows[number]), int(self.rows[number + 1]))
+        samples = self.samples[row].tolist()
+        for sample, voiced, codes in zip(samples, self.voiced[row], self.group.many(samples), strict=True):
+            voice = self.transcripts.voice(sample) if voiced else None
+            document = paired_ids(self.vocabulary, self.transcripts.transcript(sample), codes, voice)
             ids.append(document)
             labels.append(sft_labels(self.vocabulary, document) if self.sft else pretrain_labels(document))
         lengths = np.array([len(one) for one in ids], dtype=np.int64)
