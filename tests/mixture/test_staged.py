@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from itertools import islice
 
@@ -112,6 +113,22 @@ def test_rows_of_a_long_cell_lie_together_so_that_a_shard_comes_twice_and_not_fo
     # A stretch begins and ends within shards, so each of these belongs to two.
     assert 0.9 < near < 2.8 and far > 3 * near
     assert counters.misses < counters.hits / 10
+
+
+def test_a_cache_that_is_too_small_for_the_rows_of_now_is_said_once(
+    corpus, long, solve, s3, tokenizer, vocabulary, tmp_path, caplog
+):
+    for number, (one, settings, words) in enumerate(((corpus, PRETRAIN, "will wait for shards"), (long, LONG, None))):
+        push_corpus(one.folder, f"{s3}/{number}")
+        limit = 2 * sum(tokens_of(one).values()) // 5
+        staged = open_staged_corpus(f"{s3}/{number}", tmp_path / str(number), limit)
+        loader = open_loader(solve(settings, corpora=[staged]), [staged], vocabulary, tokenizer, microbatch_rows=1)
+        with caplog.at_level(logging.WARNING):
+            for _ in islice(loader, 40):
+                pass
+        loader.close()
+        assert [words in record.message for record in caplog.records] == ([True] if words else [])
+        caplog.clear()
 
 
 def test_an_edited_shard_is_never_trained_on(long, solve, s3, tokenizer, vocabulary, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,8 @@ from vaak.mixture.order import key_of, mix64, permute_near
 from vaak.mixture.packing import cuts_between, pieces_between
 from vaak.mixture.plan import Plan
 from vaak.mixture.transcripts import Transcripts
+
+_log = logging.getLogger(__name__)
 
 # Rows whose place is worked out together: 1.5 ms for a plan of 60 cells, whatever the row number.
 _BLOCK = 4096
@@ -52,6 +55,7 @@ class RowReader:
         self._first_rows = [np.cumsum([0] + [part.rows for part in one.parts]) for one in plan.cells]
         self._keys = np.array([key_of("rows", plan.seed, one.cell) for one in plan.cells], dtype=np.uint64)
         self._sizes = np.array([one.epoch_rows for one in plan.cells], dtype=np.int64)
+        self._counted = False
         self._near: dict[tuple[int, int], list[tuple[StagedTokens, str]]] = {}
         self.staged = list({id(one.staged): one.staged for one in corpora if one.staged is not None}.values())
         self._block: tuple[int, NDArray[np.int64], NDArray[np.int64]] | None = None
@@ -80,18 +84,32 @@ class RowReader:
         seen: set[int] = set()
         until = number + _BLOCK
         for when, cell, first, stop in stretches_ahead(self.plan, number, self._keys):
-            if cell in seen:
+            now = cell not in seen
+            if not now:
                 until = min(until, int(when))
             seen.add(cell)
             for staged, path in self._shards(cell, first, stop):
-                if room[id(staged)] > 0 and path not in wanted[id(staged)]:
+                # What is needed now is named even where there is no room for all of it.
+                if path not in wanted[id(staged)] and (now or room[id(staged)] > 0):
                     wanted[id(staged)][path] = None
                     room[id(staged)] -= staged.source.files[path].size
-            if len(seen) == len(self.plan.cells) and max(room.values(), default=0) <= 0:
-                break
+            if len(seen) == len(self.plan.cells):
+                self._say_if_small(-sum(min(left, 0) for left in room.values()))
+                if max(room.values(), default=0) <= 0:
+                    break
         for one in self.staged:
             one.announce(list(wanted[id(one)]))
         return until
+
+    def _say_if_small(self, lacking: int) -> None:
+        """Once, when every cell's shards of now are counted: a small cache is slow, not wrong."""
+        if not self._counted and lacking > 0:
+            _log.warning(
+                "%s holds %.3f GB less than the rows need at one time: training will wait for shards; give it more",
+                self.staged[0].folder,
+                lacking / 1e9,
+            )
+        self._counted = True
 
     def _shards(self, cell: int, first: int, stop: int) -> list[tuple[StagedTokens, str]]:
         """The staged shards that a stretch of a cell's rows lies in."""
