@@ -156,6 +156,7 @@ def test_another_process_opens_a_staged_corpus_itself(long, s3, tmp_path):
         and again.groups["raw", "en", "clean"].flat(5, 900).tolist() == group.flat(5, 900).tolist()
     )
     for one in (staged, again):
+        assert one.staged is not None
         one.staged.close()
 
 

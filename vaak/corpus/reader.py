@@ -268,7 +268,7 @@ class _Shard:
         path = folder / f"{summary['stem']}.offsets.npy"
         self.offsets = _mapped(path, np.dtype(np.int64), self.n_samples + 1)
         # One offset as a plain integer costs half of numpy's own.
-        self.at = memoryview(self.offsets)
+        self.at = self.offsets.data
         if self.offsets[0] != 0 or self.offsets[-1] != self.n_tokens:
             raise BadInput(f"{path} ends at token {self.offsets[-1]}, but the manifest has {self.n_tokens}; restore it")
 

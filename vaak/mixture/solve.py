@@ -52,15 +52,12 @@ def solve_plan(
 
     cells = sorted(cell for cell, share in shares.items() if share > 0)
     wanted = np.array([shares[cell] for cell in cells])
-    targets = np.array([sum(part.targets for part in parts[cell]) for cell in cells], dtype=np.float64)
-    per_row = targets / np.array([sum(part.rows for part in parts[cell]) for cell in cells])
+    per_row = _targets_per_row([parts[cell] for cell in cells])
     if passes is not None:
         total_tokens = round(passes * sum(part.targets for each in parts.values() for part in each))
-    # A cell whose rows carry fewer targets (padding, prompts) needs more rows for the same mass.
     weights = wanted / per_row
     n_rows = total_rows if total_rows is not None else max(1, round((total_tokens or 0) * float(weights.sum())))
-    rates = {corpus.id: corpus.codec["tokens_per_second"] for corpus in corpora if corpus.codec}
-    planned = _planned(cells, wanted, apportion(weights, n_rows), per_row, parts, rates)
+    planned = _planned(cells, wanted, apportion(weights, n_rows), per_row, parts, corpora)
     return Plan(
         stage_kind=stage_kind,
         context=context,
@@ -83,6 +80,11 @@ def solve_plan(
         notes=[*unsure, *notes, *left_out.notes(), *_row_notes(planned), *_epoch_notes(settings, planned)],
         cache=cache,
     )
+
+
+def _targets_per_row(parts: Sequence[Sequence[Part]]) -> np.ndarray:
+    """float64[cells]. A cell whose rows carry fewer targets (padding, prompts) needs more rows for the same mass."""
+    return np.array([sum(part.targets for part in each) / sum(part.rows for part in each) for each in parts])
 
 
 def _together(planned: Sequence[PlannedCell], window: int) -> dict[str, int]:
@@ -231,8 +233,9 @@ def _planned(
     rows: np.ndarray,
     per_row: np.ndarray,
     parts: dict[Cell, list[Part]],
-    rates: dict[str, int],
+    corpora: Sequence[Corpus],
 ) -> list[PlannedCell]:
+    rates = {corpus.id: corpus.codec["tokens_per_second"] for corpus in corpora if corpus.codec}
     served = rows * per_row
     found = []
     for i, cell in enumerate(cells):
