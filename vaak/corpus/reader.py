@@ -103,13 +103,16 @@ class Group:
 
     def many(self, samples: Sequence[int]) -> list[np.ndarray]:
         """`tokens` of several samples, as a packed row has them; costs less than one call for each."""
-        shard = self._shards[0]
-        offsets, tokens = shard.at, shard.tokens
-        if tokens is None or len(self._shards) > 1 or not samples:
-            return [self.tokens(i) for i in samples]
-        if min(samples) < 0 or max(samples) >= self.n_samples:
+        if samples and (min(samples) < 0 or max(samples) >= self.n_samples):
             raise IndexError(f"samples {min(samples)}..{max(samples)} of {self.n_samples}")
-        return [tokens[offsets[i] : offsets[i + 1]] for i in samples]
+        first, shards, found = self._first_sample, self._shards, []
+        for i in samples:
+            number = bisect_right(first, i) - 1
+            shard = shards[number]
+            i -= first[number]
+            at, tokens = shard.at, shard.tokens
+            found.append(shard.read(at[i], at[i + 1]) if tokens is None else tokens[at[i] : at[i + 1]])
+        return found
 
     def flat(self, start: int, stop: int) -> np.ndarray:
         """Tokens start..stop of the group as one long row: a view within a shard, a copy across shards."""
