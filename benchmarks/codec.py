@@ -56,7 +56,8 @@ class Figure:
     against: str
 
     def line(self, sign: str) -> str:
-        return f"{self.name} {self.value:.3f} {self.unit} (want {sign} {self.want:g}, against {self.against})"
+        met = "met" if self.holds else "NOT MET"
+        return f"{self.name} {self.value:.3f} {self.unit} (want {sign} {self.want:g}, against {self.against}): {met}"
 
 
 def at_most(name: str, value: float, want: float, against: str, unit: str = "") -> Figure:

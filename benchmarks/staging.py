@@ -42,15 +42,15 @@ ROOM = 4 * SHARD_BYTES
 LINK_BYTES = 125e6  # a second: one gigabit
 
 
-def make_source(folder: Path) -> Source:
+def make_source(folder: Path, shard_bytes: int = SHARD_BYTES) -> Source:
     """Shards of random codes, pushed to the server."""
     objects, files = open_objects("s3://vaak-benchmark/shards"), {}
     for number in range(SHARDS):
-        data = np.random.default_rng(number).bytes(SHARD_BYTES)
+        data = np.random.default_rng(number).bytes(shard_bytes)
         name, digest = f"{number:05d}.tokens", hashlib.sha256(data).hexdigest()
         (folder / name).write_bytes(data)
-        upload_file(objects, name, folder / name, SHARD_BYTES, digest)
-        files[name] = FileEntry(name, SHARD_BYTES, digest)
+        upload_file(objects, name, folder / name, shard_bytes, digest)
+        files[name] = FileEntry(name, shard_bytes, digest)
     return Source(objects, files)
 
 
@@ -158,17 +158,22 @@ def link(upstream: str) -> Iterator[str]:
         process.join()
 
 
+def beside_the_client(source: Source, folder: Path, rounds: int = ROUNDS) -> Figure:
+    """Staged reads against the client alone, which gets one whole object after the other."""
+    return at_least(
+        "staging, speed",
+        ratio(source, folder, one_after_the_other, rounds),
+        0.9,
+        "obstore alone, whole objects into memory, all on the same cores",
+        "x",
+    )
+
+
 def measure(endpoint: str, folder: Path) -> list[Figure]:
     os.environ.update(CREDENTIALS, AWS_ENDPOINT_URL=endpoint)
     source = make_source(folder)
     figures = [
-        at_least(
-            "staging, speed",
-            ratio(source, folder, one_after_the_other, ROUNDS),
-            0.9,
-            "obstore alone, whole objects into memory, all on the same cores",
-            "x",
-        ),
+        beside_the_client(source, folder),
         at_least(
             "staging, speed to ranges in memory",
             ratio(source, folder, in_ranges, ROUNDS),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +45,25 @@ def test_what_does_not_hold_or_dies_is_said_and_ends_in_1(tmp_path, figures, cod
     benchmark(tmp_path / "benchmarks", "order", figures, code)
     assert main([], tmp_path / "benchmarks") == 1
     assert words in (tmp_path / "docs" / "figures.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_corpus_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp_path):
+    """In small sizes, whose figures say little: that it runs, and which lines there are."""
+    root = Path(__file__).parents[1]
+    out = subprocess.run(
+        [sys.executable, "benchmarks/corpus.py", "--small", "--json", str(tmp_path / "figures.json")],
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)}, capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert out.returncode in (0, 1), out.stderr
+    assert all(line.endswith((": met", ": NOT MET")) for line in out.stdout.splitlines())
+    names = [figure["name"] for figure in json.loads((tmp_path / "figures.json").read_text())]
+    assert names == [
+        "open 1e+03 samples, time", "open 1e+03 samples, memory", "open 1e+06 samples, time", "open 1e+06 samples, memory",
+        "random packed reads, speed", "verify, speed", "import, speed", "staging, speed",
+    ]  # fmt: skip
+    assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
 
 
 def test_a_named_benchmark_runs_alone_and_writes_nothing(tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,8 @@ def test_every_token_comes_back_across_shards(corpus_folder):
         for i, tokens in enumerate(everything):
             assert group.tokens(i).dtype == (np.uint32 if stream == "text" else np.uint16)
             assert (group.tokens(i) == tokens).all()
+        for some in ([], [3], [19, 0, 7, 7]):
+            assert [one.tolist() for one in group.many(some)] == [everything[i].tolist() for i in some]
         assert (group.flat(0, group.n_tokens) == np.concatenate(everything)).all()
         assert group.lengths.tolist() == list(range(40, 60))
         assert group.offsets.tolist() == np.cumsum([0, *range(40, 60)]).tolist()
@@ -53,6 +57,36 @@ def test_any_window_is_a_piece_of_the_whole(corpus_folder, start, stop):
     assert (group.flat(start, stop) == group.flat(0, 990)[start:stop]).all()
 
 
+@given(st.integers(0, 990), st.integers(0, 990))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_where_samples_begin_is_found_without_joining_the_shards(corpus_folder, start, stop):
+    group = open_corpus(corpus_folder).groups["raw", "hi", "clean"]
+    offsets = group.offsets
+    assert group.cuts(start, stop).tolist() == [one for one in offsets.tolist() if start < one < stop]
+    assert [group.start(i) for i in range(group.n_samples)] == offsets[:-1].tolist()
+    parts = list(group.offset_parts())
+    assert len(parts) > 2 and np.concatenate([[0], *(one[1:] for one in parts)]).tolist() == offsets.tolist()
+    assert all(one[-1] == other[0] for one, other in pairwise(parts))
+
+
+def test_what_trains_keeps_nothing_for_each_sample(tmp_path):
+    writer = CorpusWriter(tmp_path / "new", "many", codec=CODEC, shard_tokens=2000)
+    for i in range(20_000):
+        writer.add("raw", Sample(f"s{i}", "radio", "hi"), np.array([i % 1000]))
+    writer.freeze()
+    group = open_corpus(tmp_path / "new").groups["raw", "hi", "clean"]
+    group.flat(0, 20_000)  # maps every shard
+    tracemalloc.start()
+    try:
+        for start in range(0, 20_000, 500):
+            assert group.cuts(start, start + 500).tolist() == list(range(start + 1, start + 500))
+            assert group.flat(start, start + 500)[0] == group.tokens(start)[0] and group.start(start) == start
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 80_000, "the joined offsets of 20,000 samples are twice that"
+
+
 def test_windows_and_samples_outside_are_refused(corpus_folder):
     group = open_corpus(corpus_folder).groups["raw", "hi", "clean"]
     for start, stop in [(-1, 5), (5, 4), (0, 991)]:
@@ -61,6 +95,8 @@ def test_windows_and_samples_outside_are_refused(corpus_folder):
     for i in (-1, 20):
         with pytest.raises(IndexError):
             group.tokens(i)
+        with pytest.raises(IndexError):
+            group.many([0, i])
         with pytest.raises(IndexError):
             group.sample(i)
 

@@ -47,7 +47,11 @@ def test_a_folder_is_an_address_too(corpus_folder, tmp_path):
     url = f"file://{tmp_path}/store/v1"
     push_corpus(corpus_folder, url)
     assert pull_corpus(tmp_path / "copy", url).corpus_id == open_corpus(corpus_folder).id
-    assert push_corpus(corpus_folder, url).corpus_id == open_corpus(corpus_folder).id
+    again = push_corpus(corpus_folder, url)
+    assert (again.corpus_id, again.moved.files) == (open_corpus(corpus_folder).id, 0)
+    stored = tmp_path / "store/v1" / TOKENS
+    stored.write_bytes(b"x" * stored.stat().st_size)  # the size is right, the bytes are not
+    assert push_corpus(corpus_folder, url).moved.files == 1 and verify_corpus(tmp_path / "store/v1") == []
     assert verify_corpus(tmp_path / "copy") == []
 
 

@@ -17,7 +17,7 @@ from vaak.corpus.transfer import pull_corpus, push_corpus
 from vaak.errors import BadInput
 from vaak.storage.objects import list_objects, open_objects
 
-KILLS = 15
+KILLS = 30
 
 CHILD = """
 import sys

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaak.mixture.order import Interleave, apportion, floor_sum, key_of, multiplier, permute
+from vaak.mixture.order import Interleave, apportion, floor_sum, key_of, multiplier, permute, permute_near, window_of
 
 shares = st.lists(st.floats(0.001, 1.0), min_size=1, max_size=40).map(np.array)
 
@@ -17,6 +17,27 @@ shares = st.lists(st.floats(0.001, 1.0), min_size=1, max_size=40).map(np.array)
 def test_permute_is_a_bijection(size, key):
     images = permute(np.arange(size), np.array([size]), np.array([key], dtype=np.uint64))
     assert sorted(images.tolist()) == list(range(size))
+
+
+@given(st.integers(1, 400), st.integers(1, 60), st.integers(0, 2**64 - 1))
+@settings(max_examples=60, deadline=None)
+def test_permute_near_is_a_bijection_that_goes_window_by_window(size, window, key):
+    keys = np.array([key], dtype=np.uint64)
+    images = permute_near(np.arange(size), np.array([size]), keys, window)
+    assert sorted(images.tolist()) == list(range(size))
+    for visit in range(0, size, window):
+        end, first, stop = window_of(visit, size, key, window)
+        assert end == min(visit + window, size) and first <= images[visit:end].min() <= images[visit:end].max() < stop
+        assert stop - first == end - visit
+    if size <= window:
+        assert images.tolist() == permute(np.arange(size), np.array([size]), keys).tolist()
+
+
+def test_windows_and_what_is_in_them_are_shuffled():
+    images = permute_near(np.arange(10_000), np.array([10_000]), np.array([5], dtype=np.uint64), 100)
+    assert (np.diff(images // 100) != 0).sum() == 99 and (np.diff(images[::100] // 100) != 1).mean() > 0.9
+    inside = images.reshape(100, 100) % 100
+    assert len({tuple(one) for one in inside.tolist()}) == 100 and np.abs(inside.mean(0) - 49.5).max() < 15
 
 
 def test_permute_of_a_billion_stays_inside_and_has_no_collision():

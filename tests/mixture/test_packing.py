@@ -7,24 +7,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaak.mixture.packing import best_fit, fit_documents, window_pieces, window_rows, window_targets
+from vaak.mixture.packing import best_fit, cuts_between, fit_documents, pieces_between, window_rows, window_targets
 
 
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 32))
-def test_window_targets_are_those_of_the_windows(lengths, context):
+def pieces_of(offsets, start, stop):
+    return pieces_between(cuts_between(offsets, start, stop), start, stop)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 32), st.integers(0, 39))
+def test_window_targets_are_those_of_the_windows(lengths, context, parted):
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    pieces = [
-        window_pieces(offsets, start, min(start + context, offsets[-1])) for start in range(0, offsets[-1], context)
-    ]
+    pieces = [pieces_of(offsets, start, min(start + context, offsets[-1])) for start in range(0, offsets[-1], context)]
     assert len(pieces) == window_rows(int(offsets[-1]), context)
     assert sum(each.sum() for each in pieces) == offsets[-1]
-    assert window_targets(offsets, context) == sum((each - 1).sum() for each in pieces)
+    parted = min(parted, len(lengths) - 1)
+    for runs in ([offsets], [offsets[: parted + 1], offsets[parted:]]):
+        assert window_targets(runs, context) == sum((each - 1).sum() for each in pieces)
 
 
 def test_pieces_end_where_documents_end():
     offsets = np.array([0, 3, 10, 12])
-    assert window_pieces(offsets, 0, 8).tolist() == [3, 5]
-    assert window_pieces(offsets, 8, 12).tolist() == [2, 2]
+    assert pieces_of(offsets, 0, 8).tolist() == [3, 5]
+    assert pieces_of(offsets, 8, 12).tolist() == [2, 2]
 
 
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=300))

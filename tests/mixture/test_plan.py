@@ -1,7 +1,10 @@
 """Plans over a corpus of twelve languages: shares, fingerprints, what is left out, and refusals."""
 
+import numpy as np
 import pytest
 
+from tests.mixture.conftest import CODEC
+from vaak.corpus import CorpusWriter, Sample, open_corpus
 from vaak.errors import BadInput
 from vaak.grammar.tokenizer import train_tokenizer
 from vaak.mixture import MixtureSettings, check_unchanged, load_plan, realised_mass, solve_plan
@@ -142,6 +145,40 @@ def test_two_corpora_fill_one_cell(solve, corpus, without_hindi, tokenizer, voca
     assert reader.batch(range(64)).n_targets > 0
     with pytest.raises(BadInput, match="was not opened"):
         RowReader(plan, [corpus], vocabulary, tokenizer)
+
+
+def one_group(folder, number, **codec):
+    writer = CorpusWriter(folder, f"c{number}", codec=CODEC | codec)
+    writer.add("raw", Sample(f"s{number}", "radio", "en"), np.arange(300) % 512)
+    writer.freeze()
+    return open_corpus(folder)
+
+
+UNKNOWN = {"hash": None, "unknown": {"hash": "not given"}}
+
+
+@pytest.mark.parametrize(
+    "first,second,words",
+    [
+        ({}, UNKNOWN, "not known"),
+        (UNKNOWN, UNKNOWN, "not known"),
+        ({}, {**UNKNOWN, "name": "unknown"}, "not known"),
+        ({}, {}, None),
+        ({}, {"hash": "another"}, "different codecs"),
+        ({}, {**UNKNOWN, "name": "xcodec2"}, "different codecs"),
+        ({}, {**UNKNOWN, "tokens_per_second": 25}, "different codecs"),
+    ],
+)
+def test_a_codec_that_nobody_knows_is_said_and_not_taken_for_another(solve, tmp_path, first, second, words):
+    corpora = [one_group(tmp_path / str(number), number, **codec) for number, codec in enumerate((first, second))]
+    raw = MixtureSettings.model_validate({"streams": {"raw": {"share": 1.0}}})
+    if words == "different codecs":
+        with pytest.raises(BadInput, match=words):
+            solve(raw, corpora=corpora)
+        return
+    noted = [note for note in solve(raw, corpora=corpora).notes if note.startswith("codec: ")]
+    assert len(noted) == (words is not None) and all(words in note and str(tmp_path) in note for note in noted)
+    assert not any(note.startswith("codec: ") for note in solve(raw, corpora=corpora[1:]).notes)
 
 
 def test_the_table_shows_wanted_planned_epochs_and_notes(solve):

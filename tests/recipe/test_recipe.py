@@ -1,6 +1,7 @@
 """Recipes: the specification's numbers, refusals that name the nearest key, and a round trip through YAML."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -162,6 +163,17 @@ def test_example_paths(monkeypatch, tmp_path):
     assert resolve_path("example:corpus") == tmp_path and str(resolve_path("/data/one")) == "/data/one"
     with pytest.raises(BadInput, match="names nothing in the embedded example"):
         resolve_path("example:corpse")
+
+
+def test_a_corpus_may_be_an_address_and_nothing_else_may(tmp_path):
+    text = (STAGES / "smoke-tiny.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text.replace("example:corpus", "s3://bucket/corpora/v1"))
+    recipe = load_recipe(tmp_path / "mine.yaml", ["staging.folder=shards"])
+    assert recipe.corpora == ("s3://bucket/corpora/v1",)
+    assert recipe.staging.folder == str(Path.cwd() / "shards") and recipe.staging.limit_gb == 200
+    assert load_recipe(tmp_path / "mine.yaml").staging.folder.startswith("~/")
+    with pytest.raises(BadInput, match="a folder is needed here; `vaak corpus pull"):
+        resolve_path("s3://bucket/corpora/v1")
 
 
 def test_a_stage_has_a_lower_peak_than_its_parent():

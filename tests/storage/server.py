@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import shutil
 import signal
 import socket
@@ -42,7 +43,12 @@ def running_server(program: str) -> Iterator[str]:
         ports = free_ports(8)
         with open(folder / "log", "wb") as log:
             process = subprocess.Popen(
-                _command(program, folder, ports), stdout=log, stderr=log, cwd=folder, preexec_fn=_end_with_parent
+                _command(program, folder, ports),
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env={**os.environ, "TMPDIR": name},  # it logs there, and leaves that behind
+                preexec_fn=_end_with_parent,
             )
             try:
                 endpoint = f"http://127.0.0.1:{ports[0]}"

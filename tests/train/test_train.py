@@ -1,6 +1,7 @@
 """The loop: it trains, logs, saves, stops, and continues to the bit."""
 
 import json
+import threading
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from safetensors.torch import load_file
 from tests.train.toy_stage import CODEC, SFT, make_recipe
 from vaak.checkpoint import list_checkpoints, load_state
 from vaak.corpus import CorpusWriter, Sample
+from vaak.corpus.transfer import push_corpus
 from vaak.errors import BadInput, CheckFailed
 from vaak.model import open_model
 from vaak.track.jsonl import read_jsonl
@@ -202,3 +204,21 @@ def test_corpora_of_two_codecs_are_never_mixed(toy, tmp_path):
     recipe = make_recipe(toy, corpora=[str(toy / "corpus"), str(tmp_path / "other")])
     with pytest.raises(BadInput, match=r"different codecs .*ffffffffffff"):
         open_data(recipe)
+
+
+def test_a_corpus_in_object_storage_trains_the_same_weights(toy, whole, s3, tmp_path):
+    push_corpus(toy / "corpus", s3)
+    sizes = [one.stat().st_size for one in (toy / "corpus").rglob("*.tokens.npy")]
+    assert 2 * max(sizes) < sum(sizes)
+    staging = {"folder": str(tmp_path / "shards"), "limit_gb": 2 * max(sizes) / 1e9}
+    recipe = make_recipe(toy, corpora=[s3], staging=staging)
+    before = threading.active_count()
+    with pytest.raises(Interrupted):
+        train(recipe, tmp_path / "run", stop=stop_after(3), say=quiet)
+    final = train(recipe, tmp_path / "run", say=quiet)
+    here, there = weights(final), weights(whole[1])
+    assert all(torch.equal(here[name], there[name]) for name in there)
+    rows = [row for row in read_jsonl(tmp_path / "run" / "metrics.jsonl") if "loss" in row]
+    assert all(row["shard_wait_s"] >= 0 for row in rows) and sum(row["shard_wait_s"] for row in rows) > 0
+    assert not any("shard_wait_s" in row for row in read_jsonl(whole[0] / "metrics.jsonl"))
+    assert threading.active_count() == before

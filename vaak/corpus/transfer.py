@@ -39,6 +39,9 @@ from vaak.storage.transfer import (
     upload_files,
 )
 
+# What opening a corpus reads; in bytes a few per cent of it.
+TABLES = (".offsets.npy", ".samples.parquet")
+
 # No manifest is larger; what a foreign server sends is not read without end.
 _MOST_MANIFEST_BYTES = 1 << 30
 
@@ -102,6 +105,35 @@ def pull_corpus(folder: str | Path, url: str, progress: Progress | None = None, 
         except OSError as error:
             raise unwritable(error, folder) from error
     return _report(manifest, entries, moved)
+
+
+def pull_tables(cache: Path, url: str) -> tuple[Path, Source]:
+    """All of a pushed corpus but its tokens and its audio, as `cache/corpora/<id>`, and the source of its tokens.
+
+    Each file is checked against its hash when it comes; what is there already stays. Processes wait for each other.
+    Raises what `pull_corpus` raises.
+    """
+    objects = open_objects(url)
+    there = list_objects(objects)
+    manifest, data = _remote_manifest(objects, there)
+    entries = _entries(manifest, objects.at(MANIFEST))
+    folder = cache / "corpora" / manifest["id"]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = lock_file(folder.with_suffix(".lock"), exclusive=True, wait=True, create=True)
+    except OSError as error:
+        raise unwritable(error, cache) from error
+    assert lock is not None
+    try:
+        if not (folder / MANIFEST).exists():
+            with _claimed(folder, manifest, url):
+                download_files(objects, folder, [one for one in entries if one.path.endswith(TABLES)], there)
+                write_bytes(folder / MANIFEST, data)
+    except OSError as error:
+        raise unwritable(error, folder) from error
+    finally:
+        unlock(lock)
+    return folder, Source(objects, {entry.path: entry for entry in entries})
 
 
 def corpus_source(url: str) -> Source:

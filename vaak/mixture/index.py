@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from numpy.typing import NDArray
 from vaak.corpus import Corpus, Group
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.mixture.cells import LeftOut, Part
+from vaak.mixture.derived import damage, derive
 from vaak.mixture.order import key_of, mix64
 from vaak.mixture.packing import fit_documents, window_rows, window_targets
-from vaak.mixture.transcripts import Transcripts, cached_transcripts, write_once
+from vaak.mixture.transcripts import Transcripts, cached_transcripts
 from vaak.storage.files import hash_json, read_json
 
 _VERSION = "index-1"
@@ -25,18 +28,18 @@ _VOICE_KEY = np.uint64(key_of("keep the voice description"))
 def window_part(cache: Path, corpus: Corpus, group: Group, samples: NDArray[np.int64] | None, context: int) -> Part:
     """Raw audio or text cut into windows of `context` tokens of its kept samples laid end to end."""
     if samples is None:
-        offsets = group.offsets
-        folder = ""
+        runs: Iterable[NDArray[np.int64]] = group.offset_parts()
+        folder, tokens, count = "", group.n_tokens, group.n_samples
     else:
         offsets = np.concatenate([[0], np.cumsum(group.lengths[samples])]).astype(np.int64)
         folder = _stored(cache, {"corpus": corpus.id, "group": _key(group)}, {"samples": samples, "offsets": offsets})
-    tokens = int(offsets[-1])
+        runs, tokens, count = [offsets], int(offsets[-1]), len(samples)
     return Part(
         corpus_id=corpus.id,
         rows=window_rows(tokens, context),
-        samples=len(offsets) - 1,
+        samples=count,
         tokens=tokens,
-        targets=window_targets(offsets, context),
+        targets=window_targets(runs, context),
         prompt_tokens=0,
         codes=0 if group.stream == "text" else tokens,
         folder=folder,
@@ -54,6 +57,7 @@ def paired_part(
     context: int,
     sft: bool,
     voice_keep: float,
+    window_tokens: int,
     left_out: LeftOut,
 ) -> Part | None:
     """Whole paired documents fitted into rows of `context`; None if none of them fits into a row."""
@@ -73,9 +77,12 @@ def paired_part(
         "corpus": corpus.id, "group": _key(group), "context": context, "tokenizer": tokenizer.hash, "voice": voice_keep,
         "samples": hash_array(samples),
     }  # fmt: skip
+    stretches = _stretches(lengths[fits], window_tokens)
+    if len(stretches) > 1:
+        key["window"] = window_tokens
     target = cache / _name(key)
-    if not target.exists():
-        order, rows = fit_documents(lengths[fits], context)
+    if not target.exists() or damage(target):
+        order, rows = _fit_in_stretches(lengths[fits], stretches, context)
         _stored(cache, key, {"samples": samples[order], "voiced": voiced[order], "rows": rows})
     # speech_start is a target too, unless it stands first and nothing predicts it.
     targets = codes + 1 + (prompts > 0) if sft else prompts + codes + 1
@@ -91,6 +98,26 @@ def paired_part(
         transcripts=transcripts_name,
         digest=_digest(cache, _name(key)),
     )
+
+
+def _stretches(lengths: NDArray[np.int64], window_tokens: int) -> list[slice]:
+    """Runs of neighbouring documents of at most about `window_tokens`, all of nearly one size: rows do not mix them."""
+    ends = np.cumsum(lengths)
+    count = max(1, -(-int(ends[-1]) // window_tokens))
+    edges = np.searchsorted(ends, np.arange(1, count) * int(ends[-1]) // count)
+    return [slice(a, b) for a, b in pairwise([0, *edges.tolist(), len(lengths)]) if b > a]
+
+
+def _fit_in_stretches(
+    lengths: NDArray[np.int64], stretches: Sequence[slice], context: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`fit_documents` of each stretch, one after the other."""
+    orders, edges = [], [np.zeros(1, np.int64)]
+    for each in stretches:
+        order, rows = fit_documents(lengths[each], context)
+        orders.append(order + each.start)
+        edges.append(rows[1:] + each.start)
+    return np.concatenate(orders), np.concatenate(edges)
 
 
 def keeps_voice(samples: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
@@ -121,11 +148,10 @@ def _stored(cache: Path, key: dict[str, Any], arrays: dict[str, NDArray[Any]]) -
     def make(folder: Path) -> None:
         for array, values in arrays.items():
             np.save(folder / f"{array}.npy", values)
-        # Not synced to disk, unlike a checkpoint: whatever is lost here can be derived again.
         digests = {array: hash_array(values) for array, values in arrays.items()}
         (folder / "index.json").write_text(json.dumps({"key": key, "arrays": digests}, indent=2))
 
-    write_once(cache / name, make)
+    derive(cache / name, make)
     return name
 
 

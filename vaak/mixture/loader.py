@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaak.corpus import Corpus, Group
+from vaak.corpus.staged import StagedTokens
 from vaak.errors import BadInput
 from vaak.grammar.prompt import IGNORED, paired_ids, pretrain_labels, sft_labels
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.grammar.vocabulary import Vocabulary
+from vaak.mixture.ahead import stretches_ahead
 from vaak.mixture.batch import PackedBatch
 from vaak.mixture.cells import Cell, Part
-from vaak.mixture.order import key_of, mix64, permute
-from vaak.mixture.packing import window_pieces
+from vaak.mixture.derived import check_derived
+from vaak.mixture.order import key_of, mix64, permute_near
+from vaak.mixture.packing import cuts_between, pieces_between
 from vaak.mixture.plan import Plan
 from vaak.mixture.transcripts import Transcripts
+
+_log = logging.getLogger(__name__)
 
 # Rows whose place is worked out together: 1.5 ms for a plan of 60 cells, whatever the row number.
 _BLOCK = 4096
@@ -48,6 +55,9 @@ class RowReader:
         self._first_rows = [np.cumsum([0] + [part.rows for part in one.parts]) for one in plan.cells]
         self._keys = np.array([key_of("rows", plan.seed, one.cell) for one in plan.cells], dtype=np.uint64)
         self._sizes = np.array([one.epoch_rows for one in plan.cells], dtype=np.int64)
+        self._counted = False
+        self._near: dict[tuple[int, int], list[tuple[StagedTokens, str]]] = {}
+        self.staged = list({id(one.staged): one.staged for one in corpora if one.staged is not None}.values())
         self._block: tuple[int, NDArray[np.int64], NDArray[np.int64]] | None = None
 
     def place(self, number: int) -> tuple[int, int]:
@@ -62,7 +72,60 @@ class RowReader:
         cells, visits = self.plan.interleave.visits(block * _BLOCK, (block + 1) * _BLOCK)
         sizes = self._sizes[cells]
         keys = mix64(self._keys[cells] + (visits // sizes).astype(np.uint64))
-        return block, cells, permute(visits % sizes, sizes, keys)
+        return block, cells, permute_near(visits % sizes, sizes, keys, self.plan.window)
+
+    def announce(self, number: int) -> int:
+        """Let the staged shards come that rows from this one on need, soonest first, as many as the caches take.
+
+        Returns the row at which the first cell goes on to its next stretch: announce again there.
+        """
+        wanted: dict[int, dict[str, None]] = {id(one): {} for one in self.staged}
+        room = {id(one): one.limit for one in self.staged}
+        seen: set[int] = set()
+        until = number + _BLOCK
+        for when, cell, first, stop in stretches_ahead(self.plan, number, self._keys):
+            now = cell not in seen
+            if not now:
+                until = min(until, int(when))
+            seen.add(cell)
+            for staged, path in self._shards(cell, first, stop):
+                # What is needed now is named even where there is no room for all of it.
+                if path not in wanted[id(staged)] and (now or room[id(staged)] > 0):
+                    wanted[id(staged)][path] = None
+                    room[id(staged)] -= staged.source.files[path].size
+            if len(seen) == len(self.plan.cells):
+                self._say_if_small(-sum(min(left, 0) for left in room.values()))
+                if max(room.values(), default=0) <= 0:
+                    break
+        for one in self.staged:
+            one.announce(list(wanted[id(one)]))
+        return until
+
+    def _say_if_small(self, lacking: int) -> None:
+        """Once, when every cell's shards of now are counted: a small cache is slow, not wrong."""
+        if not self._counted and lacking > 0:
+            _log.warning(
+                "%s holds %.3f GB less than the rows need at one time: training will wait for shards; give it more",
+                self.staged[0].folder,
+                lacking / 1e9,
+            )
+        self._counted = True
+
+    def _shards(self, cell: int, first: int, stop: int) -> list[tuple[StagedTokens, str]]:
+        """The staged shards that a stretch of a cell's rows lies in."""
+        if (cell, first) not in self._near:
+            found, edges = [], self._first_rows[cell].tolist()
+            for part, (begin, end) in zip(self._parts[cell], pairwise(edges), strict=True):
+                if part.staged is not None and begin < stop and first < end:
+                    paths = part.paths(max(first - begin, 0), min(stop, end) - begin)
+                    found += [(part.staged, path) for path in paths]
+            self._near[cell, first] = found
+        return self._near[cell, first]
+
+    def rest(self) -> None:
+        """Fetch nothing ahead any more."""
+        for one in self.staged:
+            one.close()
 
     def row(self, number: int) -> Row:
         """The content of row `number` (from 0)."""
@@ -124,7 +187,7 @@ def open_loader(
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
-) -> Iterator[PackedBatch]:
+) -> Generator[PackedBatch, None, None]:
     """Endless microbatches of one rank: rows `start_row + rank`, `+ world`, ... in groups of `microbatch_rows`.
 
     After k microbatches on every rank the next row is `start_row + k·world·microbatch_rows`: that number is the whole
@@ -137,15 +200,20 @@ def open_loader(
     return _batches(reader, start_row + rank, world, microbatch_rows, workers)
 
 
-def _batches(reader: RowReader, first: int, world: int, rows: int, workers: int) -> Iterator[PackedBatch]:
+def _batches(reader: RowReader, first: int, world: int, rows: int, workers: int) -> Generator[PackedBatch, None, None]:
     def numbers() -> Iterator[list[int]]:
-        start = first
+        start, announced = first, first
         while True:
+            if reader.staged and start >= announced:
+                announced = reader.announce(start)
             yield [start + i * world for i in range(rows)]
             start += rows * world
 
     if workers == 0:
-        yield from (reader.batch(each) for each in numbers())
+        try:
+            yield from (reader.batch(each) for each in numbers())
+        finally:
+            reader.rest()
         return
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="vaak-loader")
     ahead: deque[Future[PackedBatch]] = deque()
@@ -155,7 +223,9 @@ def _batches(reader: RowReader, first: int, world: int, rows: int, workers: int)
             if len(ahead) > 2 * workers:
                 yield ahead.popleft().result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # A batch in the making would begin the staging anew.
+        pool.shutdown(wait=bool(reader.staged), cancel_futures=True)
+        reader.rest()
 
 
 class _PartReader:
@@ -164,24 +234,43 @@ class _PartReader:
     def __init__(self, plan: Plan, cell: Cell, part: Part, corpus: Corpus, vocabulary: Vocabulary) -> None:
         self.group: Group = corpus.groups[cell.stream, cell.language, cell.tier]
         self.context, self.vocabulary, self.sft = plan.context, vocabulary, plan.stage_kind == "sft"
-        self.stream = cell.stream
+        self.stream, self.tokens, self.staged = cell.stream, part.tokens, corpus.staged
         folder = plan.cache / part.folder
+        if part.folder:
+            check_derived(folder)
         self.samples = _index(folder / "samples.npy") if part.folder else None
         if cell.stream == "paired":
             self.rows, self.voiced = _index(folder / "rows.npy"), _index(folder / "voiced.npy")
             self.transcripts = Transcripts(plan.cache / part.transcripts)
-        else:
-            self.offsets = _index(folder / "offsets.npy") if part.folder else self.group.offsets
+        elif part.folder:
+            self.offsets = _index(folder / "offsets.npy")
 
     def row(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Ids, labels and document lengths of row `number` of this part, without padding."""
         return self._paired(number) if self.stream == "paired" else self._window(number)
 
+    def paths(self, first: int, stop: int) -> list[str]:
+        """The shards that rows first..stop of this part lie in."""
+        if self.stream == "paired":
+            assert self.samples is not None
+            return self.group.paths_of(self.samples[self.rows[first] : self.rows[stop]])
+        start, end = first * self.context, min(stop * self.context, self.tokens)
+        if self.samples is None:
+            return self.group.paths_between(start, end)
+        kept = slice(
+            int(np.searchsorted(self.offsets, start, side="right")) - 1,
+            int(np.searchsorted(self.offsets, end, side="left")),
+        )
+        return self.group.paths_of(self.samples[kept])
+
     def _window(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         start = number * self.context
-        stop = min(start + self.context, int(self.offsets[-1]))
-        lengths = window_pieces(self.offsets, start, stop)
-        tokens = self.group.flat(start, stop) if self.samples is None else self._kept(start, stop)
+        stop = min(start + self.context, self.tokens)
+        if self.samples is None:
+            tokens, cuts = self.group.flat(start, stop), self.group.cuts(start, stop)
+        else:
+            tokens, cuts = self._kept(start, stop), cuts_between(self.offsets, start, stop)
+        lengths = pieces_between(cuts, start, stop)
         ids = tokens.astype(np.int64) if self.stream == "text" else self.vocabulary.speech_ids(tokens)
         labels = pretrain_labels(ids)
         labels[np.cumsum(lengths) - 1] = IGNORED
@@ -194,7 +283,7 @@ class _PartReader:
         last = int(np.searchsorted(self.offsets, stop, side="left"))
         pieces = []
         for i in range(first, last):
-            shift = int(self.group.offsets[self.samples[i]]) - int(self.offsets[i])
+            shift = self.group.start(int(self.samples[i])) - int(self.offsets[i])
             begin, end = max(start, int(self.offsets[i])), min(stop, int(self.offsets[i + 1]))
             pieces.append(self.group.flat(begin + shift, end + shift))
         return np.concatenate(pieces)
@@ -202,12 +291,11 @@ class _PartReader:
     def _paired(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         assert self.samples is not None
         ids, labels = [], []
-        for i in range(int(self.rows[number]), int(self.rows[number + 1])):
-            sample = int(self.samples[i])
-            voice = self.transcripts.voice(sample) if self.voiced[i] else None
-            document = paired_ids(
-                self.vocabulary, self.transcripts.transcript(sample), self.group.tokens(sample), voice
-            )
+        row = slice(int(self.rows[number]), int(self.rows[number + 1]))
+        samples = self.samples[row].tolist()
+        for sample, voiced, codes in zip(samples, self.voiced[row], self.group.many(samples), strict=True):
+            voice = self.transcripts.voice(sample) if voiced else None
+            document = paired_ids(self.vocabulary, self.transcripts.transcript(sample), codes, voice)
             ids.append(document)
             labels.append(sft_labels(self.vocabulary, document) if self.sft else pretrain_labels(document))
         lengths = np.array([len(one) for one in ids], dtype=np.int64)

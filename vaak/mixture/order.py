@@ -6,7 +6,8 @@ small partial quotients, so any window holds each run of neighbouring cells to w
 rows of a cell lie before row n is a floor sum, evaluated in O(log N).
 
 Within a cell the k-th visit is row (k mod R) of epoch (k div R), passed through a Feistel bijection keyed by seed, cell
-and epoch. Changing anything here changes what every plan serves: `tests/mixture/test_order.py` freezes it, and
+and epoch. A cell of more rows than a *window* is gone through window by window (`permute_near`), so that what is served
+together lies together and a corpus can be staged. Changing anything here changes what every plan serves: `tests/mixture/test_order.py` freezes it, and
 `ORDER_VERSION` must rise with it.
 """
 
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 ORDER_VERSION = 1
 FEISTEL_ROUNDS = 8
+# Rows of a cell are shuffled in stretches of so many tokens: as many as a full shard has, 745 hours at 50 a second.
+WINDOW_TOKENS = 1 << 27
 _GOLDEN = 0.6180339887498949
 _GOLDEN_64 = np.uint64(0x9E3779B97F4A7C15)
 # How many nearby multipliers are compared; their largest partial quotient was 3 to 7 for N from 2,400 to 1e9.
@@ -59,6 +62,41 @@ def permute(index: NDArray[np.int64], size: NDArray[np.int64], key: NDArray[np.u
         out[outside] = _feistel(out[outside], bits[outside], key[outside])
         outside = outside[out[outside] >= size[outside].astype(np.uint64)]
     return out.astype(np.int64)
+
+
+def permute_near(
+    index: NDArray[np.int64], size: NDArray[np.int64], key: NDArray[np.uint64], window: int
+) -> NDArray[np.int64]:
+    """Like `permute`, but any `window` indexes from a multiple of it stay together: their images are neighbours.
+
+    The order of the windows is permuted, and each of them within itself; what is left behind the last whole window
+    comes last. A domain that is no larger than the window is permuted as `permute` does.
+    """
+    if (size <= window).all():
+        return permute(index, size, key)
+    number, place = index // window, index % window
+    target = _window_at(number, size, key, window)
+    inner = np.where(target * window + window <= size, window, size - target * window)
+    scrambled = np.where(size > window, mix64(key ^ mix64(target.astype(np.uint64))), key)
+    return target * window + permute(place, inner, scrambled)
+
+
+def window_of(visit: int, size: int, key: int, window: int) -> tuple[int, int, int]:
+    """The window that a visit of an epoch falls into: where it ends, as a visit, and its images [first, stop)."""
+    number = visit // window
+    one = np.array([number]), np.array([size]), np.array([key], dtype=np.uint64)
+    target = int(_window_at(*one, window)[0])
+    return min((number + 1) * window, size), target * window, min((target + 1) * window, size)
+
+
+def _window_at(
+    number: NDArray[np.int64], size: NDArray[np.int64], key: NDArray[np.uint64], window: int
+) -> NDArray[np.int64]:
+    """Which window comes as number `number` of an epoch."""
+    whole = size // window
+    moves = number < whole
+    found = permute(np.where(moves, number, 0), np.maximum(whole, 1), mix64(key))
+    return np.where(moves, found, number)
 
 
 def _feistel(values: NDArray[np.uint64], bits: NDArray[np.uint64], key: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,25 +19,32 @@ def window_rows(tokens: int, context: int) -> int:
     return -(-tokens // context)
 
 
-def window_targets(offsets: NDArray[np.int64], context: int) -> int:
-    """Next-token targets of all windows over documents at `offsets` (int64[n+1], from any start).
+def window_targets(offsets: Iterable[NDArray[np.int64]], context: int) -> int:
+    """Next-token targets of all windows over documents whose offsets come in runs (int64, each from the last one's end).
 
     Each piece of a document in a row has one target less than tokens: attention stops at its end, so its last token
     predicts nothing.
     """
-    starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
-    full = ends > starts
-    pieces = (ends[full] - 1) // context - starts[full] // context + 1
-    return int(offsets[-1] - offsets[0] - pieces.sum())
+    targets, origin = 0, None
+    for run in offsets:
+        origin = int(run[0]) if origin is None else origin
+        starts, ends = run[:-1] - origin, run[1:] - origin
+        full = ends > starts
+        pieces = (ends[full] - 1) // context - starts[full] // context + 1
+        targets += int(run[-1] - run[0] - pieces.sum())
+    return targets
 
 
-def window_pieces(offsets: NDArray[np.int64], start: int, stop: int) -> NDArray[np.int64]:
-    """Lengths of the document pieces in tokens [start, stop) of documents at `offsets` (int64[n+1], sorted)."""
-    first = np.searchsorted(offsets, start, side="right")
-    last = np.searchsorted(offsets, stop, side="left")
-    edges = np.concatenate([[start], offsets[first:last], [stop]])
-    lengths = np.diff(edges)
+def pieces_between(cuts: NDArray[np.int64], start: int, stop: int) -> NDArray[np.int64]:
+    """Lengths of the document pieces in tokens [start, stop), cut where documents begin inside (int64, sorted)."""
+    lengths = np.diff(np.concatenate([[start], cuts, [stop]]))
     return lengths[lengths > 0]
+
+
+def cuts_between(offsets: NDArray[np.int64], start: int, stop: int) -> NDArray[np.int64]:
+    """Those of the offsets (int64[n+1], sorted) that lie between start and stop, both excluded."""
+    first = np.searchsorted(offsets, start, side="right")
+    return offsets[first : np.searchsorted(offsets, stop, side="left")]
 
 
 def best_fit(lengths: NDArray[np.int64], context: int) -> NDArray[np.int64]:

@@ -80,6 +80,11 @@ class Plan:
     def interleave(self) -> Interleave:
         return Interleave(np.array([one.rows for one in self.cells], dtype=np.int64), self.seed)
 
+    @property
+    def window(self) -> int:
+        """How many rows of a cell lie together and are served together; a cell of no more is shuffled as a whole."""
+        return self.inputs.get("rows shuffled together", max((one.epoch_rows for one in self.cells), default=1))
+
     @cached_property
     def streams(self) -> tuple[str, ...]:
         return tuple(sorted({one.cell.stream for one in self.cells}))

@@ -14,7 +14,7 @@ from vaak.grammar.vocabulary import Vocabulary
 from vaak.mixture.budget import language_shares, source_language_shares
 from vaak.mixture.cells import Cell, LeftOut, Part, selected
 from vaak.mixture.index import paired_part, window_part
-from vaak.mixture.order import ORDER_VERSION, apportion
+from vaak.mixture.order import ORDER_VERSION, WINDOW_TOKENS, apportion
 from vaak.mixture.plan import Plan, PlannedCell, StageKind
 from vaak.mixture.settings import MixtureSettings
 from vaak.storage.files import hash_json
@@ -34,31 +34,30 @@ def solve_plan(
     total_tokens: int | None = None,
     total_rows: int | None = None,
     passes: float | None = None,
+    window_tokens: int = WINDOW_TOKENS,
 ) -> Plan:
     """The plan that serves the settings' shares of target tokens out of the corpora, in rows of `context` tokens.
 
     The length is given in one of three ways: target tokens, rows, or passes over all target tokens that are available.
-    Indexes and transcript ids are kept in `cache_folder` and found there the next time. Raises `BadInput` for a stream,
-    tier or source without data, a row shorter than every document, or corpora of another codec or tokenizer.
+    Indexes and transcript ids are kept in `cache_folder` and found there the next time. A cell of more than
+    `window_tokens` is shuffled in stretches of so many, so that it can be staged. Raises `BadInput` for a stream, tier or
+    source without data, a row shorter than every document, or corpora of another codec or tokenizer.
     """
     given = _only_length({"target tokens": total_tokens, "rows": total_rows, "passes": passes})
     _check_streams(settings, stage_kind)
-    _check_corpora(settings, corpora, tokenizer, vocabulary)
+    unsure = _check_corpora(settings, corpora, tokenizer, vocabulary)
     excluded, cache, left_out = set(excluded_ids), Path(cache_folder), LeftOut()
-    parts = _parts(settings, corpora, stage_kind, context, tokenizer, excluded, cache, left_out)
+    parts = _parts(settings, corpora, stage_kind, context, tokenizer, excluded, cache, window_tokens, left_out)
     shares, notes = _shares(settings, parts)
 
     cells = sorted(cell for cell, share in shares.items() if share > 0)
     wanted = np.array([shares[cell] for cell in cells])
-    targets = np.array([sum(part.targets for part in parts[cell]) for cell in cells], dtype=np.float64)
-    per_row = targets / np.array([sum(part.rows for part in parts[cell]) for cell in cells])
+    per_row = _targets_per_row([parts[cell] for cell in cells])
     if passes is not None:
         total_tokens = round(passes * sum(part.targets for each in parts.values() for part in each))
-    # A cell whose rows carry fewer targets (padding, prompts) needs more rows for the same mass.
     weights = wanted / per_row
     n_rows = total_rows if total_rows is not None else max(1, round((total_tokens or 0) * float(weights.sum())))
-    rates = {corpus.id: corpus.codec["tokens_per_second"] for corpus in corpora if corpus.codec}
-    planned = _planned(cells, wanted, apportion(weights, n_rows), per_row, parts, rates)
+    planned = _planned(cells, wanted, apportion(weights, n_rows), per_row, parts, corpora)
     return Plan(
         stage_kind=stage_kind,
         context=context,
@@ -76,10 +75,21 @@ def solve_plan(
             "vocabulary": vocabulary.to_dict(),
             "gold pack": hash_json(sorted(excluded)),
             "seed": seed,
+            **_together(planned, max(1, window_tokens // context)),
         },
-        notes=[*notes, *left_out.notes(), *_row_notes(planned), *_epoch_notes(settings, planned)],
+        notes=[*unsure, *notes, *left_out.notes(), *_row_notes(planned), *_epoch_notes(settings, planned)],
         cache=cache,
     )
+
+
+def _targets_per_row(parts: Sequence[Sequence[Part]]) -> np.ndarray:
+    """float64[cells]. A cell whose rows carry fewer targets (padding, prompts) needs more rows for the same mass."""
+    return np.array([sum(part.targets for part in each) / sum(part.rows for part in each) for each in parts])
+
+
+def _together(planned: Sequence[PlannedCell], window: int) -> dict[str, int]:
+    """Only where it says something, so that plans of smaller corpora keep their fingerprint."""
+    return {"rows shuffled together": window} if any(one.epoch_rows > window for one in planned) else {}
 
 
 def _only_length(lengths: dict[str, int | float | None]) -> dict[str, int | float]:
@@ -100,13 +110,14 @@ def _check_streams(settings: MixtureSettings, stage_kind: StageKind) -> None:
 
 def _check_corpora(
     settings: MixtureSettings, corpora: Sequence[Corpus], tokenizer: TextTokenizer, vocabulary: Vocabulary
-) -> None:
+) -> list[str]:
+    """What cannot be known of the corpora, as notes. Raises `BadInput` for those that do not go together."""
     if tokenizer.size != vocabulary.base_size:
         raise BadInput(
             f"the vocabulary has {vocabulary.base_size} text ids, the tokenizer {tokenizer.size}; rebuild it"
         )
     wanted = {stream for stream, rule in settings.streams.items() if rule.share > 0}
-    codecs: dict[str, str] = {}
+    coded: list[Corpus] = []
     for corpus in corpora:
         streams = {stream for stream, _, _ in corpus.groups} & wanted
         if streams & {"raw", "paired"}:
@@ -115,15 +126,33 @@ def _check_corpora(
                     f"{corpus.folder} has codes of a codebook of {corpus.codebook_size}, the vocabulary one of "
                     f"{vocabulary.codebook_size}; use the corpus's codec"
                 )
-            codecs[str(corpus.codec_hash)] = str(corpus.folder)
+            coded.append(corpus)
         if "text" in streams and corpus.tokenizer_hash != tokenizer.hash:
             raise BadInput(
                 f"the text of {corpus.folder} is in ids of another tokenizer; use that one, or build it again"
             )
-    if len(codecs) > 1:
-        raise BadInput(
-            f"{' and '.join(sorted(codecs.values()))} hold codes of different codecs; use one codec's corpora"
-        )
+    return _check_codecs(coded)
+
+
+def _check_codecs(corpora: Sequence[Corpus]) -> list[str]:
+    """A codec whose hash nobody knows is not another one: if nothing contradicts, it is taken for the others', and said."""
+    codecs = [(corpus.codec or {}, str(corpus.folder)) for corpus in corpora]
+    hashes = {codec["hash"]: folder for codec, folder in codecs if codec["hash"]}
+    rates = {codec["tokens_per_second"]: folder for codec, folder in codecs}
+    unsure = [folder for codec, folder in codecs if not codec["hash"]]
+    # Names decide only where a hash does not; an import of codes that nobody could name says "unknown".
+    names = {codec["name"]: folder for codec, folder in codecs if unsure and codec["name"] != "unknown"}
+    for different in (hashes, rates, names):
+        if len(different) > 1:
+            raise BadInput(
+                f"{' and '.join(sorted(different.values()))} hold codes of different codecs; use one codec's corpora"
+            )
+    if not unsure or len(codecs) == 1:
+        return []
+    return [
+        f"codec: which checkpoint made the codes of {' and '.join(unsure)} is not known; they are taken for the same as the "
+        "others'"
+    ]
 
 
 def _parts(
@@ -134,6 +163,7 @@ def _parts(
     tokenizer: TextTokenizer,
     excluded: set[str],
     cache: Path,
+    window_tokens: int,
     left_out: LeftOut,
 ) -> dict[Cell, list[Part]]:
     parts: dict[Cell, list[Part]] = {}
@@ -148,6 +178,7 @@ def _parts(
                 context=context,
                 sft=stage_kind == "sft",
                 voice_keep=settings.voice_description_keep,
+                window_tokens=window_tokens,
                 left_out=left_out,
             )
         else:
@@ -202,8 +233,9 @@ def _planned(
     rows: np.ndarray,
     per_row: np.ndarray,
     parts: dict[Cell, list[Part]],
-    rates: dict[str, int],
+    corpora: Sequence[Corpus],
 ) -> list[PlannedCell]:
+    rates = {corpus.id: corpus.codec["tokens_per_second"] for corpus in corpora if corpus.codec}
     served = rows * per_row
     found = []
     for i, cell in enumerate(cells):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -15,15 +12,23 @@ from numpy.typing import NDArray
 from vaak.corpus import Corpus, Group
 from vaak.corpus.arrays import GrowingArray
 from vaak.grammar.tokenizer import TextTokenizer
+from vaak.mixture.derived import check_derived, derive
 from vaak.storage.files import hash_json
 
 _BATCH = 8192
 
+# Descriptions that are remembered at once, about 100 MB of them.
+_MOST_VOICES = 1 << 18
+
 
 class Transcripts:
-    """The cached ids of one paired group. Voice descriptions repeat, so each is stored once."""
+    """The cached ids of one paired group. Voice descriptions repeat, so each is stored once, or a few times.
+
+    Raises `BadInput` if the cache is damaged.
+    """
 
     def __init__(self, folder: Path) -> None:
+        check_derived(folder)
         self.tokens = _mapped(folder / "tokens.npy")
         self.offsets = _mapped(folder / "offsets.npy")
         self.voice_of = _mapped(folder / "voice_of.npy")
@@ -53,55 +58,55 @@ class Transcripts:
 
 
 def cached_transcripts(cache: Path, corpus: Corpus, group: Group, tokenizer: TextTokenizer) -> str:
-    """Name, inside `cache`, of the folder with the group's ids; made if it is not there."""
+    """Name, inside `cache`, of the folder with the group's ids; made if it is not there, or is damaged."""
     key = hash_json([corpus.id, group.stream, group.language, group.tier, tokenizer.hash, "transcripts-1"])[:20]
     name = f"transcripts/{key}"
-    write_once(cache / name, lambda folder: _tokenize(folder, group, tokenizer))
+    derive(cache / name, lambda folder: _tokenize(folder, group, tokenizer))
     return name
 
 
-def write_once(target: Path, make: Callable[[Path], None]) -> None:
-    """Fill `target` through a folder beside it that is renamed when whole: many processes may try, one result stays."""
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
-    try:
-        make(unfinished)
-        os.rename(unfinished, target)
-    except OSError:
-        # Another process was first; its folder has the same content.
-        if not target.exists():
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-
-
 def _tokenize(folder: Path, group: Group, tokenizer: TextTokenizer) -> None:
-    _write_ids(folder, "", ([text or "" for text in texts] for texts in group.texts("transcript", _BATCH)), tokenizer)
-    # Few descriptions in many samples. An empty one is none.
+    texts = _Ids(folder, "", tokenizer)
+    for batch in group.texts("transcript", _BATCH):
+        texts.append([text or "" for text in batch])
+    texts.close()
+    # Few descriptions in many samples. An empty one is none. Those that were seen are forgotten when there are too many
+    # to remember, so that one that comes again is stored again.
+    voices = _Ids(folder, "voice_", tokenizer)
     known: dict[str, int] = {}
+    first = 0
     voice_of = GrowingArray(folder / "voice_of.npy", np.dtype(np.int32))
     for batch in group.texts("voice_description", _BATCH):
-        numbers = [known.setdefault(voice, len(known)) if voice else -1 for voice in batch]
+        numbers = [known.setdefault(voice, first + len(known)) if voice else -1 for voice in batch]
         voice_of.append(np.array(numbers, dtype=np.int32))
+        if len(known) > _MOST_VOICES:
+            voices.append(list(known))
+            first += len(known)
+            known.clear()
     voice_of.close()
-    voices = list(known)
-    _write_ids(folder, "voice_", (voices[i : i + _BATCH] for i in range(0, len(voices), _BATCH)), tokenizer)
+    voices.append(list(known))
+    voices.close()
 
 
-def _write_ids(folder: Path, prefix: str, texts: Iterable[Sequence[str]], tokenizer: TextTokenizer) -> None:
-    """Ids and offsets of texts that come in batches; they grow on disk, as a corpus has more than fit in memory."""
-    tokens = GrowingArray(folder / f"{prefix}tokens.npy", np.dtype(np.uint32))
-    offsets = GrowingArray(folder / f"{prefix}offsets.npy", np.dtype(np.int64))
-    offsets.append(np.zeros(1, np.int64))
-    for batch in texts:
-        ids = tokenizer.encode_batch(batch)
-        ends = tokens.n + np.cumsum([len(one) for one in ids], dtype=np.int64)
-        tokens.append(np.fromiter(chain.from_iterable(ids), np.uint32))
-        offsets.append(ends)
-    tokens.close()
-    offsets.close()
+class _Ids:
+    """Ids and offsets of texts that come in lists; they grow on disk, as a corpus has more than fit in memory."""
+
+    def __init__(self, folder: Path, prefix: str, tokenizer: TextTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._tokens = GrowingArray(folder / f"{prefix}tokens.npy", np.dtype(np.uint32))
+        self._offsets = GrowingArray(folder / f"{prefix}offsets.npy", np.dtype(np.int64))
+        self._offsets.append(np.zeros(1, np.int64))
+
+    def append(self, texts: Sequence[str]) -> None:
+        for start in range(0, len(texts), _BATCH):
+            ids = self._tokenizer.encode_batch(texts[start : start + _BATCH])
+            ends = self._tokens.n + np.cumsum([len(one) for one in ids], dtype=np.int64)
+            self._tokens.append(np.fromiter(chain.from_iterable(ids), np.uint32))
+            self._offsets.append(ends)
+
+    def close(self) -> None:
+        self._tokens.close()
+        self._offsets.close()
 
 
 def _mapped(path: Path) -> NDArray:

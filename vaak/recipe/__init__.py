@@ -1,6 +1,6 @@
 """The one configuration tree of a training stage, and what it means for a run."""
 
-from vaak.recipe.load import load_recipe, resolve_path, save_recipe, stage_names
+from vaak.recipe.load import is_address, load_recipe, resolve_path, save_recipe, stage_names
 from vaak.recipe.run import check_peak, plan_recipe, split_batch, steps_of
 from vaak.recipe.tree import (
     Cadence,
@@ -9,6 +9,7 @@ from vaak.recipe.tree import (
     OptimizerSettings,
     Recipe,
     ScheduleSettings,
+    StagingSettings,
     ValidationSettings,
 )
 
@@ -19,8 +20,10 @@ __all__ = [
     "OptimizerSettings",
     "Recipe",
     "ScheduleSettings",
+    "StagingSettings",
     "ValidationSettings",
     "check_peak",
+    "is_address",
     "load_recipe",
     "plan_recipe",
     "resolve_path",

@@ -55,9 +55,16 @@ def save_recipe(recipe: Recipe, path: str | Path) -> None:
     write_bytes(path, text.encode())
 
 
+def is_address(text: str) -> bool:
+    """Whether a corpus of a recipe lies in object storage and not in a folder."""
+    return "://" in text
+
+
 def resolve_path(path: str | Path) -> Path:
     """A path of a recipe as a folder: `example:corpus` and `example:tokenizer` name the embedded example's."""
     text = str(path)
+    if is_address(text):
+        raise BadInput(f"{text} is an address, and a folder is needed here; `vaak corpus pull FOLDER {text}` makes one")
     if not text.startswith(_EXAMPLE):
         return Path(path)
     import vaak.demo
@@ -84,12 +91,14 @@ def _find(name: str) -> Path:
 def _beside(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The tree with paths relative to `folder` made absolute.
 
-    `example:` paths, Hub ids, and names without a slash (a codec's, for one) stay as they are.
+    `example:` paths, addresses, those below `~`, Hub ids, and names without a slash (a codec's, for one) stay as they are.
     """
     folder = folder.resolve()
 
     def place(value: Any, may_be_name: bool) -> Any:
-        if not isinstance(value, str) or value.startswith(_EXAMPLE) or Path(value).is_absolute():
+        if not isinstance(value, str) or value.startswith((_EXAMPLE, "~")) or Path(value).is_absolute():
+            return value
+        if is_address(value):
             return value
         there = os.path.normpath(folder / value)
         return value if may_be_name and ("/" not in value or not os.path.exists(there)) else there
@@ -102,6 +111,8 @@ def _beside(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
             tree[key] = place(tree[key], may_be_name)
     if isinstance(tree.get("model"), dict) and "path" in tree["model"]:
         tree["model"] = {**tree["model"], "path": place(tree["model"]["path"], True)}
+    if isinstance(tree.get("staging"), dict) and "folder" in tree["staging"]:
+        tree["staging"] = {**tree["staging"], "folder": place(tree["staging"]["folder"], False)}
     return tree
 
 

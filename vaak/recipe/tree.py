@@ -111,11 +111,18 @@ class ValidationSettings(Frozen):
     samples: Count = 1_000
 
 
+class StagingSettings(Frozen):
+    """Where the shards of corpora at `s3://` addresses come to before they are read, at most `limit_gb` (10^9 bytes)."""
+
+    folder: str = "~/.cache/vaak/shards"
+    limit_gb: Positive = 200.0
+
+
 class Recipe(Frozen):
     """One training stage, whole: data, model, length, optimization, and what is kept.
 
     Paths (`corpora`, `pack`, `tokenizer`, `parent`, `model.path`) are folders; in a recipe file relative to that file.
-    `example:corpus` and `example:tokenizer` name the embedded example. `tokens_per_step` counts positions in rows, so a
+    A corpus may be an address, `s3://bucket/prefix`, to which it was pushed: see `staging`. `example:corpus` and `example:tokenizer` name the embedded example. `tokens_per_step` counts positions in rows, so a
     step has `tokens_per_step / context` rows on any number of processes.
     """
 
@@ -123,6 +130,7 @@ class Recipe(Frozen):
     kind: Literal["pretrain", "sft"]
     seed: Annotated[int, Field(ge=0)] = 1
     corpora: tuple[str, ...] = ()
+    staging: StagingSettings = StagingSettings()
     pack: str | None = None
     tokenizer: str
     codec: str

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from vaak.errors import BadInput
+from vaak.storage.files import sha256_file
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -70,10 +71,11 @@ class ObjectState:
 
 @dataclass(frozen=True)
 class Objects:
-    """The objects below `url`; paths are relative to it, with forward slashes."""
+    """The objects below `url`; paths are relative to it, with forward slashes. `folder` is that of a `file:///` address."""
 
     url: str
     store: ObjectStore
+    folder: Path | None = None
 
     def at(self, path: str) -> str:
         """The address of one object, for messages."""
@@ -98,7 +100,7 @@ def open_objects(url: str, create: bool = False) -> Objects:
         folder = Path("/") / unquote(prefix)
         if not folder.is_dir() and not create:
             raise ObjectMissing(f"{url} is no folder; correct the address")
-        return Objects(url.rstrip("/"), LocalStore(folder, mkdir=True))
+        return Objects(url.rstrip("/"), LocalStore(folder, mkdir=True), folder)
     if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
         raise BadInput(f"{url.split('://')[0]}://… is no address that objects are kept at; write s3://bucket/prefix")
     return Objects(f"s3://{parts.netloc}/{prefix}".rstrip("/"), _s3(parts.netloc, prefix))
@@ -173,6 +175,14 @@ def state_of(objects: Objects, path: str) -> tuple[ObjectState, str | None]:
     return _asked(asked, objects.at(path))
 
 
+def hash_of(objects: Objects, path: str) -> str | None:
+    """The SHA-256 of an object: as recorded when it was written, or None; in a `file:///` folder that of its bytes."""
+    if objects.folder is not None:
+        file = objects.folder / path
+        return sha256_file(file) if file.is_file() else None  # the client writes some letters of a name in another way
+    return state_of(objects, path)[1]
+
+
 def read_object(objects: Objects, path: str, most: int) -> bytes:
     """A whole small object. Raises `ObjectMissing`, and `BadInput` for one of more than `most` bytes."""
     import obstore
@@ -223,10 +233,9 @@ def upload_file(
     `BadInput` names the file. `on_bytes(n)` is called with what was read, negative when an attempt begins again.
     """
     import obstore
-    from obstore.store import LocalStore
 
     part = part_bytes(size)
-    kept: dict = {} if isinstance(objects.store, LocalStore) else {"attributes": {HASH_KEY: sha256}}
+    kept: dict = {} if objects.folder is not None else {"attributes": {HASH_KEY: sha256}}
 
     def attempt() -> None:
         read = 0

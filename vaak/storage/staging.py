@@ -143,8 +143,10 @@ class Staging:
             self._changed.notify_all()
 
     @contextmanager
-    def use(self, path: str) -> Iterator[Path]:
+    def use(self, path: str, again: bool = False) -> Iterator[Path]:
         """The local copy of a shard, whole and checked, which nobody evicts inside the `with`.
+
+        With `again` it stays announced: it will be used more often before the next announcement.
 
         A memory map of it stays readable after the `with`, but may then be of a file that is evicted, whose room on the
         disk is not free until the map is closed. Raises `BadInput` if the shard cannot be had: not in the source, gone,
@@ -168,7 +170,8 @@ class Staging:
         finally:
             with self._changed:
                 del self._in_use[handle]
-                self._announced = _without_first(self._announced, entry)
+                if not again:
+                    self._announced = _without_first(self._announced, entry)
                 self._no_room_before = 0.0
                 release(handle)
                 self._changed.notify_all()

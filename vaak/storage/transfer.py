@@ -20,8 +20,8 @@ from vaak.storage.objects import (
     ObjectMissing,
     Objects,
     ObjectState,
+    hash_of,
     read_ranges,
-    state_of,
     upload_file,
 )
 
@@ -108,11 +108,10 @@ def upload_files(
     tally = _Tally(sum(entry.size for entry in entries), progress)
 
     def one(entry: FileEntry) -> bool:
-        if entry.path in there and there[entry.path].size == entry.size:
-            state, digest = state_of(objects, entry.path)
-            if state.size == entry.size and digest == entry.sha256:
-                tally.add(entry.size)
-                return False
+        same_size = entry.path in there and there[entry.path].size == entry.size
+        if same_size and hash_of(objects, entry.path) == entry.sha256:
+            tally.add(entry.size)
+            return False
         upload_file(objects, entry.path, folder / entry.path, entry.size, entry.sha256, tally.add)
         return True
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ class _Loop:
         self.began = time.monotonic() - stage.state.get("time", 0.0)
         if recipe.gradient_checkpointing:
             stage.model.lm.gradient_checkpointing_enable({"use_reentrant": False})
+        self.shard_wait = stage.data.shard_wait or 0.0
         self.validation = None
         if data.pack is not None:
             self.validation = Validation(
@@ -101,8 +103,13 @@ class _Loop:
             )
 
     def run(self, on_step: OnStep | None, stop: Callable[[], bool]) -> Checkpoint:
+        with closing(self._batches()) as batches:
+            return self._steps(batches, on_step, stop)
+
+    def _steps(
+        self, batches: Iterator[list[PackedBatch]], on_step: OnStep | None, stop: Callable[[], bool]
+    ) -> Checkpoint:
         stage, recipe = self.stage, self.stage.recipe
-        batches = self._batches()
         saved = None
         while stage.step < stage.steps:
             began = time.perf_counter()
@@ -127,7 +134,7 @@ class _Loop:
                 raise Interrupted(f"{recipe.name}: stopped after step {stage.step} of {stage.steps}, saved")
         return saved or self._save()
 
-    def _batches(self) -> Iterator[list[PackedBatch]]:
+    def _batches(self) -> Generator[list[PackedBatch], None, None]:
         """The microbatches of one global step after another, from the row that comes next."""
         stage, recipe = self.stage, self.stage.recipe
         rows = recipe.microbatch_rows or recipe.rows_per_step
@@ -141,15 +148,16 @@ class _Loop:
             workers=1,
         )
         vocabulary, text_bytes = stage.data.vocabulary, stage.data.tokenizer.byte_lengths()
-        while True:
-            noise = recipe.context_noise.at(stage.step, stage.steps)
-            strength = recipe.alignment_prior.at(stage.step, stage.steps)
-            yield [
-                with_alignment_prior(
-                    with_context_noise(batch, noise, vocabulary, recipe.seed), strength, vocabulary, text_bytes
-                )
-                for batch in islice(loader, recipe.rows_per_step // rows)
-            ]
+        with closing(loader):  # its threads end with the training, not when somebody collects them
+            while True:
+                noise = recipe.context_noise.at(stage.step, stage.steps)
+                strength = recipe.alignment_prior.at(stage.step, stage.steps)
+                yield [
+                    with_alignment_prior(
+                        with_context_noise(batch, noise, vocabulary, recipe.seed), strength, vocabulary, text_bytes
+                    )
+                    for batch in islice(loader, recipe.rows_per_step // rows)
+                ]
 
     def _row(
         self, batches: list[PackedBatch], result: StepResult, lr: float, waited: float, seconds: float
@@ -178,7 +186,15 @@ class _Loop:
             "data_wait": waited / seconds,
             "padding": padding / positions,
             "skipped": self.stepper.skipped,
+            **self._shard_wait(),
         }
+
+    def _shard_wait(self) -> dict[str, float]:
+        now = self.stage.data.shard_wait
+        if now is None:
+            return {}
+        waited, self.shard_wait = now - self.shard_wait, now
+        return {"shard_wait_s": waited}
 
     def _log(self, row: dict[str, Any]) -> None:
         for tracker in self.trackers:

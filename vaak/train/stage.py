@@ -13,7 +13,7 @@ import torch
 
 from vaak.checkpoint import Checkpoint, find_checkpoint, list_checkpoints, load_state, load_tensors, newest_complete
 from vaak.codec import code_levels
-from vaak.corpus import Corpus, open_corpus
+from vaak.corpus import Corpus, open_corpus, open_staged_corpus
 from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput
@@ -25,6 +25,7 @@ from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import (
     Recipe,
     check_peak,
+    is_address,
     load_recipe,
     plan_recipe,
     resolve_path,
@@ -50,6 +51,12 @@ class Data:
     pack: GoldPack | None
 
     @property
+    def shard_wait(self) -> float | None:
+        """Seconds that readers stood waiting for staged shards so far, or None where every corpus is a folder."""
+        staged = [one.staged.counters().seconds_waited for one in self.corpora if one.staged is not None]
+        return sum(staged) if staged else None
+
+    @property
     def tokens_per_second(self) -> float:
         """Codes per second of audio; 0 for corpora of text alone."""
         return next((float(one.codec["tokens_per_second"]) for one in self.corpora if one.codec), 0.0)
@@ -71,7 +78,7 @@ class Stage:
 
 def open_data(recipe: Recipe) -> Data:
     """Open the corpora, tokenizer and pack of a recipe. Raises `BadInput` naming what is missing or does not fit."""
-    corpora = [open_corpus(resolve_path(path)) for path in recipe.corpora]
+    corpora = _open_corpora(recipe)
     sizes = {one.codebook_size for one in corpora if one.codebook_size}
     if len(sizes) != 1:
         found = ", ".join(map(str, sorted(sizes))) or "none"
@@ -85,6 +92,17 @@ def open_data(recipe: Recipe) -> Data:
     tokenizer = load_tokenizer(resolve_path(recipe.tokenizer))
     pack = open_pack(resolve_path(recipe.pack)) if recipe.pack else None
     return Data(corpora, tokenizer, tokenizer.vocabulary(sizes.pop()), pack)
+
+
+def _open_corpora(recipe: Recipe) -> list[Corpus]:
+    """The folders, and the addresses through one cache, which they share when they fetch ahead."""
+    remote = sum(map(is_address, recipe.corpora))
+    limit = int(recipe.staging.limit_gb * 1e9)
+    cache = Path(recipe.staging.folder).expanduser()
+    return [
+        open_staged_corpus(path, cache, limit, limit // remote) if is_address(path) else open_corpus(resolve_path(path))
+        for path in recipe.corpora
+    ]
 
 
 def prepare(recipe: Recipe, run: Path, parent: Path | None, resume: bool, say: Say) -> Stage:
@@ -140,7 +158,7 @@ def _resolved(recipe: Recipe, run: Path, parent: Path | None, device: torch.devi
     return recipe
 
 
-_PLACES = ("corpora", "pack", "tokenizer", "parent")
+_PLACES = ("corpora", "staging", "pack", "tokenizer", "parent")
 _RESOLVED = ("microbatch_rows", "precision")
 
 
