@@ -122,8 +122,9 @@ class Recipe(Frozen):
     """One training stage, whole: data, model, length, optimization, and what is kept.
 
     Paths (`corpora`, `pack`, `tokenizer`, `parent`, `model.path`) are folders; in a recipe file relative to that file.
-    A corpus may be an address, `s3://bucket/prefix`, to which it was pushed: see `staging`. `example:corpus` and `example:tokenizer` name the embedded example. `tokens_per_step` counts positions in rows, so a
-    step has `tokens_per_step / context` rows on any number of processes.
+    A corpus may be an address, `s3://bucket/prefix`, to which it was pushed: see `staging`. `example:corpus` and
+    `example:tokenizer` name the embedded example. `tokens_per_step` counts positions in rows, so a step has
+    `tokens_per_step / context` rows on any number of processes.
     """
 
     name: str
