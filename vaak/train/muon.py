@@ -2,7 +2,8 @@
 
 A gradient of a matrix is dominated by few directions; making all its singular values alike lets the others learn as fast.
 The method is Keller Jordan's (2024), with the size of the step of Liu et al. (2025, "Muon is scalable for LLM training"),
-which lets AdamW's rates and decay stand. docs/train.md has what it gained.
+which lets AdamW's rates and decay stand. Matrices are cut into blocks, each made orthogonal by itself: that halves the
+products, and a small model learned no slower. docs/train.md has what it gained.
 """
 
 from __future__ import annotations
@@ -15,21 +16,28 @@ from torch import Tensor
 # Of the odd polynomial a x + b x^3 + c x^5 that, applied again and again, draws singular values in (0, 1] towards 1
 # (Jordan, 2024). They end between about .7 and 1.2, which is near enough for a step.
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)
-ITERATIONS = 5
+ITERATIONS = 4
+
+# Rows, or columns if these are fewer, of a block.
+BLOCK = 128
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Matrices with the singular vectors of `matrices` and singular values of about 1; [n, rows, columns] in and out.
+    """Matrices whose blocks have the singular vectors of those of `matrices` and singular values of about 1.
 
-    Newton-Schulz iteration in the precision of its input. One that is zero stays zero.
+    [n, rows, columns] in and out. Newton-Schulz iteration in the precision of its input; what is zero stays zero.
     """
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.transpose(1, 2) if tall else matrices
+    n, rows, columns = x.shape
+    height = BLOCK if rows % BLOCK == 0 else rows
+    x = x.reshape(n * rows // height, height, columns)
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-12)
     a, b, c = POLYNOMIAL
     for _ in range(ITERATIONS):
         gram = x @ x.transpose(1, 2)
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    x = x.reshape(n, rows, columns)
     return x.transpose(1, 2) if tall else x
 
 

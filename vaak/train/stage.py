@@ -70,7 +70,7 @@ class Stage:
     plan: Plan
     data: Data
     model: SpeechLM
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
     steps: int
     step: int
     state: dict[str, Any]
