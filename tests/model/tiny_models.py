@@ -29,6 +29,4 @@ def batch(lens: list[list[int]], seed: int = 0, masked: float = 0.0) -> SimpleNa
     labels[random.random(labels.shape) < masked] = -100
     positions = np.stack([np.concatenate([np.arange(n) for n in row]) for row in lens])
     doc_lens = [np.array(row, np.int32) for row in lens]
-    return SimpleNamespace(
-        input_ids=ids, labels=labels, position_ids=positions, doc_lens=doc_lens, doc_bias=None, doc_guide=None
-    )
+    return SimpleNamespace(input_ids=ids, labels=labels, position_ids=positions, doc_lens=doc_lens, doc_bias=None)

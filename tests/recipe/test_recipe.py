@@ -187,20 +187,15 @@ def test_a_stage_has_a_lower_peak_than_its_parent():
 
 
 def test_a_ramp_reaches_its_end_and_stays_there():
-    ramp = load_recipe("sft-tiny", ["alignment_guide={start: 0.4, end: 0.2, until: 0.5}"]).alignment_guide
+    ramp = load_recipe("sft-tiny", ["alignment_prior={start: 0.4, end: 0.2, until: 0.5}"]).alignment_prior
     assert [ramp.at(step, 100) for step in (0, 25, 50, 99)] == pytest.approx([0.4, 0.3, 0.2, 0.2])
     whole = load_recipe("pt-s2-tiny").context_noise
     assert [whole.at(step, 100) for step in (0, 50, 100)] == pytest.approx([0.9, 0.55, 0.2])
     # The stages of the specification have none of the helps for small data, and AdamW.
     for name in BIG:
         recipe = load_recipe(name)
-        assert recipe.alignment_prior.at(0, 1) == recipe.context_noise.at(0, 1) == recipe.alignment_guide.at(0, 1) == 0
+        assert recipe.alignment_prior.at(0, 1) == recipe.context_noise.at(0, 1) == 0
         assert recipe.optimizer.kind == "adamw"
-
-
-def test_a_guide_and_gradient_checkpointing_do_not_go_together():
-    with pytest.raises(BadInput, match="alignment_guide needs gradient_checkpointing: false"):
-        load_recipe("sft-tiny", ["gradient_checkpointing=true"])
 
 
 def test_checkpoint_intervals():

@@ -111,13 +111,7 @@ def test_a_stopped_run_continues_to_the_bit(whole, toy, tmp_path, at):
 
 def test_a_run_with_muon_and_every_help_for_small_data_continues_to_the_bit(toy, tmp_path):
     half = {"start": 1.0, "end": 0.0, "until": 0.5}
-    recipe = make_recipe(
-        toy,
-        optimizer={"kind": "muon"},
-        context_noise=half,
-        alignment_prior=half,
-        alignment_guide={"start": 0.3, "end": 0.3},
-    )
+    recipe = make_recipe(toy, optimizer={"kind": "muon"}, context_noise=half, alignment_prior=half)
     with pytest.raises(Interrupted):
         train(recipe, tmp_path / "cut", stop=stop_after(4), say=quiet)
     finals = [train(recipe, tmp_path / run, say=quiet) for run in ("cut", "whole")]
@@ -204,7 +198,7 @@ def test_steps_without_finite_gradients_change_nothing_and_end_the_run(toy, tmp_
         calls += 1
         output = good(self, batch)
         bad = calls in bad_calls
-        return replace(output, objective=output.objective * float("nan")) if bad else output
+        return replace(output, sum=output.sum * float("nan")) if bad else output
 
     monkeypatch.setattr(SpeechLM, "forward_loss", sometimes)
     recipe = make_recipe(toy, pack=None, length={"steps": 8})

@@ -1,6 +1,6 @@
 """The wanted token mass: budgets, plans, the order of rows, packing, and the loader."""
 
-from vaak.mixture.batch import Guide, PackedBatch, RealisedMass, realised_mass
+from vaak.mixture.batch import PackedBatch, RealisedMass, realised_mass
 from vaak.mixture.cells import Cell
 from vaak.mixture.loader import RowReader, open_loader
 from vaak.mixture.plan import Plan, PlannedCell, check_unchanged, load_plan
@@ -9,7 +9,6 @@ from vaak.mixture.solve import solve_plan
 
 __all__ = [
     "Cell",
-    "Guide",
     "MixtureSettings",
     "PackedBatch",
     "Plan",

@@ -13,17 +13,6 @@ from vaak.mixture.plan import Plan
 
 
 @dataclass(frozen=True)
-class Guide:
-    """Where attention should be: from the places `start`.. of a document (its codes and the stop are predicted there) to
-    the text at `first`..`start`; `weights`, float32[places, text tokens], sum to the strength of the guide at each place.
-    """
-
-    first: int
-    start: int
-    weights: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class PackedBatch:
     """B rows of L tokens, each a run of whole documents or pieces of documents.
 
@@ -31,7 +20,7 @@ class PackedBatch:
     each document. Per row, `doc_lens` (int32, sum L) lists the documents, a trailing padding document included, and
     `doc_stream`, `doc_language`, `doc_source` (int16) index into `streams`, `languages`, `sources`; -1 is padding.
     `rows` are the row numbers within the plan. `doc_bias` has, per row and document, float32[n, n] to add to the
-    attention logits (query, key) of the document, or None; `doc_guide` has a `Guide` or None.
+    attention logits (query, key) of the document, or None.
     """
 
     input_ids: NDArray[np.int64]
@@ -47,7 +36,6 @@ class PackedBatch:
     languages: tuple[str, ...]
     sources: tuple[str, ...]
     doc_bias: list[list[NDArray[np.float32] | None]] | None = None
-    doc_guide: list[list[Guide | None]] | None = None
 
 
 @dataclass

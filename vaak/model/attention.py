@@ -8,7 +8,6 @@ padded batch, an exported model's own code) the same name behaves exactly as `sd
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,9 +20,6 @@ NAME = "vaak_packed"
 
 # Lengths of the documents of each row of a batch; each row's sum to the row's length.
 DocLens = Sequence[Sequence[int]]
-
-# Per row and document where attention should be (`vaak.mixture.Guide`), or None.
-DocGuides = Sequence[Sequence[Any]]
 
 # Per row and document what is added to its attention logits, [n, n], minus infinity above the diagonal; or None.
 DocMasks = Sequence[Sequence[Tensor | None]]
@@ -39,13 +35,9 @@ def packed_attention(
     scaling: float | None = None,
     doc_lens: DocLens | None = None,
     doc_masks: DocMasks | None = None,
-    doc_guides: DocGuides | None = None,
-    guide_losses: list[Tensor] | None = None,
     **kwargs,
 ) -> tuple[Tensor, None]:
     """Causal attention within each document; `doc_masks` adds to the logits of some.
-
-    With `doc_guides` each document that has one appends its `guide_loss` to `guide_losses`.
 
     query: [B, heads, L, head_dim]; key and value: [B, key/value heads, L, head_dim].
     Returns [B, L, heads, head_dim], as transformers expects it of a registered attention, and no weights.
@@ -53,12 +45,6 @@ def packed_attention(
     if doc_lens is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
     length = query.shape[2]
-    if doc_guides is not None and guide_losses is not None:
-        for b, (lens, guides) in enumerate(zip(doc_lens, doc_guides, strict=True)):
-            parts = (query[b].split(list(lens), dim=1), key[b].split(list(lens), dim=1), guides)
-            guide_losses += [
-                guide_loss(q, k, one, scaling) for q, k, one in zip(*parts, strict=True) if one is not None
-            ]
     if doc_masks is None and all(len(row) == 1 for row in doc_lens):
         out = _causal(query, key, value, scaling, dropout)  # rows of one document each need no cutting
         return out.transpose(1, 2), None
@@ -72,21 +58,6 @@ def packed_attention(
         done = [_causal(q, k, v, scaling, dropout, mask) for q, k, v, mask in zip(*parts, masks, strict=True)]
         rows.append(torch.cat(done, dim=2))
     return torch.cat(rows).transpose(1, 2), None
-
-
-def guide_loss(query: Tensor, key: Tensor, guide: Any, scaling: float | None) -> Tensor:
-    """Cross-entropy from a document's guide to the attention of three heads in four, in nats: mean of the heads, sum of
-    the places.
-
-    query: [heads, n, head_dim]; key: [key/value heads, n, head_dim]. What `doc_masks` adds does not count here.
-    """
-    heads = max(query.shape[0] * 3 // 4, 1)
-    key = key.repeat_interleave(query.shape[0] // key.shape[0], dim=0)[:heads]
-    scale = query.shape[2] ** -0.5 if scaling is None else scaling
-    logits = (query[:heads, guide.start :] @ key.transpose(1, 2)).float() * scale
-    behind = torch.ones(logits.shape[1:], dtype=torch.bool, device=logits.device).triu(guide.start + 1)
-    log_attention = logits.masked_fill(behind, -torch.inf).log_softmax(-1)[:, :, guide.first : guide.start]
-    return -(log_attention * torch.from_numpy(guide.weights).to(logits.device)).sum() / heads
 
 
 def _causal(

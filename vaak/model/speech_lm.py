@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaak.grammar.vocabulary import Vocabulary
-from vaak.model.attention import DocGuides, DocLens, DocMasks, no_mask
+from vaak.model.attention import DocLens, DocMasks, no_mask
 from vaak.model.loss import token_losses
 
 
@@ -28,17 +28,13 @@ class Batch(Protocol):
     def doc_lens(self) -> Any: ...
     @property
     def doc_bias(self) -> Any: ...
-    @property
-    def doc_guide(self) -> Any: ...
 
 
 @dataclass(frozen=True)
 class LossOutput:
-    """sum: the summed cross-entropy in nats; objective: what gradients are taken of, `sum` and what attention pays to the
-    guides of the batch; both scalars with gradient. per_token: float32[B, L], 0 where no target."""
+    """sum: scalar with gradient, the summed cross-entropy in nats; per_token: float32[B, L], 0 where no target."""
 
     sum: Tensor
-    objective: Tensor
     per_token: Tensor
     n_targets: int
 
@@ -74,19 +70,12 @@ class SpeechLM(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def hidden(
-        self,
-        input_ids: Tensor,
-        position_ids: Tensor,
-        doc_lens: DocLens,
-        doc_masks: DocMasks | None = None,
-        doc_guides: DocGuides | None = None,
-        guide_losses: list[Tensor] | None = None,
+        self, input_ids: Tensor, position_ids: Tensor, doc_lens: DocLens, doc_masks: DocMasks | None = None
     ) -> Tensor:
         """Last hidden states of packed rows, [B, L, hidden]; no document sees another.
 
         input_ids, position_ids: int64[B, L], positions starting at 0 in each document; doc_lens: per row, sums to L;
-        doc_masks: what is added to the attention logits of some documents; doc_guides: where attention should be in some,
-        for which each layer appends what it pays to `guide_losses`.
+        doc_masks: what is added to the attention logits of some documents.
         """
         output = self.lm.model(
             input_ids=input_ids,
@@ -95,8 +84,6 @@ class SpeechLM(nn.Module):
             use_cache=False,
             doc_lens=doc_lens,
             doc_masks=doc_masks,
-            doc_guides=doc_guides,
-            guide_losses=guide_losses,
         )
         return output.last_hidden_state
 
@@ -106,9 +93,7 @@ class SpeechLM(nn.Module):
         labels = torch.from_numpy(batch.labels.reshape(-1)[where]).to(self.device)
         lens = [[int(n) for n in row] for row in batch.doc_lens]
         masks = None if batch.doc_bias is None else self._masks(batch.doc_bias)
-        guided: list[Tensor] = []
-        ids, positions = self._tensor(batch.input_ids), self._tensor(batch.position_ids)
-        states = self.hidden(ids, positions, lens, masks, batch.doc_guide, guided)
+        states = self.hidden(self._tensor(batch.input_ids), self._tensor(batch.position_ids), lens, masks)
         states = states.reshape(-1, states.shape[-1])
         everything = len(where) == len(states)
         if not everything:  # masked positions never reach the head, the dearest product of a small model
@@ -120,9 +105,7 @@ class SpeechLM(nn.Module):
         else:
             per_token = torch.zeros(batch.labels.size, dtype=torch.float32, device=self.device)
             per_token[index] = losses  # pyright: ignore[reportPossiblyUnboundVariable]
-        # The mean of the layers, so that the weight of a guide does not depend on their number.
-        objective = total + torch.stack(guided).sum() / self.config.num_hidden_layers if guided else total
-        return LossOutput(total, objective, per_token.view(batch.labels.shape), len(where))
+        return LossOutput(total, per_token.view(batch.labels.shape), len(where))
 
     forward = forward_loss
 

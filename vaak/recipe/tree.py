@@ -147,8 +147,6 @@ class Recipe(Frozen):
     context_noise: Ramp = Ramp()
     # How strongly attention is drawn to the text that is being said (vaak/train/alignment_prior.py).
     alignment_prior: Ramp = Ramp()
-    # What attention pays for looking elsewhere, beside the loss (vaak/train/alignment_guide.py).
-    alignment_guide: Ramp = Ramp()
     gradient_checkpointing: bool = True
     compile: bool = False
     mixture: MixtureSettings
@@ -163,8 +161,6 @@ class Recipe(Frozen):
             raise ValueError(
                 f"tokens_per_step {self.tokens_per_step:,} is not a multiple of the context {self.context:,}"
             )
-        if self.gradient_checkpointing and (self.alignment_guide.start or self.alignment_guide.end):
-            raise ValueError("alignment_guide needs gradient_checkpointing: false, which would compute it twice")
         return self
 
     @property

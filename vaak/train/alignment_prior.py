@@ -12,7 +12,6 @@ docs/train.md has what it gained.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,31 +51,6 @@ def document_bias(
     Only logits between the places that predict codes or the stop and the transcript's tokens are changed, by
     `RAISED - min((distance / WIDTH)^2 / 2, DEEPEST)`, where the distance is in bytes of text.
     """
-    path = spoken_path(ids, vocabulary, text_bytes)
-    if path is None:
-        return None
-    bias = np.zeros((len(ids), len(ids)), np.float32)
-    inside = (slice(path.start, None), slice(path.first, path.start))
-    bias[inside] = strength * (RAISED - np.minimum((path.distance / WIDTH) ** 2 / 2, DEEPEST))
-    return bias
-
-
-@dataclass(frozen=True)
-class SpokenPath:
-    """A document of text and speech, its text at `first`..`start`, said at an even pace.
-
-    sizes: int64[text tokens], their bytes; distance: float64[places from `start` on, text tokens], in bytes of text, from
-    what is being said at a place to the middle of a token.
-    """
-
-    first: int
-    start: int
-    sizes: NDArray[np.int64]
-    distance: NDArray[np.float64]
-
-
-def spoken_path(ids: NDArray[np.int64], vocabulary: Vocabulary, text_bytes: NDArray[np.int64]) -> SpokenPath | None:
-    """The path of speech along the text of one document; None if it is not paired."""
     starts = np.flatnonzero(ids == vocabulary.speech_start)
     if len(starts) != 1:
         return None
@@ -88,4 +62,7 @@ def spoken_path(ids: NDArray[np.int64], vocabulary: Vocabulary, text_bytes: NDAr
         return None
     heard = (np.arange(start, len(ids)) - start + 0.5) / (len(ids) - start) * sizes.sum()
     middles = np.cumsum(sizes) - sizes / 2
-    return SpokenPath(first, start, sizes, heard[:, None] - middles[None, :])
+    distance = (heard[:, None] - middles[None, :]) / WIDTH
+    bias = np.zeros((len(ids), len(ids)), np.float32)
+    bias[start:, first:start] = strength * (RAISED - np.minimum(distance**2 / 2, DEEPEST))
+    return bias

@@ -16,7 +16,6 @@ from vaak.mixture import PackedBatch, RealisedMass, open_loader
 from vaak.recipe import Recipe
 from vaak.storage.files import read_json, write_json
 from vaak.track.jsonl import JsonlTracker, Tracker
-from vaak.train.alignment_guide import with_alignment_guide
 from vaak.train.alignment_prior import with_alignment_prior
 from vaak.train.context_noise import with_context_noise
 from vaak.train.host import Precision, keep_freed_memory
@@ -151,15 +150,14 @@ class _Loop:
         vocabulary, text_bytes = stage.data.vocabulary, stage.data.tokenizer.byte_lengths()
         with closing(loader):  # its threads end with the training, not when somebody collects them
             while True:
-                done = (stage.step, stage.steps)
-                noise = recipe.context_noise.at(*done)
-                prior, guide = recipe.alignment_prior.at(*done), recipe.alignment_guide.at(*done)
-                step_batches = []
-                for batch in islice(loader, recipe.rows_per_step // rows):
-                    batch = with_context_noise(batch, noise, vocabulary, recipe.seed)
-                    batch = with_alignment_prior(batch, prior, vocabulary, text_bytes)
-                    step_batches.append(with_alignment_guide(batch, guide, vocabulary, text_bytes))
-                yield step_batches
+                noise = recipe.context_noise.at(stage.step, stage.steps)
+                strength = recipe.alignment_prior.at(stage.step, stage.steps)
+                yield [
+                    with_alignment_prior(
+                        with_context_noise(batch, noise, vocabulary, recipe.seed), strength, vocabulary, text_bytes
+                    )
+                    for batch in islice(loader, recipe.rows_per_step // rows)
+                ]
 
     def _row(
         self, batches: list[PackedBatch], result: StepResult, lr: float, waited: float, seconds: float

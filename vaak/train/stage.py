@@ -213,7 +213,7 @@ def _fresh_model(recipe: Recipe, data: Data, say: Say) -> SpeechLM:
             f"{data.vocabulary}; use those of its parent"
         )
     say(
-        f"weights from {parent.id}; Adam's moments start anew; the peak rate {recipe.schedule.peak_lr:g} is {ratio:.2f} times "
+        f"weights from {parent.id}; the optimizer starts anew; the peak rate {recipe.schedule.peak_lr:g} is {ratio:.2f} times "
         f"the parent's final {before.schedule.min_lr:g}"
     )
     return model

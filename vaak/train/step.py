@@ -60,7 +60,7 @@ def _backward(model: SpeechLM, batch: PackedBatch, precision: Precision, total: 
     """Add the gradients of one microbatch to those of the step; returns its token losses."""
     with compute_in(precision, model.device):
         output = model.forward_loss(batch)
-    (output.objective / total).backward()
+    (output.sum / total).backward()
     return output.per_token
 
 
@@ -79,7 +79,7 @@ def _in_lanes(
         with compute_in(precision, model.device):
             output = model.forward_loss(batch)
         # Not `backward`: lanes that add to the same `grad` at once would lose some of it.
-        return output.per_token, torch.autograd.grad(output.objective / total, parameters, allow_unused=True)
+        return output.per_token, torch.autograd.grad(output.sum / total, parameters, allow_unused=True)
 
     losses = []
     with ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
