@@ -7,8 +7,8 @@ rows of a cell lie before row n is a floor sum, evaluated in O(log N).
 
 Within a cell the k-th visit is row (k mod R) of epoch (k div R), passed through a Feistel bijection keyed by seed, cell
 and epoch. A cell of more rows than a *window* is gone through window by window (`permute_near`), so that what is served
-together lies together and a corpus can be staged. Changing anything here changes what every plan serves: `tests/mixture/test_order.py` freezes it, and
-`ORDER_VERSION` must rise with it.
+together lies together and a corpus can be staged. Changing anything here changes what every plan serves:
+`tests/mixture/test_order.py` freezes it, and `ORDER_VERSION` must rise with it.
 """
 
 from __future__ import annotations
