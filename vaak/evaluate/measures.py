@@ -22,7 +22,7 @@ SCORED_LANGUAGES = frozenset({"en"})
 RATE = 16000
 
 # How each metric is computed: raise the number when its code changes what it gives.
-_VERSIONS = {
+VERSIONS = {
     "crashed": 1,
     "stopped": 1,
     "duration_ratio": 1,
@@ -37,7 +37,7 @@ _VERSIONS = {
 
 def versions(asr: Asr, generated: bool = True) -> dict[str, str]:
     """Metric -> version; those of recognition name the recogniser, those of generated speech the sampling."""
-    named = {metric: str(number) for metric, number in _VERSIONS.items()}
+    named = {metric: str(number) for metric, number in VERSIONS.items()}
     named["wer"] += f"+{asr.name}@{asr.hash[:12]}"
     named["similarity"] += "+resemblyzer-0.1"
     return {metric: f"{version}+{DECODING}" if generated else version for metric, version in named.items()}

@@ -14,6 +14,7 @@ from vaak.corpus.verify import verify_corpus
 from vaak.errors import BadInput, CheckFailed
 from vaak.evaluate import open_results, reference_scores, reference_summary
 from vaak.evaluate.checkpoint import Stopped
+from vaak.evaluate.measures import VERSIONS
 from vaak.grammar.tokenizer import load_tokenizer
 from vaak.launch.stages import resolve, stage_recipe
 from vaak.launch.walk import Launch, Step
@@ -160,7 +161,8 @@ def _audit_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
 
 
 def _judges_inputs(launch: Launch) -> dict[str, Any]:
-    return {"pack": launch.evidence("pack")["pack"], "codec": open_codec(launch.project.codec).hash}
+    codec = open_codec(launch.project.codec).hash
+    return {"pack": launch.evidence("pack")["pack"], "codec": codec, "measures": dict(VERSIONS)}
 
 
 def _judges(launch: Launch) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 from vaak.codec import open_codec
 from vaak.corpus.pack import open_pack
 from vaak.errors import BadInput
+from vaak.evaluate.generations import DECODING
+from vaak.evaluate.measures import VERSIONS
 from vaak.launch.console import Console, stopping
 from vaak.launch.follower import Follower
 from vaak.launch.gates import gate_steps, pack_folder
@@ -98,6 +100,9 @@ def _evaluation_inputs(launch: Launch) -> dict[str, Any]:
         "checkpoint": launch.evidence(launch.project.evaluate.final)["checkpoint"],
         "pack": launch.evidence("pack")["pack"],
         "codec": open_codec(launch.project.codec).hash,
+        # Speech that is drawn or measured in another way is other evidence: the page would look for it and find none.
+        "sampling": DECODING,
+        "measures": dict(VERSIONS),
     }
 
 
