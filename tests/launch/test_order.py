@@ -2,7 +2,11 @@
 
 from types import SimpleNamespace
 
+from vaak.evaluate import open_results
+from vaak.evaluate.generations import DECODING
+from vaak.evaluate.store import Result
 from vaak.launch import order
+from vaak.launch.follower import Follower
 
 
 def test_speech_that_is_drawn_or_measured_in_another_way_is_evaluated_again(monkeypatch):
@@ -16,3 +20,15 @@ def test_speech_that_is_drawn_or_measured_in_another_way_is_evaluated_again(monk
     assert drawn != before
     monkeypatch.setitem(order.VERSIONS, "wer", 99)
     assert order._evaluation_inputs(launch) not in (before, drawn)  # pyright: ignore[reportArgumentType]
+
+
+def test_progress_counts_what_is_drawn_as_it_is_now(tmp_path):
+    project = SimpleNamespace(evaluate=SimpleNamespace(final="sft"))
+    launch = SimpleNamespace(project=project, out=tmp_path, evidence={"sft": {"checkpoint": "c"}}.__getitem__)
+    follower = Follower(launch)  # pyright: ignore[reportArgumentType]
+    assert follower._scored("p") == 0
+    results = open_results(tmp_path / "results.db")
+    for sampling, items in (("t0.1-k0-p1", ("one", "two", "three")), (DECODING, ("one",))):
+        results.write([Result("c", "p", "stopped", f"1+{sampling}", "en", item, 1.0) for item in items])
+    results.close()
+    assert follower._scored("p") == 1

@@ -11,6 +11,7 @@ from vaak.codec import open_codec
 from vaak.corpus.pack import open_pack
 from vaak.errors import CheckFailed
 from vaak.evaluate import open_results, start_sidecar, summary
+from vaak.evaluate.generations import DECODING
 from vaak.launch.gates import pack_folder
 from vaak.launch.report_speech import open_speech
 from vaak.launch.stages import run_folder
@@ -84,7 +85,9 @@ class Follower:
         if not path.exists():
             return 0
         results = open_results(path)
-        scored = len({row.item for row in results.read(self._final(), pack_id)})
+        # What an earlier evaluation drew in another way does not count.
+        rows = [one for one in results.read(self._final(), pack_id) if one.metric_version.endswith(f"+{DECODING}")]
+        scored = len({one.item for one in rows})
         results.close()
         return scored
 
