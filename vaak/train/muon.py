@@ -2,8 +2,9 @@
 
 A gradient of a matrix is dominated by few directions; making all its singular values alike lets the others learn as fast.
 The method is Keller Jordan's (2024), with the size of the step of Liu et al. (2025, "Muon is scalable for LLM training"),
-which lets AdamW's rates and decay stand. Matrices are cut into blocks, each made orthogonal by itself: that halves the
-products, and a small model learned no slower. docs/train.md has what it gained.
+which lets AdamW's rates and decay stand. Matrices are cut into blocks, each made orthogonal by itself, for fewer products:
+with four iterations the demo's fine-tuning ended at 3.697 nats of validation, with whole matrices and five at 3.713 (427
+steps, one run each). docs/train.md has what it gained.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 # Of the odd polynomial a x + b x^3 + c x^5 that, applied again and again, draws singular values in (0, 1] towards 1
-# (Jordan, 2024). They end between about .7 and 1.2, which is near enough for a step.
+# (Jordan, 2024). Near 1 is near enough for a step; tests/train/test_muon.py has how near.
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 4
 
