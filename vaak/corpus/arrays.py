@@ -1,4 +1,4 @@
-"""A .npy file whose length is not known when it is begun."""
+"""A .npy file whose length is not known when it is begun, and one that is mapped and checked."""
 
 from __future__ import annotations
 
@@ -68,3 +68,15 @@ def cut_open(path: Path, size: int) -> BinaryIO:
     file = os.fdopen(handle, "wb", buffering=1 << 20)
     file.seek(size)
     return file
+
+
+def mapped(path: Path, dtype: np.dtype, n: int) -> np.ndarray:
+    """A memory map of an array file of n values. Raises `BadInput` for a file that is no such array."""
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read as a numpy array ({error}); restore it") from error
+    if values.shape != (n,) or values.dtype != dtype:
+        raise BadInput(f"{path} holds {values.dtype}{values.shape}, the manifest says {dtype}({n},); restore it")
+    # A plain view of the map slices several times faster than numpy's memmap class.
+    return values.view(np.ndarray)

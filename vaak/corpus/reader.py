@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vaak.corpus.arrays import mapped
 from vaak.corpus.manifest import read_manifest
 from vaak.corpus.samples import FIELDS, SCHEMA, Sample, from_row
 from vaak.corpus.staged import StagedTokens
@@ -269,7 +270,7 @@ class _Shard:
             None  # the map, once something was read of it; a call to look would cost as much
         )
         path = folder / f"{summary['stem']}.offsets.npy"
-        self.offsets = _mapped(path, np.dtype(np.int64), self.n_samples + 1)
+        self.offsets = mapped(path, np.dtype(np.int64), self.n_samples + 1)
         # One offset as a plain integer costs half of numpy's own.
         self.at = self.offsets.data
         if self.offsets[0] != 0 or self.offsets[-1] != self.n_tokens:
@@ -280,7 +281,7 @@ class _Shard:
         if self._staged is not None:
             return self._staged.read(self.path, self.dtype, self.n_tokens, start, stop)
         if self.tokens is None:
-            self.tokens = _mapped(self._tokens_path, self.dtype, self.n_tokens)
+            self.tokens = mapped(self._tokens_path, self.dtype, self.n_tokens)
         return self.tokens[start:stop]
 
     def column(self, name: str) -> list[pa.Array]:
@@ -299,14 +300,3 @@ class _Shard:
                 return first, file.read_row_group(number).to_pylist()
             first += n
         raise BadInput(f"{self.samples_path} ends at row {first}, but row {i} is wanted; restore the file")
-
-
-def _mapped(path: Path, dtype: np.dtype, n: int) -> np.ndarray:
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read as a numpy array ({error}); restore it") from error
-    if values.shape != (n,) or values.dtype != dtype:
-        raise BadInput(f"{path} holds {values.dtype}{values.shape}, the manifest says {dtype}({n},); restore it")
-    # A plain view of the map slices several times faster than numpy's memmap class.
-    return values.view(np.ndarray)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vaak.errors import BadInput
+from vaak.corpus.arrays import mapped
 from vaak.storage.staging import Counters, Source, Staging, open_staging
 
 
@@ -36,7 +36,7 @@ class StagedTokens:
         """
         with self._open().use(path, again=True) as local:
             if path not in self._known:
-                _check_header(local, path, dtype, n)
+                mapped(local, dtype, n)
                 self._known.add(path)
             handle = os.open(local, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -76,12 +76,3 @@ class StagedTokens:
 def _sum(one: Counters, other: Counters) -> Counters:
     more = asdict(other)
     return Counters(**{name: value + more[name] for name, value in asdict(one).items()})
-
-
-def _check_header(local: Path, path: str, dtype: np.dtype, n: int) -> None:
-    try:
-        found = np.load(local, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read as a numpy array ({error}); push its corpus again") from error
-    if found.shape != (n,) or found.dtype != dtype:
-        raise BadInput(f"{path} holds {found.dtype}{found.shape}, the manifest says {dtype}({n},); push a right one")
