@@ -111,7 +111,7 @@ def test_a_kill_costs_what_came_after_the_last_note(tmp_path, monkeypatch):
         if len(seen) == 3:
             seen.append("stop")
             raise KeyboardInterrupt
-        seen.append(columns["sample_id"][0])
+        seen.append(columns["sample_id"][0].as_py())
         return made(stream_of, columns, *rest)
 
     monkeypatch.setattr(module, "sample_table", until_the_fourth)

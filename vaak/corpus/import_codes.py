@@ -50,6 +50,8 @@ class CodesReader:
         self._codes, self._index, self._limit, self._longest = codes, index, limit, longest
         self._codes_file: Any = open(codes.path, "rb", buffering=0)  # noqa: SIM115 - closed by __exit__
         self._index_file: Any = open(index.path, "rb")  # noqa: SIM115 - closed by __exit__
+        # Codes of a block as they are in the file: memory that is new for every block costs more than reading it.
+        self._room: NDArray = np.empty(0, codes.dtype)
         # Ends of the last usable entry and of everything kept so far.
         self._last_end = self._kept_end = 0
 
@@ -98,14 +100,19 @@ class CodesReader:
         return (values < 0) | (values >= self._limit)
 
     def _runs(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray:
-        """Codes of ascending samples, read as few long runs."""
-        if len(starts) == 0:
-            return np.empty(0, self._codes.dtype)
+        """Codes of ascending samples, read as few long runs; they stay until the next block is read."""
+        total = int((ends - starts).sum())
+        if len(self._room) < total:
+            self._room = np.empty(total, self._codes.dtype)
+        if total == 0:
+            return self._room[:0]
         breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
         firsts = starts[np.concatenate([[0], breaks])].tolist()
         lasts = ends[np.concatenate([breaks - 1, [len(ends) - 1]])].tolist()
-        pieces = [read_values(self._codes, self._codes_file, a, b) for a, b in zip(firsts, lasts, strict=True)]
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        read = 0
+        for first, last in zip(firsts, lasts, strict=True):
+            read += len(read_values(self._codes, self._codes_file, first, last, self._room[read:]))
+        return self._room[:total]
 
     def _entries(self, first: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Starts and ends of entries first..stop, fewer where the index ends."""

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from vaak.corpus.import_run import ImportReport, ImportRun, ImportTarget
 from vaak.corpus.import_samples import LONGEST_PREFIX, SampleDefaults, checked_defaults, sample_table
 from vaak.corpus.import_source import ArrayFile, held_out_splits, open_array, read_values
-from vaak.corpus.samples import readable_id
+from vaak.corpus.samples import SCHEMA, readable_id
 from vaak.errors import BadInput
 from vaak.languages import language_of
 from vaak.storage.files import room_on_disk
@@ -163,19 +164,21 @@ class _StreamImport:
     def _keep(self, numbers: list[int], lengths: np.ndarray, values: np.ndarray) -> None:
         text = self.stream.kind == "tokens"
         stream, language, n = "text" if text else "raw", language_of(self.defaults.language or ""), len(numbers)
-        columns: dict[str, Any] = {
-            "sample_id": [self._id(number) for number in numbers],
-            "source": [self.defaults.source] * n,
-            "language": [language] * n,
-            "tier": [self.defaults.tier] * n,
-            "long_form": [False] * n,
-            "held_out": [self.held_out] * n,
+        same = {
+            "source": self.defaults.source,
+            "language": language,
+            "tier": self.defaults.tier,
+            "long_form": False,
+            "held_out": self.held_out,
         }
-        if not text and self.defaults.codec is not None:
-            if self.defaults.codec["tokens_per_second"] is not None:
-                columns["duration_s"] = lengths / self.defaults.codec["tokens_per_second"]
-            columns["codec_hash"] = [self.defaults.codec["hash"]] * n
-        table = sample_table([stream] * n, columns, n, self.defaults)
+        codec = None if text else self.defaults.codec
+        if codec is not None:
+            same["codec_hash"] = codec["hash"]
+        columns = {name: pa.repeat(pa.scalar(value, SCHEMA.field(name).type), n) for name, value in same.items()}
+        columns["sample_id"] = pa.array([self._id(number) for number in numbers], pa.string())
+        if codec is not None and codec["tokens_per_second"] is not None:
+            columns["duration_s"] = pa.array(lengths / codec["tokens_per_second"])
+        table = sample_table(pa.repeat(pa.scalar(stream), n), columns, self.defaults)
         self.run_.add((stream, language, self.defaults.tier), table, lengths, values.astype("u4" if text else "u2"))
 
     def _id(self, number: int) -> str:

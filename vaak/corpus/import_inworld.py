@@ -6,6 +6,9 @@ The layout is that of `data_vectorizer.py` and `data_merger.py` in https://githu
 each sample starts, and it ends where the next one starts; files with start and end per sample are read too.
 """
 
+# pyarrow makes its compute functions at import time, so type checkers cannot see them.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import re
@@ -15,10 +18,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vaak.corpus.import_codes import Block, CodesReader
@@ -38,7 +42,7 @@ from vaak.errors import BadInput
 from vaak.storage.files import room_on_disk
 
 # Rows that are worked on at a time.
-_BLOCK = 8192
+_BLOCK = 16384
 
 # Codes that are worked on at a time: a block of rows ends sooner when its samples are long.
 _BLOCK_CODES = 1 << 23
@@ -139,6 +143,15 @@ def _found(part: Part) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A block of rows as it comes from the files: codes, lines and what the lines say."""
+
+    block: Block
+    lines: list[bytes]
+    rows: Rows
+
+
 @dataclass
 class _PartImport:
     run_: ImportRun
@@ -165,21 +178,23 @@ class _PartImport:
         ):
             file.seek(byte)
             codes.begin(row)
-            # The codes of the next block are read and checked while the lines of this one are parsed.
-            load = partial(
-                ahead.submit, lambda first: codes.load(first, min(_BLOCK, self.part.rows - first), _BLOCK_CODES)
-            )
+            # While one block is worked on the next one is read: its codes are checked and its lines parsed.
+            load = partial(ahead.submit, self._load, file, codes)
             loading = load(row)
             while row < self.part.rows:
-                block = loading.result()
-                if row + block.n < self.part.rows:
-                    loading = load(row + block.n)
-                lines = list(islice(file, block.n))
-                self._block(row, lines, block)
-                row += block.n
-                byte += sum(map(len, lines))
+                read = loading.result()
+                if row + read.block.n < self.part.rows:
+                    loading = load(row + read.block.n)
+                self._work(row, read)
+                row += read.block.n
+                byte += sum(map(len, read.lines))
                 progress(row)
                 self.run_.note({"part": self.number, "row": row, "byte": byte}, always=False)
+
+    def _load(self, file: BinaryIO, codes: CodesReader, first: int) -> _Read:
+        block = codes.load(first, min(_BLOCK, self.part.rows - first), _BLOCK_CODES)
+        lines = list(islice(file, block.n))
+        return _Read(block, lines, parse_lines(lines, self.names))
 
     def _check_sizes(self) -> None:
         """Without a quarantine, what does not add up is said before the work."""
@@ -196,8 +211,8 @@ class _PartImport:
             raise BadInput(f"{part.samples} has {part.lines:,} lines, {part.index.path.name} {part.index.n:,} entries; "
                            "restore both, or import the rows that have both with --quarantine DIR")  # fmt: skip
 
-    def _block(self, first: int, lines: list[bytes], block: Block) -> None:
-        rows = parse_lines(lines, self.names)
+    def _work(self, first: int, read: _Read) -> None:
+        block, lines, rows = read.block, read.lines, read.rows
         self.run_.fields_left |= rows.left
         complete(rows, lambda i: f"{self.prefix}.{first + i}", self.held_out, self.defaults)
         faults = rows.faults
@@ -208,46 +223,59 @@ class _PartImport:
         for i, fault in block.faults.items():
             faults.setdefault(i, fault)
         names = rows.columns["sample_id"]
-        whole = len(block.kept) == rows.n
-        again = self.run_.ids.add_all(names if whole else [names[i] for i in block.kept.tolist()])
+        if len(block.kept) < rows.n:
+            names = names.take(pa.array(block.kept))
+        again = self.run_.ids.add_all(names.to_pylist())
         if again.any():
             twice = block.kept[again].tolist()
             for i in twice:
-                faults[i] = Fault("duplicate id", f"an earlier sample has the id {rows.columns['sample_id'][i]!r}")
+                faults[i] = Fault("duplicate id", f"an earlier sample has the id {_id_of(rows, i)!r}")
             block.drop(twice)
         for i in sorted(faults):
             self._set_aside(i, first + i, lines, rows, faults[i])
         if len(block.kept):
-            self._keep(rows, block.kept.tolist(), block.lengths, block.codes)
+            self._keep(rows, block.kept, block.lengths, block.codes)
 
     def _set_aside(self, i: int, row: int, lines: list[bytes], rows: Rows, fault: Fault) -> None:
         self.run_.set_aside(
             fault.kind,
             fault.detail,
             f"{self.part.samples}, line {row + 1}",  # a person counts lines from one
-            rows.columns["sample_id"][i] if i < rows.n else None,
+            _id_of(rows, i) if i < rows.n else None,
             file=self.part.samples.name,
             row=row,
             line=lines[i].decode(errors="replace").rstrip("\n") if i < len(lines) else None,
         )
 
-    def _keep(self, rows: Rows, kept: list[int], lengths: NDArray[np.int64], tokens: NDArray[np.uint16]) -> None:
-        stream_of = streams(rows)
-        columns = rows.columns
+    def _keep(
+        self, rows: Rows, kept: NDArray[np.int64], lengths: NDArray[np.int64], tokens: NDArray[np.uint16]
+    ) -> None:
+        stream_of, columns = streams(rows), rows.columns
         if len(kept) < rows.n:
-            stream_of = [stream_of[i] for i in kept]
-            columns = {name: [values[i] for i in kept] for name, values in columns.items()}
-        table = sample_table(stream_of, columns, len(kept), self.defaults)
-        keys = (stream_of, columns["language"], columns["tier"])
-        if all(len(set(one)) == 1 for one in keys):
-            self.run_.add((keys[0][0], keys[1][0], keys[2][0]), table, lengths, tokens)
+            which = pa.array(kept)
+            stream_of = stream_of.take(which)
+            columns = {name: column.take(which) for name, column in columns.items()}
+        table = sample_table(stream_of, columns, self.defaults)
+        key_of = pc.binary_join_element_wise(stream_of, columns["language"], columns["tier"], "/")
+        coded = key_of.dictionary_encode()
+        keys = [_key(one) for one in coded.dictionary.to_pylist()]
+        if len(keys) == 1:
+            self.run_.add(keys[0], table, lengths, tokens)
             return
-        members: dict[tuple[str, str, str], list[int]] = {}
-        for i, key in enumerate(zip(*keys, strict=True)):
-            members.setdefault(key, []).append(i)
+        number_of = coded.indices.to_numpy()
         ends = np.cumsum(lengths)
         starts = (ends - lengths).tolist()
         stops = ends.tolist()
-        for key, of_group in members.items():
-            pieces = np.concatenate([tokens[starts[i] : stops[i]] for i in of_group])
+        for number, key in enumerate(keys):
+            of_group = np.flatnonzero(number_of == number)
+            pieces = np.concatenate([tokens[starts[i] : stops[i]] for i in of_group.tolist()])
             self.run_.add(key, table.take(pa.array(of_group)), lengths[of_group], pieces)
+
+
+def _id_of(rows: Rows, i: int) -> str:
+    return rows.columns["sample_id"][i].as_py()
+
+
+def _key(joined: str) -> tuple[str, str, str]:
+    stream, language, tier = joined.split("/")
+    return stream, language, tier

@@ -7,18 +7,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 
 from vaak.corpus.field_names import FIELD_NAMES, parse_fields
+from vaak.corpus.json_columns import ABOVE_ZERO, read_columns
 from vaak.corpus.samples import SCHEMA
 
-# The trainer writes -1 for one of these that it does not know, and "unknown" for a language.
-_ABOVE_ZERO = ("duration_s", "sample_rate")
+# What the trainer writes for a language that it does not know.
 _UNKNOWN_LANGUAGE = "unknown"
 
 # Fields where a number stands for a name.
@@ -35,14 +33,14 @@ class Fault:
 
 @dataclass
 class Rows:
-    """Columns of some lines, by our names, each as long as `n`; a column that no line has is absent.
+    """Columns of some lines, by our names, each of length `n` and of its type in `SCHEMA`; one that no line has is absent.
 
-    `faults` names, per line, what is wrong with it; its values are None then. `left` are the names in the lines that
+    `faults` names, per line, what is wrong with it; its values are null then. `left` are the names in the lines that
     no field of ours took.
     """
 
     n: int
-    columns: dict[str, list[Any]] = field(default_factory=dict)
+    columns: dict[str, pa.Array] = field(default_factory=dict)
     faults: dict[int, Fault] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
 
@@ -59,25 +57,29 @@ def field_names(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 def parse_lines(lines: Sequence[bytes], names: Mapping[str, tuple[str, ...]]) -> Rows:
     """The fields of JSON lines as columns, typed and checked one by one; what depends on other fields is not looked at."""
+    read = read_columns(lines, names)
+    if read is not None:
+        return Rows(len(lines), read[0], left=read[1])
+    return parse_one_by_one(lines, names)
+
+
+def parse_one_by_one(lines: Sequence[bytes], names: Mapping[str, tuple[str, ...]]) -> Rows:
+    """The same for any lines: each value is looked at, and what cannot be becomes the fault of its line."""
     rows = Rows(len(lines))
     objects = _objects(lines, rows)
     present: set[str] = set().union(*objects)
-    # All have the same keys, as they mostly have: their values are taken without asking each whether it has one.
-    alike = set(map(len, objects)) == {len(present)}
-
-    def values_of(name: str) -> list[Any]:
-        return list(map(itemgetter(name), objects)) if alike else [one.get(name) for one in objects]
-
     rows.left = set(present)
     for ours, theirs in names.items():
         found = [name for name in theirs if name in present]
         rows.left -= set(theirs)
         if not found:
             continue
-        values = values_of(found[0])
+        values = [one.get(found[0]) for one in objects]
         for name in found[1:]:
-            values = [other if value is None else value for value, other in zip(values, values_of(name), strict=True)]
-        rows.columns[ours] = _typed(ours, found[0], values, rows)
+            values = [one.get(name) if value is None else value for value, one in zip(values, objects, strict=True)]
+        typed = _typed(ours, found[0], values, rows)
+        if any(value is not None for value in typed):
+            rows.columns[ours] = pa.array(typed, SCHEMA.field(ours).type)
     return rows
 
 
@@ -110,33 +112,16 @@ def _object(i: int, line: bytes, rows: Rows) -> Any:
 
 def _typed(name: str, theirs: str, values: list[Any], rows: Rows) -> list[Any]:
     """The values as their field has them: "" is None, and what does not fit is a fault of its line."""
-    kind = SCHEMA.field(name).type
-    types = set(map(type, values))
-    if pa.types.is_string(kind) and types <= {str, type(None)}:
-        return [value or None for value in values] if "" in values else values
-    if types <= {int, float, type(None)} and _all_fit(name, kind, values):
-        return values
-    convert = _converter(name, kind)
+    convert = _converter(name, SCHEMA.field(name).type)
     typed = []
     for i, value in enumerate(values):
         try:
             typed.append(None if value is None else convert(value))
         except ValueError:
-            rows.fault(i, "wrong type", f"{theirs} is {_short(value)}, which is no {_WORDS[str(kind)]}")
+            kind = _WORDS[str(SCHEMA.field(name).type)]
+            rows.fault(i, "wrong type", f"{theirs} is {_short(value)}, which is no {kind}")
             typed.append(None)
     return _numbers(name, theirs, typed, rows)
-
-
-def _all_fit(name: str, kind: pa.DataType, values: list[Any]) -> bool:
-    """Whether all are finite numbers of their kind, above zero where only that can be: then none need be looked at."""
-    try:
-        numbers = pa.array(values, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return False
-    if not pa.types.is_primitive(kind) or pa.types.is_boolean(kind):
-        return False
-    known = numbers.drop_null().to_numpy()
-    return bool(np.isfinite(known).all()) and (name not in _ABOVE_ZERO or bool((known > 0).all()))
 
 
 _WORDS = {
@@ -200,9 +185,9 @@ def _numbers(name: str, theirs: str, values: list[Any], rows: Rows) -> list[Any]
     for i, value in enumerate(values):
         if not isinstance(value, int | float):
             continue
-        if name in _ABOVE_ZERO and value == -1:
+        if name in ABOVE_ZERO and value == -1:
             values[i] = None
-        elif not math.isfinite(value) or (name in _ABOVE_ZERO and value <= 0):
+        elif not math.isfinite(value) or (name in ABOVE_ZERO and value <= 0):
             rows.fault(i, "impossible value", f"{theirs} is {value}")
             values[i] = None
     return values

@@ -41,6 +41,7 @@ _AHEAD = 2
 
 # How the unfinished corpus names who writes it, and what stands in the work folder.
 _OWNER = "an import"
+_WORK_FORMAT = 2
 _WORK = re.compile(r"lock|ids|(plan|state|report)\.json|set-aside\.jsonl")
 
 
@@ -143,8 +144,8 @@ class ImportRun:
         assert self._aside is not None
         self._aside.write(set_aside_line(kind, detail, where, sample_id, **more))
 
-    def note(self, position: Any, always: bool = True) -> None:
-        """Everything up to here is done: a later run of this import goes on at `position`."""
+    def note(self, position: Any, always: bool = True, last: bool = False) -> None:
+        """Everything up to here is done: a later run of this import goes on at `position`. No id comes after the last."""
         if not always and self._since < self.target.note_every:
             return
         if not always and self._since < 2 * self.target.note_every and not all(one.done() for one in self._converting):
@@ -160,7 +161,7 @@ class ImportRun:
             "tokens": self.tokens,
             "set_aside": dict(self.counts),
             "aside_bytes": self._aside.tell(),
-            "ids": self.ids.save(),
+            "ids": None if last else self.ids.save(),
             "fields_left": sorted(self.fields_left),
             "groups": [{"key": list(key), **group.state()} for key, group in self.groups.items()],
         }
@@ -193,7 +194,7 @@ class ImportRun:
         self._settle()
         for group in self.groups.values():
             group.close()
-        self.note({"end": True})
+        self.note({"end": True}, last=True)
         if self._prints != [fingerprint(path) for path in self.sources]:
             raise BadInput(
                 f"{self.sources[0].parent} changed while it was imported; delete {self.work} and begin again"
@@ -226,7 +227,7 @@ class ImportRun:
         plan = {
             "source": self._prints,
             "settings": {**settings, "name": self.target.name, "codec": codec, "shard_tokens": self.target.shard_tokens,
-                         "tokenizer_hash": self.target.tokenizer_hash},
+                         "tokenizer_hash": self.target.tokenizer_hash, "work_format": _WORK_FORMAT},
             "quarantine": str(self.target.quarantine) if self.target.quarantine is not None else None,
         }  # fmt: skip
         check_unclaimed(out, _OWNER if plan_path.exists() else None)

@@ -115,10 +115,15 @@ def _with_header(path: Path, file: Any, size: int, widths: tuple[int, ...]) -> A
     return ArrayFile(path, dtype, n, width, file.tell(), f"{dtype.name} with a .npy header", left_over)
 
 
-def read_values(array: ArrayFile, file: Any, start: int, stop: int) -> NDArray:
-    """Rows start..stop of an array through its open file, in the file's own dtype: `[n]` or `[n, width]`."""
+def read_values(array: ArrayFile, file: Any, start: int, stop: int, into: NDArray | None = None) -> NDArray:
+    """Rows start..stop of an array through its open file, in the file's own dtype: `[n]` or `[n, width]`.
+
+    They come to stand at the beginning of `into`, if it is given, else in an array of their own.
+    """
     row = array.dtype.itemsize * array.width
-    values = np.empty((stop - start) * array.width, array.dtype)
+    values = (
+        np.empty((stop - start) * array.width, array.dtype) if into is None else into[: (stop - start) * array.width]
+    )
     try:
         file.seek(array.offset + start * row)
         read = file.readinto(values.data.cast("B") if len(values) else bytearray())

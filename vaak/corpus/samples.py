@@ -114,6 +114,13 @@ SCHEMA = pa.schema(
     ]
 )
 
+# Columns in which few texts stand again and again. A table of samples on its way to a shard holds each text once: the reasons
+# of what is unknown alone would be hundreds of bytes a sample.
+REPEATED = ("source", "language", "tier", "transcript_kind", "vad_config_hash", "codec_hash", "unknown")
+TABLE_SCHEMA = pa.schema(
+    [pa.field(one.name, pa.dictionary(pa.int32(), pa.string())) if one.name in REPEATED else one for one in SCHEMA]
+)
+
 
 def readable_id(text: str, longest: int = LONGEST_ID) -> str:
     """A name as a sample id: slashes become dots, white space underscores, a leading dot goes; "" if nothing is left.

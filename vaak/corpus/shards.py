@@ -12,23 +12,25 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vaak.corpus.arrays import GrowingArray, cut_open
-from vaak.corpus.samples import QUALITY, SCHEMA, Sample, to_row
+from vaak.corpus.parquet_rows import ParquetRows
+from vaak.corpus.samples import QUALITY, SCHEMA, TABLE_SCHEMA, Sample, to_row
 from vaak.storage.files import sha256_file
 
 # 2^27 tokens: shards of 256 MiB for codes and 512 MiB for text ids.
 SHARD_TOKENS = 1 << 27
 
-_ROWS_PER_GROUP = 4096
+# Samples that are added one by one wait in memory until there are so many.
+_ROWS_IN_MEMORY = 4096
 
 _PARTS = ("tokens.npy", "offsets.npy", "samples.parquet")
 
@@ -75,7 +77,7 @@ class GroupWriter:
         self.quality.update(name for name in QUALITY if getattr(sample, name) is not None)
 
     def add_block(self, rows: pa.Table, lengths: NDArray[np.int64], tokens: NDArray) -> None:
-        """Append many: `rows` has the columns of `SCHEMA`, `tokens` those of all samples, `lengths` of each."""
+        """Append many: `rows` has the columns of `TABLE_SCHEMA`, `tokens` those of all samples, `lengths` of each."""
         self._count(rows, lengths)
         ends = np.cumsum(lengths)
         start, base = 0, 0
@@ -132,7 +134,6 @@ class GroupWriter:
         return self._open
 
     def _convert(self, shard: _ShardWriter) -> None:
-        shard.write_parquet()
         self._spools.append(shard.spool)
         # Now, while its bytes are still in memory, and not when the corpus is frozen.
         self.hashed.update(shard.sync())
@@ -140,22 +141,27 @@ class GroupWriter:
             self.drop_spools()
 
     def _count(self, rows: pa.Table, lengths: NDArray[np.int64]) -> None:
-        counted = pa.table({"source": rows["source"], "n": lengths}).group_by("source").aggregate(
-            [("n", "count"), ("n", "sum")]
-        )  # fmt: skip
-        for one in counted.to_pylist():
-            self.source_samples[one["source"]] += one["n_count"]
-            self.source_tokens[one["source"]] += one["n_sum"]
+        for name, n in _counted(rows["source"]):
+            self.source_samples[name] += n
+        for name, n in _counted(rows["source"], lengths):
+            self.source_tokens[name] += n
         # Few different texts stand in this column: one per set of fields that are missing together.
-        for one in rows["unknown"].value_counts().to_pylist():
-            for item in json.loads(one["values"]).items():
-                self.unknown[item] += one["counts"]
+        for text, n in _counted(rows["unknown"]):
+            for item in json.loads(text).items():
+                self.unknown[item] += n
         self.quality.update({name: known for name in QUALITY if (known := len(rows) - rows[name].null_count)})
 
 
 def hashed_files(groups: Mapping[tuple[str, str, str], GroupWriter]) -> dict[str, dict[str, Any]]:
     """Size and SHA-256 of every closed file of the groups, by its path in the corpus."""
     return {"/".join((*key, name)): one for key, group in groups.items() for name, one in group.hashed.items()}
+
+
+def _counted(column: pa.ChunkedArray, weights: NDArray[np.int64] | None = None) -> list[tuple[str, int]]:
+    """The different texts of a coded column that has no null, and how many rows, or how much weight, each has."""
+    coded = column.combine_chunks()
+    counts = np.bincount(coded.indices.to_numpy(), weights, len(coded.dictionary)).tolist()
+    return [(text, int(n)) for text, n in zip(coded.dictionary.to_pylist(), counts, strict=True) if n]
 
 
 class _ShardWriter:
@@ -167,15 +173,18 @@ class _ShardWriter:
         self.n_samples: int = state.get("samples", 0)
         self.n_tokens: int = state.get("tokens", 0)
         self._quality: set[str] = set(state.get("quality", ()))
-        self._spooled: int = state.get("spooled", 0)
         self._folder, self._dtype = folder, dtype
         self.spool = folder / f"{self.stem}.rows.arrow"
         self._tokens = GrowingArray(folder / f"{self.stem}.tokens.npy", dtype, self.n_tokens)
         n_offsets = self.n_samples + 1 if self.n_samples else 0
         self._offsets = GrowingArray(folder / f"{self.stem}.offsets.npy", np.dtype(np.int64), n_offsets)
-        self._rows_file = cut_open(self.spool, self._spooled)
+        self._rows_file = cut_open(self.spool, state.get("spooled", 0))
+        self._stream: pa.ipc.RecordBatchStreamWriter | None = None
         self._rows: list[dict[str, Any]] = []
         self._ends = array("q")
+        # Rows become parquet while they come, so that little is left to do at the end. A shard that is continued becomes
+        # so from its spool when it is closed.
+        self._parquet = None if state.get("spooled") else ParquetRows(folder / f"{self.stem}.samples.parquet")
         if n_offsets == 0:
             self._offsets.append(np.zeros(1, np.int64))
 
@@ -185,7 +194,7 @@ class _ShardWriter:
         self.n_samples += 1
         self._ends.append(self.n_tokens)
         self._rows.append(to_row(sample))
-        if len(self._rows) == _ROWS_PER_GROUP:
+        if len(self._rows) == _ROWS_IN_MEMORY:
             self._settle()
 
     def add_block(self, rows: pa.Table, lengths: NDArray[np.int64], tokens: NDArray) -> None:
@@ -198,6 +207,7 @@ class _ShardWriter:
 
     def state(self) -> dict[str, Any]:
         self._settle()
+        self._end_stream()
         self._tokens.sync()
         self._offsets.sync()
         self._rows_file.flush()
@@ -206,7 +216,7 @@ class _ShardWriter:
             "stem": self.stem,
             "samples": self.n_samples,
             "tokens": self.n_tokens,
-            "spooled": self._spooled,
+            "spooled": self._rows_file.tell(),
             "quality": sorted(self._quality),
         }
 
@@ -215,6 +225,7 @@ class _ShardWriter:
 
     def close(self) -> dict[str, Any]:
         self._settle()
+        self._end_stream()
         for file in (self._tokens, self._offsets, self._rows_file):
             file.close()
         return {"stem": self.stem, "samples": self.n_samples, "tokens": self.n_tokens}
@@ -225,28 +236,39 @@ class _ShardWriter:
         # On a full disk what is still in a buffer cannot be written; the noted state does not count on it.
         with suppress(OSError):
             self._rows_file.close()
+        with suppress(OSError):
+            if self._parquet is not None:
+                self._parquet.abandon()
 
-    def write_parquet(self) -> None:
-        """Turn the spool into parquet in row groups of a fixed size, however it was filled."""
-        schema = pa.schema([one for one in SCHEMA if one.name not in QUALITY or one.name in self._quality])
-        target = self._folder / f"{self.stem}.samples.parquet"
-        with pq.ParquetWriter(target, schema, compression="zstd") as parquet:
-            for table in _regrouped(_spooled_batches(self.spool), _ROWS_PER_GROUP):
-                parquet.write_table(table.select(schema.names), row_group_size=_ROWS_PER_GROUP)
+    def _write_parquet(self) -> None:
+        """Bring the rows into parquet, in row groups of a fixed size however they came."""
+        names = self._columns()
+        if self._parquet is not None and self._parquet.finish(names):
+            return
+        parquet = ParquetRows(self._folder / f"{self.stem}.samples.parquet")
+        for batch in _spooled_batches(self.spool):
+            parquet.add(batch, names)
+        parquet.finish(names)
 
     def sync(self) -> dict[str, dict[str, Any]]:
         """Bring the closed files to the disk, so that a noted state survives a power cut too; their sizes and hashes."""
         hashed = {}
-        for part in _PARTS:
-            path = self._folder / f"{self.stem}.{part}"
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
-                hashed[path.name] = {"size": os.fstat(file.fileno()).st_size, "sha256": sha256_file(path)}
+        # The disk writes while the processor hashes.
+        with ThreadPoolExecutor(1) as pool:
+            synced = []
+            for part in _PARTS:
+                path = self._folder / f"{self.stem}.{part}"
+                if part == _PARTS[-1]:
+                    self._write_parquet()
+                synced.append(pool.submit(_sync, path))
+                hashed[path.name] = {"size": path.stat().st_size, "sha256": sha256_file(path)}
+            for one in synced:
+                one.result()
         return hashed
 
     def _settle(self) -> None:
         if self._rows:
-            self._spool(pa.Table.from_pylist(self._rows, schema=SCHEMA))
+            self._spool(pa.Table.from_pylist(self._rows, schema=TABLE_SCHEMA))
             self._offsets.append(np.frombuffer(self._ends, np.int64))
             self._rows, self._ends = [], array("q")
 
@@ -254,35 +276,30 @@ class _ShardWriter:
         for name in QUALITY:
             if name not in self._quality and rows[name].null_count < len(rows):
                 self._quality.add(name)
+        if self._stream is None:
+            self._stream = pa.ipc.new_stream(self._rows_file, TABLE_SCHEMA)
         for batch in rows.combine_chunks().to_batches():
-            message = batch.serialize()
-            self._rows_file.write(message)
-            self._spooled += message.size
+            self._stream.write_batch(batch)
+            if self._parquet is not None:
+                self._parquet.add(batch, self._columns())
+
+    def _end_stream(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _columns(self) -> list[str]:
+        """Of the parquet file, as far as is known: those of quality only if a sample has a value for them."""
+        return [one.name for one in SCHEMA if one.name not in QUALITY or one.name in self._quality]
+
+
+def _sync(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def _spooled_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """What a spool holds: one stream of batches after the other, as a stream ends where a state was noted."""
     with pa.OSFile(str(path)) as file:
-        reader = pa.ipc.MessageReader.open_stream(file)
-        while True:
-            try:
-                message = reader.read_next_message()
-            except StopIteration:
-                return
-            yield pa.ipc.read_record_batch(message, SCHEMA)
-
-
-def _regrouped(batches: Iterator[pa.RecordBatch], n: int) -> Iterator[pa.Table]:
-    """Tables of n rows each in one chunk, the last one shorter: the same bytes of parquet for the same rows."""
-    waiting: list[pa.RecordBatch] = []
-    held = 0
-    for batch in batches:
-        while held + len(batch) >= n:
-            waiting.append(batch.slice(0, n - held))
-            batch = batch.slice(n - held)
-            yield pa.Table.from_batches(waiting, SCHEMA).combine_chunks()
-            waiting, held = [], 0
-        if len(batch):
-            waiting.append(batch)
-            held += len(batch)
-    if waiting:
-        yield pa.Table.from_batches(waiting, SCHEMA).combine_chunks()
+        while file.tell() < file.size():
+            yield from pa.ipc.open_stream(file)
