@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -179,7 +179,7 @@ class _PartImport:
             file.seek(byte)
             codes.begin(row)
             # While one block is worked on the next one is read: its codes are checked and its lines parsed.
-            load = partial(ahead.submit, self._load, file, codes)
+            load = partial(self._read_ahead, ahead, file, codes)
             loading = load(row)
             while row < self.part.rows:
                 read = loading.result()
@@ -190,6 +190,9 @@ class _PartImport:
                 byte += sum(map(len, read.lines))
                 progress(row)
                 self.run_.note({"part": self.number, "row": row, "byte": byte}, always=False)
+
+    def _read_ahead(self, pool: ThreadPoolExecutor, file: BinaryIO, codes: CodesReader, first: int) -> Future[_Read]:
+        return pool.submit(self._load, file, codes, first)
 
     def _load(self, file: BinaryIO, codes: CodesReader, first: int) -> _Read:
         block = codes.load(first, min(_BLOCK, self.part.rows - first), _BLOCK_CODES)
