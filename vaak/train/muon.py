@@ -43,7 +43,11 @@ def orthogonal(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps `matrices` itself and leaves the rest to `others`; rates and state of both are found in this one."""
+    """Steps `matrices` itself and leaves the rest to `others`; rates and state of both are found in this one.
+
+    Directions are made orthogonal in `compute`, which may be bfloat16: singular values near 1 are near enough. Parameters
+    and momentum keep their own type.
+    """
 
     def __init__(
         self,
@@ -53,9 +57,11 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         momentum: float,
         weight_decay: float,
+        compute: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(list(matrices), {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         self._others = others
+        self._compute = compute
         self._own = self.param_groups[0]
         # The same objects in both: a rate that is set and a state that is loaded reach where they are used.
         self.param_groups = [self._own, *others.param_groups]
@@ -84,5 +90,5 @@ class Muon(torch.optim.Optimizer):
             ahead.append(parameter.grad.add(state["momentum"], alpha=momentum))  # pyright: ignore
         # Its root mean square is then that of a typical step of AdamW.
         size = 0.2 * max(parameters[0].shape) ** 0.5
-        for parameter, direction in zip(parameters, orthogonal(torch.stack(ahead)), strict=True):
+        for parameter, direction in zip(parameters, orthogonal(torch.stack(ahead).to(self._compute)), strict=True):
             parameter.mul_(1 - lr * decay).add_(direction, alpha=-lr * size)

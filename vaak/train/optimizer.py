@@ -10,11 +10,14 @@ from torch import Tensor
 from vaak.errors import BadInput
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings
+from vaak.train.host import Precision
 from vaak.train.muon import Muon
 
 
-def build_optimizer(model: SpeechLM, settings: OptimizerSettings, lr: float) -> torch.optim.Optimizer:
-    """AdamW, or Muon for the matrices and AdamW for the rest.
+def build_optimizer(
+    model: SpeechLM, settings: OptimizerSettings, lr: float, precision: Precision = "fp32"
+) -> torch.optim.Optimizer:
+    """AdamW, or Muon for the matrices and AdamW for the rest; Muon's own products are computed in `precision`.
 
     The embedding, which a tied head shares, is none of the matrices; weight decay is for matrices only.
     """
@@ -28,7 +31,8 @@ def build_optimizer(model: SpeechLM, settings: OptimizerSettings, lr: float) -> 
     hidden = [p for p in matrices if p is not head]
     untied = [p for p in matrices if p is head]
     rest = _adamw([(untied, decay), (others, 0.0)], settings, lr)
-    return Muon(hidden, rest, lr=lr, momentum=settings.momentum, weight_decay=decay)
+    compute = torch.bfloat16 if precision == "bf16" else torch.float32
+    return Muon(hidden, rest, lr=lr, momentum=settings.momentum, weight_decay=decay, compute=compute)
 
 
 def _adamw(

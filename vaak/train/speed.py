@@ -35,12 +35,9 @@ def measure_speed(recipe: Recipe, seconds: float = 5.0) -> float:
     model = create_model(recipe.model, data.vocabulary, recipe.seed, code_levels(recipe.codec)).to(device)
     if recipe.gradient_checkpointing:
         model.lm.gradient_checkpointing_enable({"use_reentrant": False})
-    stepper = Stepper(
-        model,
-        build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr),
-        recipe.optimizer.grad_clip,
-        choose_precision(recipe.precision, device),
-    )
+    precision = choose_precision(recipe.precision, device)
+    optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr, precision)
+    stepper = Stepper(model, optimizer, recipe.optimizer.grad_clip, precision)
     rate = learning_rate(recipe.schedule, 0, 100)
     stepper.step(batches, rate)
     done, spent = 0, 0.0

@@ -122,8 +122,13 @@ def prepare(recipe: Recipe, run: Path, parent: Path | None, resume: bool, say: S
     if checkpoint is not None:
         return _resumed(recipe, plan, data, steps, checkpoint, device, say)
     model = _fresh_model(recipe, data, say).to(device)
-    optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr)
+    optimizer = _optimizer(model, recipe)
     return Stage(recipe, plan, data, model, optimizer, steps, 0, {})
+
+
+def _optimizer(model: SpeechLM, recipe: Recipe) -> torch.optim.Optimizer:
+    assert recipe.precision != "auto"  # `_resolved` has settled it
+    return build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr, recipe.precision)
 
 
 @contextmanager
@@ -226,7 +231,7 @@ def _resumed(
     if state["plan"] != plan.fingerprint:
         raise BadInput(f"{checkpoint.path} was trained with another plan than this run's; start a new run folder")
     model = open_model(checkpoint.path).to(device)
-    optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr)
+    optimizer = _optimizer(model, recipe)
     tensors = load_tensors(checkpoint.path)
     torch.set_rng_state(tensors.pop("rng"))
     load_optimizer_tensors(model, optimizer, tensors)
