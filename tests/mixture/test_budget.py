@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaak.languages import LANGUAGES
-from vaak.mixture.budget import language_shares, source_language_shares, waterfill
+from vaak.mixture.budget import (
+    constraints_of,
+    language_shares,
+    least_slack,
+    source_language_shares,
+    waterfill,
+)
 from vaak.mixture.settings import LanguageRule, RestRule
 
 REST = [code for code in LANGUAGES if code not in ("en", "hi")]
@@ -83,6 +89,15 @@ def test_sources_and_languages_are_met_together(amount):
     assert all(total(shares, 1, code) >= 0.02 - 1e-5 for code in REST)
 
 
+def test_a_table_on_which_the_solver_fails_is_solved_in_other_units():
+    tokens = (323565583, 132818013, 694182642, 1e6, 1e7, 181460759, 224737034, 589884993, 620563105, 680477940, 822370940,
+              976102433)  # fmt: skip
+    amount = {code: float(n) for code, n in zip(LANGUAGES, tokens, strict=True)}
+    shares, notes = source_language_shares(sft_table(amount), SOURCES, SFT, "paired")
+    assert notes == [] and total(shares, 1, "hi") == pytest.approx(0.15, abs=1e-5)
+    assert all(total(shares, 1, code) >= 0.02 - 1e-5 for code in REST)
+
+
 def test_without_pressure_the_shares_are_those_of_the_data():
     table = {("a", "en"): 30.0, ("a", "ta"): 10.0, ("b", "en"): 5.0, ("b", "ta"): 15.0}
     free = LanguageRule(caps={"en": 1.0}, fixed={}, rest=RestRule(share=0.0))
@@ -120,3 +135,77 @@ def test_an_infeasible_table_always_names_a_slack(amount, extra):
     }
     _, notes = source_language_shares(sft_table(amount), sources, SFT, "paired")
     assert any("gives way to" in note for note in notes)
+
+
+LIMITED = LanguageRule(max_epochs=4.0)
+
+
+@given(st.fixed_dictionaries({code: st.floats(1e5, 1e10) for code in LANGUAGES}), st.floats(1e7, 1e11))
+def test_no_rule_is_broken_without_a_note_and_no_language_passed_too_often(amount, wanted):
+    shares, notes = language_shares(amount, LIMITED, "raw", wanted)
+    assert sum(shares.values()) == pytest.approx(1.0) and min(shares.values()) > 0
+    said = " | ".join(notes)
+    if any(shares[code] * wanted > 4.0 * amount[code] * (1 + 1e-6) for code in LANGUAGES):
+        assert "the limit of 4 epochs gives way to" in said
+    if shares["hi"] < 0.15 - 1e-5:
+        assert "the fixed share of 15.0% for hi gives way" in said
+    assert shares["en"] <= 0.45 + 1e-5 and shares["hi"] <= 0.15 + 1e-5
+    for code in REST:
+        assert shares[code] >= 0.02 - 1e-5 or f"the floor of 2.0% for {code} gives way" in said
+
+
+@given(st.fixed_dictionaries({code: st.floats(1e5, 1e10) for code in LANGUAGES}))
+def test_a_limit_that_nothing_reaches_changes_nothing(amount):
+    free, limited = (language_shares(amount, rule, "raw", 1e5) for rule in (LanguageRule(), LIMITED))
+    assert limited == free
+
+
+def test_too_little_data_for_the_limit_raises_it_for_all_alike():
+    """All data four times is 40% of what is wanted: ten passes of each are needed, and caps still hold."""
+    shares, notes = language_shares({"en": 4.5, "hi": 1.5, "bn": 2.0, "ta": 2.0}, LIMITED, "raw", 100.0)
+    assert shares == pytest.approx({"en": 0.45, "hi": 0.15, "bn": 0.2, "ta": 0.2}, abs=1e-6)
+    assert notes == [
+        "raw: the limit of 4 epochs gives way to 10.00: so often passed, all data is 40.0% of the stream, and caps and "
+        "fixed shares let in no more of it"
+    ]
+
+
+def test_what_the_rest_cannot_take_goes_to_capped_languages():
+    shares, notes = language_shares({"en": 100.0, "hi": 100.0, "ta": 1.0}, LIMITED, "raw", 100.0)
+    # Tamil four times is 4%, Hindi is fixed, English is capped: 64% are not enough, and the limit gives way for Tamil.
+    assert shares["ta"] == pytest.approx(0.40, abs=1e-5) and "the limit of 4 epochs gives way to 40.00" in notes[0]
+    roomy = LanguageRule(caps={"en": 0.90}, max_epochs=4.0)
+    shares, notes = language_shares({"en": 100.0, "hi": 100.0, "ta": 1.0}, roomy, "raw", 100.0)
+    assert shares == pytest.approx({"en": 0.81, "hi": 0.15, "ta": 0.04}) and notes == []
+
+
+@given(st.fixed_dictionaries({code: st.floats(1e6, 1e9) for code in LANGUAGES}), st.floats(1e8, 1e10))
+@settings(max_examples=5, deadline=None)
+def test_sources_and_languages_are_met_within_the_limit_of_each_cell(amount, wanted):
+    rule = SFT.model_copy(update={"max_epochs": 4.0})
+    table = sft_table(amount)
+    shares, notes = source_language_shares(table, SOURCES, rule, "paired", wanted)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    for (source, code), share in shares.items():
+        if share > 4.0 * table[source, code] / wanted + 1e-5:
+            assert any(f"the limit of 4 epochs for {source} {code}" in note for note in notes)
+
+
+@given(
+    st.fixed_dictionaries({code: st.floats(1e6, 1e9) for code in LANGUAGES}),
+    st.dictionaries(st.sampled_from(list(LANGUAGES)), st.floats(1.0, 100.0)),
+    st.floats(1e8, 1e11),
+)
+@settings(max_examples=10, deadline=None)
+def test_more_data_never_makes_more_give_way(amount, growth, wanted):
+    """The objective is what gives way, weighed: it can only fall when a language gets more data."""
+    rule = SFT.model_copy(update={"max_epochs": 4.0})
+    more = {code: tokens * growth.get(code, 1.0) for code, tokens in amount.items()}
+
+    def gives_way(amounts):
+        constraints, _ = constraints_of(sft_table(amounts), SOURCES, rule, "paired", wanted)
+        return sum(
+            constraint.price * slack for constraint, slack in zip(constraints, least_slack(constraints), strict=True)
+        )
+
+    assert gives_way(more) <= gives_way(amount) + 1e-5

@@ -14,7 +14,7 @@ from tests.mixture.test_plan import SFT
 from vaak.corpus import CorpusWriter, Sample, open_corpus
 from vaak.errors import BadInput
 from vaak.mixture import derived, solve_plan, transcripts
-from vaak.mixture.loader import RowReader
+from vaak.mixture.row_reader import RowReader
 
 
 @pytest.fixture
@@ -87,5 +87,5 @@ def test_descriptions_that_are_all_different_are_not_all_remembered(tokenizer, t
         kept[name] = transcripts.Transcripts(folder)
         heard = [tokenizer.encode(voice) if voice else [] for voice in voices]
         assert [kept[name].voice(i).tolist() for i in range(200)] == heard
-        assert kept[name].voice_lengths.tolist() == [len(one) for one in heard]
+        assert kept[name].voice_lengths_of(np.arange(200)).tolist() == [len(one) for one in heard]
     assert len(kept["few"].voice_offsets) > len(kept["all"].voice_offsets)

@@ -8,8 +8,8 @@ from vaak.corpus import CorpusWriter, Sample, open_corpus
 from vaak.errors import BadInput
 from vaak.grammar.tokenizer import train_tokenizer
 from vaak.mixture import MixtureSettings, check_unchanged, load_plan, realised_mass, solve_plan
-from vaak.mixture.loader import RowReader
 from vaak.mixture.plan import StageKind
+from vaak.mixture.row_reader import RowReader
 
 PRETRAIN = MixtureSettings.model_validate(
     {"streams": {"raw": {"share": 0.82}, "paired": {"share": 0.08, "tiers": ["clean"]}, "text": {"share": 0.10}}}

@@ -21,6 +21,9 @@ from vaak.corpus.verify import verify_corpus
 from vaak.corpus.writer import FORMAT
 from vaak.errors import BadInput, CheckFailed
 
+# Offsets that are looked at together where all of a group are.
+_RUN = 1 << 14
+
 
 class Group:
     """All samples of one stream, language and tier, numbered through its shards from 0.
@@ -59,9 +62,10 @@ class Group:
         return np.concatenate([*parts, np.array([self.n_tokens], np.int64)])
 
     def offset_parts(self) -> Iterator[np.ndarray]:
-        """The offsets of one shard after another, each int64[samples of the shard + 1], in tokens of the group."""
+        """The offsets in runs of some thousands, each int64[n + 1] from where the last one ended, in tokens of the group."""
         for shard, first in zip(self._shards, self._first_token, strict=False):
-            yield shard.offsets + first if first else shard.offsets
+            for begin in range(0, shard.n_samples, _RUN):
+                yield shard.offsets[begin : begin + _RUN + 1] + first
 
     @property
     def lengths(self) -> np.ndarray:
@@ -71,6 +75,16 @@ class Group:
             np.subtract(shard.offsets[1:], shard.offsets[:-1], out=found[first : first + shard.n_samples])
         return found
 
+    def lengths_of(self, samples: np.ndarray) -> np.ndarray:
+        """Tokens of some samples (int64[n], ascending, to int64[n])."""
+        edges = np.searchsorted(samples, self._first_sample)
+        parts = []
+        for shard, first, a, b in zip(self._shards, self._first_sample, edges, edges[1:], strict=False):
+            if b > a:
+                own = samples[a:b] - first
+                parts.append(shard.offsets[own + 1] - shard.offsets[own])
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
     def start(self, i: int) -> int:
         """Where sample i begins in `flat`."""
         if not 0 <= i < self.n_samples:
@@ -78,15 +92,18 @@ class Group:
         number = bisect_right(self._first_sample, i) - 1 if len(self._shards) > 1 else 0
         return self._first_token[number] + int(self._shards[number].offsets[i - self._first_sample[number]])
 
-    def cuts(self, start: int, stop: int) -> np.ndarray:
-        """Where samples begin between tokens start and stop of `flat`, both excluded (int64, sorted)."""
-        parts = []
+    def cuts(self, start: int, stop: int) -> list[int]:
+        """Where samples begin between tokens start and stop of `flat`, both excluded, ascending."""
+        found = []
         for number in self._shards_between(start, stop):
+            first, shard = self._first_token[number], self._shards[number]
+            offsets, end = shard.at, stop - first
             # Without the shard's end, which is the next one's beginning.
-            first, offsets = self._first_token[number], self._shards[number].offsets[:-1]
-            begin = np.searchsorted(offsets, start - first, side="right")
-            parts.append(offsets[begin : np.searchsorted(offsets, stop - first, side="left")] + first)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            at = bisect_right(offsets, start - first, hi=shard.n_samples)
+            while at < shard.n_samples and offsets[at] < end:
+                found.append(offsets[at] + first)
+                at += 1
+        return found
 
     def tokens(self, i: int) -> np.ndarray:
         """The tokens of sample i, a read-only view into the shard's memory map."""
@@ -160,9 +177,12 @@ class Group:
 
     def texts(self, name: str, n: int = 8192) -> Iterator[list[str | None]]:
         """One text field of all samples, in order, in lists of at most n: a long group is never in memory whole."""
+        return (batch.column(0).to_pylist() for batch in self.rows([name], n))
+
+    def rows(self, names: Sequence[str], n: int = 1 << 13) -> Iterator[pa.RecordBatch]:
+        """Some fields of all samples, in order, at most n samples at a time; none of them may be one of quality."""
         for shard in self._shards:
-            for batch in pq.ParquetFile(shard.samples_path).iter_batches(n, columns=[name]):
-                yield batch.column(0).to_pylist()
+            yield from pq.ParquetFile(shard.samples_path).iter_batches(n, columns=list(names), use_threads=False)
 
     def sample(self, i: int) -> Sample:
         """The fields of sample i. The row group last read is kept, so neighbours cost nothing."""

@@ -6,6 +6,8 @@ text is its tokenizer's ids with the end-of-text id at its end; neither has a co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -22,12 +24,30 @@ def prompt_ids(vocabulary: Vocabulary, transcript_ids: ArrayLike, voice_ids: Arr
     Both arguments are ids of the base tokenizer; no or an empty voice description leaves its two marks out.
     Raises `BadInput` if an id is not one of the base tokenizer, so no transcript can carry a control token.
     """
-    parts = []
+    transcript = _text_ids(vocabulary, transcript_ids, "transcript")
     voice = _text_ids(vocabulary, voice_ids if voice_ids is not None else [], "voice description")
-    if voice.size:
-        parts += [[vocabulary.voice_start], voice, [vocabulary.voice_end]]
-    parts += [_text_ids(vocabulary, transcript_ids, "transcript"), [vocabulary.speech_start]]
-    return np.concatenate(parts).astype(np.int64, copy=False)
+    ids = np.empty(len(transcript) + (len(voice) + 2 if len(voice) else 0) + 1, np.int64)
+    write_prompt(vocabulary, ids, transcript, voice)
+    return ids
+
+
+def write_prompt(
+    vocabulary: Vocabulary, ids: np.ndarray, transcript: np.ndarray, voice: Sequence | np.ndarray = ()
+) -> int:
+    """Write a prompt to the beginning of `ids` (int64) and return its length. Nothing is checked here.
+
+    The one place that knows the order; loaders write whole batches with it.
+    """
+    at = 0
+    if len(voice):
+        ids[0] = vocabulary.voice_start
+        at = len(voice) + 2
+        ids[1 : at - 1] = voice
+        ids[at - 1] = vocabulary.voice_end
+    end = at + len(transcript)
+    ids[at:end] = transcript
+    ids[end] = vocabulary.speech_start
+    return end + 1
 
 
 def paired_ids(

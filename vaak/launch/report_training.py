@@ -154,7 +154,7 @@ def mixture(runs: list[StageRun]) -> list[Markup]:
             continue
         charts, rows, worst = [], [], 0.0
         for by in ("stream", "source", "language"):
-            pairs = run.mass.beside(run.plan, by)
+            pairs, epochs = run.mass.beside(run.plan, by), run.mass.epochs(run.plan, by)
             names = _language_names() if by == "language" else _STREAMS
             charts.append(
                 bar_chart(
@@ -167,7 +167,9 @@ def mixture(runs: list[StageRun]) -> list[Markup]:
             for name, (want, got) in pairs.items():
                 worst = max(worst, abs(got - want) * 100)
                 difference = Cell(got - want, f"{100 * (got - want):+.2f}")
-                rows.append((f"{by} {name}", Cell(want, f"{want:.2%}"), Cell(got, f"{got:.2%}"), difference))
+                passed = epochs.get(name, 0.0)
+                cells = (Cell(want, f"{want:.2%}"), Cell(got, f"{got:.2%}"), difference, Cell(passed, f"{passed:.2f}"))
+                rows.append((f"{by} {name}", *cells))
         level = "good" if worst <= MASS_TOLERANCE else "warning"
         parts.append(Markup("<h3>{}</h3>").format(f"{run.stage.name}: {run.mass_tokens:,} target tokens"))
         parts.append(alarm(level, f"the furthest share is {worst:.2f} percentage points from the wanted one"))
@@ -175,7 +177,9 @@ def mixture(runs: list[StageRun]) -> list[Markup]:
         parts.append(
             details(
                 "All shares, prompt tokens and what gave way",
-                table(rows, ["share of target tokens", "wanted", "realised", "points"], caption=run.stage.name),
+                table(
+                    rows, ["share of target tokens", "wanted", "realised", "points", "epochs"], caption=run.stage.name
+                ),
                 f"Prompt tokens beside the targets: {sum(run.mass.prompts.values()):,}; padding {run.mass.padding_ratio:.2%}.",
                 *(run.plan.notes or ["Nothing gave way."]),
             )

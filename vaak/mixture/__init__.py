@@ -2,8 +2,9 @@
 
 from vaak.mixture.batch import PackedBatch, RealisedMass, realised_mass
 from vaak.mixture.cells import Cell
-from vaak.mixture.loader import RowReader, open_loader
+from vaak.mixture.loader import open_loader
 from vaak.mixture.plan import Plan, PlannedCell, check_unchanged, load_plan
+from vaak.mixture.row_reader import RowReader
 from vaak.mixture.settings import MixtureSettings
 from vaak.mixture.solve import solve_plan
 

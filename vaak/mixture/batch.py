@@ -87,6 +87,16 @@ class RealisedMass:
         served = self.shares(by)
         return {name: (wanted, served.get(name, 0.0)) for name, (wanted, _) in plan.shares(by).items()}
 
+    def epochs(self, plan: Plan, by: Literal["stream", "language", "source"]) -> dict[str, float]:
+        """How often the target tokens that a plan has of each stream, language or source were served so far."""
+        served = self.shares(by)
+        total = sum(self.targets.values())
+        available: dict[str, int] = {}
+        for one in plan.cells:
+            name = getattr(one.cell, by)
+            available[name] = available.get(name, 0) + one.available_tokens
+        return {name: served.get(name, 0.0) * total / tokens for name, tokens in sorted(available.items())}
+
     def state(self) -> dict[str, Any]:
         return {
             "targets": [[*name, count] for name, count in sorted(self.targets.items())],

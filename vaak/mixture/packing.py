@@ -35,18 +35,6 @@ def window_targets(offsets: Iterable[NDArray[np.int64]], context: int) -> int:
     return targets
 
 
-def pieces_between(cuts: NDArray[np.int64], start: int, stop: int) -> NDArray[np.int64]:
-    """Lengths of the document pieces in tokens [start, stop), cut where documents begin inside (int64, sorted)."""
-    lengths = np.diff(np.concatenate([[start], cuts, [stop]]))
-    return lengths[lengths > 0]
-
-
-def cuts_between(offsets: NDArray[np.int64], start: int, stop: int) -> NDArray[np.int64]:
-    """Those of the offsets (int64[n+1], sorted) that lie between start and stop, both excluded."""
-    first = np.searchsorted(offsets, start, side="right")
-    return offsets[first : np.searchsorted(offsets, stop, side="left")]
-
-
 def best_fit(lengths: NDArray[np.int64], context: int) -> NDArray[np.int64]:
     """Row of each document (int64[n]) by best-fit decreasing: longest first, into the fullest row that has room.
 
@@ -73,6 +61,28 @@ def best_fit(lengths: NDArray[np.int64], context: int) -> NDArray[np.int64]:
             by_space[left].append(row)
             spaces |= 1 << left
     return row_of
+
+
+def group_by_length(lengths: NDArray[np.int64], context: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Documents of about one length in each row: as many to a row as k = context // length of the longest allow.
+
+    A bucket holds the lengths with the same k, so each of its rows has k documents, but perhaps its last one. The result is
+    as that of `fit_documents`; what the buckets cost is padding. Rows follow one another from the longest documents on;
+    the order in which they are served is another matter.
+    """
+    n = len(lengths)
+    if n == 0:
+        return np.empty(0, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    shuffled = permute(np.arange(n), np.array([n]), np.array([_SHUFFLE_KEY], dtype=np.uint64))
+    in_row = context // lengths[shuffled]
+    order = shuffled[np.argsort(in_row, kind="stable")]
+    counts = []
+    for k, documents in zip(*np.unique(in_row, return_counts=True), strict=True):
+        whole, rest = divmod(int(documents), int(k))
+        counts.append(np.full(whole + (rest > 0), k, np.int64))
+        if rest:
+            counts[-1][-1] = rest
+    return order, np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
 
 
 def fit_documents(lengths: NDArray[np.int64], context: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -32,11 +32,15 @@ class RestRule(Frozen):
 
 
 class LanguageRule(Frozen):
-    """Shares of one stream's target tokens by language. The default is the audio pool of the first pretraining stage."""
+    """Shares of one stream's target tokens by language. The default is the audio pool of the first pretraining stage.
+
+    No language is passed more than `max_epochs` times, if it is given, while another may take its place.
+    """
 
     caps: dict[str, Share] = {"en": 0.45}
     fixed: dict[str, Share] = {"hi": 0.15}
     rest: RestRule | None = RestRule(share=0.40, floor=0.02)
+    max_epochs: Annotated[float, Field(gt=0)] | None = None
 
     @field_validator("caps", "fixed")
     @classmethod
@@ -82,16 +86,18 @@ class MixtureSettings(Frozen):
     """Shares of target token mass by stream, source and language, and the filters in front of them.
 
     `languages` holds for every stream that has no rule of its own. `transcript_kinds` are the kinds of transcript that
-    paired samples may have. A stream, source or language that the plan passes more than `max_epochs` times is warned about.
+    paired samples may have. A stream, source or language that the plan passes more than `warn_epochs` times is warned about.
     `voice_description_keep` is the share of paired samples whose voice description, where they have one, is shown.
+    `length_buckets` gathers paired documents of about one length in each row instead of fitting rows as full as can be.
     """
 
     streams: dict[str, StreamRule]
     languages: LanguageRule = LanguageRule()
     transcript_kinds: tuple[str, ...] = ("native",)
     voice_description_keep: Share = 1.0
-    max_epochs: Annotated[float, Field(gt=0)] = 4.0
+    warn_epochs: Annotated[float, Field(gt=0)] = 4.0
     text_in_sft: bool = False
+    length_buckets: bool = False
 
     @model_validator(mode="after")
     def _adds_up(self) -> MixtureSettings:

@@ -48,15 +48,14 @@ def solve_plan(
     unsure = _check_corpora(settings, corpora, tokenizer, vocabulary)
     excluded, cache, left_out = set(excluded_ids), Path(cache_folder), LeftOut()
     parts = _parts(settings, corpora, stage_kind, context, tokenizer, excluded, cache, window_tokens, left_out)
-    shares, notes = _shares(settings, parts)
+    total = _total(parts, total_tokens, total_rows, passes)
+    shares, notes = _shares(settings, parts, total)
 
     cells = sorted(cell for cell, share in shares.items() if share > 0)
     wanted = np.array([shares[cell] for cell in cells])
     per_row = _targets_per_row([parts[cell] for cell in cells])
-    if passes is not None:
-        total_tokens = round(passes * sum(part.targets for each in parts.values() for part in each))
     weights = wanted / per_row
-    n_rows = total_rows if total_rows is not None else max(1, round((total_tokens or 0) * float(weights.sum())))
+    n_rows = total_rows if total_rows is not None else max(1, round(total * float(weights.sum())))
     planned = _planned(cells, wanted, apportion(weights, n_rows), per_row, parts, corpora)
     return Plan(
         stage_kind=stage_kind,
@@ -77,9 +76,20 @@ def solve_plan(
             "seed": seed,
             **_together(planned, max(1, window_tokens // context)),
         },
-        notes=[*unsure, *notes, *left_out.notes(), *_row_notes(planned), *_epoch_notes(settings, planned)],
+        notes=[*unsure, *notes, *left_out.notes(), *_other_notes(settings, planned, parts, context)],
         cache=cache,
     )
+
+
+def _total(
+    parts: dict[Cell, list[Part]], total_tokens: int | None, total_rows: int | None, passes: float | None
+) -> float:
+    """Target tokens of a plan of the given length; of so many rows, about."""
+    every = [part for each in parts.values() for part in each]
+    targets, rows = sum(part.targets for part in every), sum(part.rows for part in every)
+    if total_rows is not None:
+        return total_rows * targets / rows
+    return total_tokens if total_tokens is not None else round((passes or 0) * targets)
 
 
 def _targets_per_row(parts: Sequence[Sequence[Part]]) -> np.ndarray:
@@ -178,6 +188,7 @@ def _parts(
                 context=context,
                 sft=stage_kind == "sft",
                 voice_keep=settings.voice_description_keep,
+                length_buckets=settings.length_buckets,
                 window_tokens=window_tokens,
                 left_out=left_out,
             )
@@ -194,8 +205,10 @@ def _parts(
     return parts
 
 
-def _shares(settings: MixtureSettings, parts: dict[Cell, list[Part]]) -> tuple[dict[Cell, float], list[str]]:
-    """Share of all target tokens for each cell, and what gave way."""
+def _shares(
+    settings: MixtureSettings, parts: dict[Cell, list[Part]], total_tokens: float
+) -> tuple[dict[Cell, float], list[str]]:
+    """Share of all target tokens for each cell, and what gave way; `total_tokens` targets are to be served."""
     shares: dict[Cell, float] = {}
     notes: list[str] = []
     for stream, rule in settings.streams.items():
@@ -208,11 +221,12 @@ def _shares(settings: MixtureSettings, parts: dict[Cell, list[Part]]) -> tuple[d
         for cell, tokens in available.items():
             languages[cell.language] = languages.get(cell.language, 0.0) + tokens
             table[cell.source, cell.language] = table.get((cell.source, cell.language), 0.0) + tokens
+        languages_of, total = settings.language_rule(stream), rule.share * total_tokens
         try:
             if rule.sources is not None:
-                wanted, found = source_language_shares(table, rule.sources, settings.language_rule(stream), stream)
+                wanted, found = source_language_shares(table, rule.sources, languages_of, stream, total)
             else:
-                by_language, found = language_shares(languages, settings.language_rule(stream), stream)
+                by_language, found = language_shares(languages, languages_of, stream, total)
                 wanted = {
                     (source, language): by_language.get(language, 0.0) * tokens / languages[language]
                     for (source, language), tokens in table.items()
@@ -258,6 +272,12 @@ def _planned(
     return found
 
 
+def _other_notes(
+    settings: MixtureSettings, planned: list[PlannedCell], parts: dict[Cell, list[Part]], context: int
+) -> list[str]:
+    return [*_row_notes(planned), *_epoch_notes(settings, planned), *_padding_notes(settings, parts, context)]
+
+
 def _row_notes(planned: list[PlannedCell]) -> list[str]:
     return [
         f"{one.cell}: its share of {one.wanted_share:.3%} is less than half a row of this plan, so it gets none"
@@ -276,7 +296,16 @@ def _epoch_notes(settings: MixtureSettings, planned: list[PlannedCell]) -> list[
             each[0] += one.target_tokens
             each[1] += one.available_tokens
         over = [f"{name} {tokens / available:.1f}" for name, (tokens, available) in served.items()
-                if tokens / available > settings.max_epochs]  # fmt: skip
+                if tokens / available > settings.warn_epochs]  # fmt: skip
         if over:
-            notes.append(f"passed more than {settings.max_epochs:g} times, by {by}: {', '.join(over)}")
+            notes.append(f"passed more than {settings.warn_epochs:g} times, by {by}: {', '.join(over)}")
     return notes
+
+
+def _padding_notes(settings: MixtureSettings, parts: dict[Cell, list[Part]], context: int) -> list[str]:
+    """What rows by length cost."""
+    paired = [part for cell, each in parts.items() if cell.stream == "paired" for part in each]
+    if not settings.length_buckets or not paired:
+        return []
+    padding = 1 - sum(part.tokens for part in paired) / sum(part.rows for part in paired) / context
+    return [f"paired: rows by length leave {padding:.1%} of themselves to padding"]

@@ -1,0 +1,393 @@
+"""The mixture's loader against bare memory maps and against codes as strings; its memory, its seeking, and its mass.
+
+Speed in turn with the peers on rows in random order, medians; memory in fresh processes over corpora of 10^4, 10^6 and 10^9
+samples (one real shard under many names); mass by serving 100 million targets of the mixes of the first stage and of
+fine-tuning. Prints one line per figure: `python benchmarks/loader.py [--json PATH] [--small]`. Needs the `dev` extra and
+1 GB of the temporary folder's disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from codec import Figure, at_least, at_most
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from vaak.corpus import Corpus, CorpusWriter, Sample, open_corpus
+from vaak.corpus.manifest import root_hash
+from vaak.corpus.samples import QUALITY, SCHEMA
+from vaak.grammar.tokenizer import TextTokenizer, train_tokenizer
+from vaak.languages import LANGUAGES
+from vaak.mixture import MixtureSettings, Plan, RowReader, open_loader, realised_mass, solve_plan
+from vaak.recipe import load_recipe
+
+CODEBOOK = 65_536
+CODEC = {"name": "xcodec2", "hash": "0" * 64, "codebook_size": CODEBOOK, "tokens_per_second": 50, "sample_rate": 16000}
+CONTEXT = 2048
+BATCH = 8  # rows of a microbatch
+ROUNDS = 7
+WORDS = [
+    "the",
+    "quick",
+    "river",
+    "speech",
+    "vaak",
+    "morning",
+    "नमस्ते",
+    "दुनिया",
+    "फिर",
+    "मिलेंगे",
+    "आज",
+    "मौसम",
+    "अच्छा",
+    "है",
+]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Samples of each stream that is read, rows read of it, samples of the corpora in memory, targets that are served."""
+
+    read: int = 40_000
+    rows: int = 2_000
+    opened: tuple[int, ...] = (10**4, 10**6, 10**9)
+    served: tuple[int, ...] = (10**6, 10**7, 10**8)
+
+
+SMALL = Sizes(2_000, 80, (10**3, 10**4), (10**5, 10**6))
+
+
+def tokenizer_of_words() -> TextTokenizer:
+    return train_tokenizer([" ".join(WORDS)] * 5, 400)
+
+
+def speech_corpus(folder: Path, tokenizer: TextTokenizer, samples: int) -> Corpus:
+    """One language, three streams: speech of 100 to 700 codes, documents of 50 to 400 ids."""
+    rng = np.random.default_rng(1)
+    writer = CorpusWriter(folder, "read", codec=CODEC, tokenizer_hash=tokenizer.hash, shard_tokens=1 << 22)
+    for i, n in enumerate(rng.integers(100, 700, samples).tolist()):
+        codes = rng.integers(0, CODEBOOK, n, dtype=np.uint16)
+        writer.add("raw", Sample(f"r{i}", "made", "hi"), codes)
+        text = " ".join(WORDS[k] for k in rng.integers(0, len(WORDS), n // 40 + 2))
+        writer.add("paired", Sample(f"p{i}", "made", "hi", transcript=text, transcript_kind="native"), codes)
+        writer.add("text", Sample(f"t{i}", "made", "hi"), rng.integers(0, tokenizer.size, n // 2, dtype=np.uint32))
+    writer.freeze()
+    return open_corpus(folder)
+
+
+def one_stream(stream: str) -> MixtureSettings:
+    languages = {"caps": {}, "fixed": {"hi": 1.0}, "rest": None}
+    return MixtureSettings.model_validate({"streams": {stream: {"share": 1.0}}, "languages": languages})
+
+
+def planned(
+    settings: MixtureSettings,
+    corpus: Corpus,
+    tokenizer: TextTokenizer,
+    cache: Path,
+    kind: Any = "pretrain",
+    **length: Any,
+) -> Plan:
+    return solve_plan(
+        settings,
+        [corpus],
+        stage_kind=kind,
+        context=CONTEXT,
+        tokenizer=tokenizer,
+        vocabulary=tokenizer.vocabulary(CODEBOOK),
+        seed=1,
+        cache_folder=cache,
+        **length,
+    )
+
+
+def speeds(folder: Path, sizes: Sizes) -> list[Figure]:
+    tokenizer = tokenizer_of_words()
+    corpus = speech_corpus(folder / "read", tokenizer, sizes.read)
+    figures = []
+    for stream, want in (("raw", 0.8), ("text", None), ("paired", 0.35)):
+        plan = planned(one_stream(stream), corpus, tokenizer, folder / "cache", passes=1)
+        reader = RowReader(plan, [corpus], tokenizer.vocabulary(CODEBOOK), tokenizer)
+        batches = [list(range(at, at + BATCH)) for at in range(0, sizes.rows, BATCH)]
+        bare, tokens = bare_reads(reader, corpus, stream, batches)
+
+        def own(reader: RowReader = reader, batches: list[list[int]] = batches) -> None:
+            for numbers in batches:
+                reader.batch(numbers)
+
+        ratio, seconds = compared(bare, own)
+        figures += [
+            Figure(
+                f"{stream}, rows a second",
+                sizes.rows / seconds,
+                "rows/s",
+                0,
+                True,
+                f"{BATCH} rows a batch, one process",
+            ),
+            Figure(f"{stream}, tokens a second", tokens / seconds / 1e6, "M/s", 0, True, "the same"),
+        ]
+        for figure in figures[-2:]:
+            print(f"{figure.name} {figure.value:,.1f} {figure.unit} ({figure.against})")
+        against = "the same slices of a bare memory map, widened into int64 rows"
+        figures.append(at_least(f"{stream}, speed", ratio, want or 0.0, against, "x"))
+        if stream == "paired":
+            figures.append(strings(reader, tokenizer, batches[: max(1, len(batches) // 25)]))
+    return figures
+
+
+def bare_reads(
+    reader: RowReader, corpus: Corpus, stream: str, batches: list[list[int]]
+) -> tuple[Callable[[], None], int]:
+    """What reads the same tokens of the same rows from numpy maps, knowing every slice beforehand; and how many."""
+    group = corpus.groups[stream, "hi", "clean"]
+    paths = sorted(group.folder.glob("*.tokens.npy"))
+    maps = [np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray) for path in paths]
+    firsts = np.cumsum([0, *map(len, maps)])
+    slices, total = [], 0
+    for numbers in batches:
+        of_batch = []
+        for b, number in enumerate(numbers):
+            at = 0
+            for start, stop in reader.stored(number):
+                while start < stop:  # cut where a shard ends
+                    shard = int(np.searchsorted(firsts, start, side="right")) - 1
+                    end = min(stop, int(firsts[shard + 1]))
+                    of_batch.append((b, at, maps[shard], start - int(firsts[shard]), end - int(firsts[shard])))
+                    at, start = at + end - start, end
+            total += at
+        slices.append(of_batch)
+
+    def bare() -> None:
+        for of_batch in slices:
+            rows = np.empty((BATCH, CONTEXT), np.int64)
+            for b, at, tokens, start, stop in of_batch:
+                rows[b, at : at + stop - start] = tokens[start:stop]
+
+    return bare, total
+
+
+def strings(reader: RowReader, tokenizer: TextTokenizer, batches: list[list[int]]) -> Figure:
+    """The same documents by way of text: every code a word of its own among 65,536 that were added to a tokenizer."""
+    words = [f"<|speech_{code}|>" for code in range(CODEBOOK)]
+    by_text = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(tokenizer.source))
+    by_text.add_tokens(words)
+    vocabulary = reader.vocabulary
+    batch = reader.batch(batches[0])
+    codes = [vocabulary.codes(row[row >= vocabulary.first_speech_id]) for row in batch.input_ids]
+
+    def text() -> None:
+        for row in codes:
+            by_text("".join([words[code] for code in row.tolist()]))
+
+    def own() -> None:
+        reader.batch(batches[0])
+
+    ratio, _ = compared(text, own)
+    against = "codes to string to Hugging Face tokenizer with 65,536 added tokens to ids"
+    return at_least("paired, speed against strings", ratio, 200.0, against, "x")
+
+
+def linked_corpus(folder: Path, samples: int) -> Path:
+    """A corpus of one real shard (tokens sparse) that stands there under as many names as give so many samples."""
+    per_shard = min(samples, (1 << 27) // 400)
+    group = folder / "raw" / "hi" / "clean"
+    group.mkdir(parents=True)
+    n_shards = -(-samples // per_shard)
+    shards, files = [], []
+    for number in range(n_shards):
+        stem = f"{number:05d}"
+        if number == 0:
+            _real_shard(group, per_shard)
+        for kind in ("tokens.npy", "offsets.npy", "samples.parquet"):
+            path = group / f"{stem}.{kind}"
+            if number:
+                os.link(group / f"00000.{kind}", path)
+            files.append({"path": path.relative_to(folder).as_posix(), "size": path.stat().st_size, "sha256": "0" * 64})
+        shards.append({"stem": stem, "samples": per_shard, "tokens": per_shard * 400})
+    n, tokens = n_shards * per_shard, n_shards * per_shard * 400
+    summary = {"stream": "raw", "language": "hi", "tier": "clean", "samples": n, "tokens": tokens,
+               "hours": tokens / 50 / 3600, "sources": {"made": {"samples": n, "tokens": tokens}},
+               "unknown": {}, "shards": shards}  # fmt: skip
+    body: dict[str, Any] = {"format": "vaak-corpus-1", "name": "linked", "codec": CODEC, "tokenizer_hash": None,
+                            "samples": n, "groups": [summary], "files": files}  # fmt: skip
+    (folder / "MANIFEST.json").write_text(json.dumps({"id": root_hash(body), **body}))
+    return folder
+
+
+def _real_shard(group: Path, samples: int) -> None:
+    with open(group / "00000.tokens.npy", "wb") as file:
+        header = {"descr": "<u2", "fortran_order": False, "shape": (samples * 400,)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + samples * 400 * 2)
+    np.save(group / "00000.offsets.npy", np.arange(samples + 1, dtype=np.int64) * 400)
+    names = [one for one in SCHEMA if one.name not in QUALITY]
+    same = {"source": "made", "language": "hi", "tier": "clean", "unknown": "{}", "long_form": False, "held_out": False}
+    columns = [
+        pa.array([f"s{i}" for i in range(samples)])
+        if one.name == "sample_id"
+        else pa.repeat(pa.scalar(same.get(one.name), one.type), samples)
+        for one in names
+    ]
+    pq.write_table(
+        pa.Table.from_arrays(columns, schema=pa.schema(names)), group / "00000.samples.parquet", row_group_size=4096
+    )
+
+
+# What a fresh process does: open, plan, and read rows everywhere. Its own memory is what is not pages of files.
+SERVING = """
+import json, re, sys, threading, time
+sys.path.insert(0, sys.argv[3])
+from pathlib import Path
+from loader import one_stream, planned, tokenizer_of_words, CODEBOOK
+from vaak.corpus import open_corpus
+from vaak.mixture import RowReader
+def own():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+most, over = [0.0], threading.Event()
+def watch():
+    while not over.wait(0.02):
+        most[0] = max(most[0], own())
+threading.Thread(target=watch, daemon=True).start()
+tokenizer = tokenizer_of_words()
+began = time.perf_counter()
+corpus = open_corpus(sys.argv[1])
+plan = planned(one_stream("raw"), corpus, tokenizer, Path(sys.argv[2]), passes=1)
+seconds = time.perf_counter() - began
+reader = RowReader(plan, [corpus], tokenizer.vocabulary(CODEBOOK), tokenizer)
+for i in range(1000):
+    reader.batch([i * 999_983 % 10**9])
+seeks = []
+for far in (10**9 - 17, 10**9, 10**9 + 5 * 10**6):
+    fresh = RowReader(plan, [corpus], tokenizer.vocabulary(CODEBOOK), tokenizer)
+    began = time.perf_counter()
+    fresh.batch([far])
+    seeks.append(time.perf_counter() - began)
+over.set()
+print(json.dumps([max(most[0], own()), seconds, sorted(seeks)[1] * 1000, plan.n_rows, corpus.manifest["samples"]]))
+"""
+
+
+def memory(folder: Path, sizes: Sizes) -> list[Figure]:
+    figures, held = [], []
+    for samples in sizes.opened:
+        corpus = linked_corpus(folder / f"linked-{samples}", samples)
+        command = [sys.executable, "-c", SERVING, str(corpus), str(folder / "plan"), str(Path(__file__).parent)]
+        out = subprocess.run(command, check=True, capture_output=True, text=True)
+        own, seconds, seek, rows, n = json.loads(out.stdout)
+        held.append(own)
+        print(f"{n:.0e} samples: planned in {seconds:.2f} s, {rows:,} rows, {own:.0f} MB of its own at most")
+        of = "a hundredth of a second, first row of a fresh reader, its cells worked out"
+        figures.append(at_most(f"seek to row 10^9 of {n:.0e} samples", seek, 10.0, of, "ms"))
+    against = f"that at {sizes.opened[0]:.0e}, planning and serving, pages of files not counted"
+    figures.append(at_most(f"memory at {sizes.opened[-1]:.0e} samples", max(held) / held[0], 1.1, against, "x"))
+    return figures
+
+
+AMOUNT = dict(zip(LANGUAGES, (100, 40, 20, 15, 12, 10, 8, 6, 5, 3, 1.5, 1), strict=True))
+
+
+def skewed_corpus(folder: Path, tokenizer: TextTokenizer, samples: int) -> Corpus:
+    """Twelve languages, the smallest with a hundredth of the largest, lengths of three kinds, the sources of fine-tuning."""
+    rng = np.random.default_rng(2)
+    writer = CorpusWriter(folder, "skewed", codec=CODEC, tokenizer_hash=tokenizer.hash, shard_tokens=1 << 22)
+    total = sum(AMOUNT.values())
+    number = 0
+    for place, (language, amount) in enumerate(AMOUNT.items()):
+        n = max(20, int(samples * amount / total))
+        for source, share in (("wild_native", 1.0), ("hifitts2", 0.4), ("custom", 0.2), ("indicvoices_r", 0.2)):
+            if (source == "hifitts2") != (language == "en") and source in ("hifitts2", "indicvoices_r"):
+                continue
+            for length in (
+                np.clip(rng.gamma(2 + place % 3, 150, max(10, int(n * share))), 25, 1900).astype(int).tolist()
+            ):
+                number += 1
+                codes = rng.integers(0, CODEBOOK, length, dtype=np.uint16)
+                writer.add("raw", Sample(f"r{number}", source, language), codes)
+                words = rng.integers(0, len(WORDS), length // 40 + 1)
+                text = " ".join(WORDS[k] for k in words)
+                sample = Sample(f"p{number}", source, language, transcript=text, transcript_kind="native")
+                writer.add("paired", sample, codes)
+        for _ in range(n):
+            number += 1
+            ids = rng.integers(0, tokenizer.size, int(rng.integers(30, 900)), dtype=np.uint32)
+            writer.add("text", Sample(f"t{number}", "web", language), ids)
+    writer.freeze()
+    return open_corpus(folder)
+
+
+def mass(folder: Path, sizes: Sizes) -> list[Figure]:
+    """How far the shares of streams, sources and languages are from those that the plan wants, as targets are served."""
+    tokenizer = tokenizer_of_words()
+    corpus = skewed_corpus(folder / "skewed", tokenizer, sizes.read // 2)
+    figures = []
+    for name, kind in (("pt-s1", "pretrain"), ("sft", "sft")):
+        settings = load_recipe(name).mixture
+        plan = planned(settings, corpus, tokenizer, folder / "mass", kind, total_tokens=sizes.served[-1])
+        served, left = realised_mass(), list(sizes.served)
+        loader = open_loader(plan, [corpus], tokenizer.vocabulary(CODEBOOK), tokenizer, microbatch_rows=16)
+        for batch in loader:
+            served.add(batch)
+            if sum(served.targets.values()) >= left[0]:
+                points = {
+                    by: max(abs(got - wanted) for wanted, got in served.beside(plan, by).values()) * 100
+                    for by in ("stream", "source", "language")
+                }
+                far = max(points.values())
+                of = ", ".join(f"{by} {value:.3f}" for by, value in points.items())
+                want = 0.2 if left[0] == 10**8 else 1.0
+                figures.append(
+                    at_most(f"{name}, share off at {left.pop(0):.0e} targets", far, want, f"the plan: {of}", "points")
+                )
+            if not left:
+                break
+        loader.close()
+    return figures
+
+
+def compared(peer: Callable[[], Any], own: Callable[[], Any]) -> tuple[float, float]:
+    """Median over rounds of the peer's seconds by our own, in turn, after one round to warm up; and our median seconds."""
+    ratios, seconds = [], []
+    for number in range(ROUNDS + 1):
+        began = time.perf_counter()
+        peer()
+        middle = time.perf_counter()
+        own()
+        if number:
+            seconds.append(time.perf_counter() - middle)
+            ratios.append((middle - began) / seconds[-1])
+    return float(np.median(ratios)), float(np.median(seconds))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--small", action="store_true", help="Small sizes, to see that it runs; the figures say little."
+    )
+    chosen = parser.parse_args()
+    sizes = SMALL if chosen.small else Sizes()
+    with tempfile.TemporaryDirectory(prefix="vaak-bench-") as name:
+        folder = Path(name)
+        figures = [*speeds(folder, sizes), *memory(folder, sizes), *mass(folder, sizes)]
+    if chosen.json:
+        chosen.json.write_text(json.dumps([asdict(figure) for figure in figures]))
+    return 0 if all(figure.holds for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
