@@ -66,6 +66,27 @@ def test_the_corpus_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp
     assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
 
 
+def test_the_loader_benchmark_measures_what_it_says(tmp_path):
+    root = Path(__file__).parents[1]
+    command = [
+        sys.executable,
+        str(root / "benchmarks" / "loader.py"),
+        "--small",
+        "--json",
+        str(tmp_path / "figures.json"),
+    ]
+    out = subprocess.run(command, cwd=root, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True)
+    assert out.returncode in (0, 1), out.stderr
+    figures = {figure["name"]: figure for figure in json.loads((tmp_path / "figures.json").read_text())}
+    for stream in ("raw", "text", "paired"):
+        assert figures[f"{stream}, rows a second"]["value"] > 0 and 0 < figures[f"{stream}, speed"]["value"] < 1
+    assert figures["codes to ids, speed"]["value"] > 1
+    # A million targets of a small corpus are within a point of both mixes already.
+    for name in ("pt-s1", "sft"):
+        assert figures[f"{name}, share off at 1e+06 targets"]["holds"]
+    assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
+
+
 def test_a_named_benchmark_runs_alone_and_writes_nothing(tmp_path):
     benchmark(tmp_path / "benchmarks", "order", [FIGURE])
     benchmark(tmp_path / "benchmarks", "broken", None)
