@@ -109,6 +109,13 @@ def test_a_stopped_run_continues_to_the_bit(whole, toy, tmp_path, at):
     assert losses[0] == losses[1]
 
 
+def test_a_stopped_run_continues_to_the_bit_with_worker_processes(whole, toy, tmp_path):
+    with pytest.raises(Interrupted):
+        train(make_recipe(toy), tmp_path, say=quiet, stop=stop_after(4))
+    again = train(make_recipe(toy, loader_workers=2), tmp_path, say=quiet)
+    assert all(torch.equal(one, weights(whole[1])[name]) for name, one in weights(again).items())
+
+
 def test_a_run_with_muon_and_every_help_for_small_data_continues_to_the_bit(toy, tmp_path):
     half = {"start": 1.0, "end": 0.0, "until": 0.5}
     recipe = make_recipe(toy, optimizer={"kind": "muon"}, context_noise=half, alignment_prior=half)

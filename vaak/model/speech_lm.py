@@ -120,4 +120,8 @@ class SpeechLM(nn.Module):
         return [[causal(bias) for bias in row] for row in doc_bias]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64)).to(self.device)
+        tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64))
+        if self.device.type == "cuda":
+            # From pinned memory the copy goes on while the next work is queued.
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)

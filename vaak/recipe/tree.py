@@ -149,6 +149,8 @@ class Recipe(Frozen):
     alignment_prior: Ramp = Ramp()
     gradient_checkpointing: bool = True
     compile: bool = False
+    # Processes that build batches ahead, on every rank; without any a thread does.
+    loader_workers: Annotated[int, Field(ge=0)] = 0
     mixture: MixtureSettings
     checkpoints: CheckpointSettings = CheckpointSettings()
     validation: ValidationSettings = ValidationSettings()

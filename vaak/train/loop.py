@@ -145,7 +145,7 @@ class _Loop:
             stage.data.tokenizer,
             start_row=stage.step * recipe.rows_per_step,
             microbatch_rows=rows,
-            workers=1,
+            workers=recipe.loader_workers,
         )
         vocabulary, text_bytes = stage.data.vocabulary, stage.data.tokenizer.byte_lengths()
         with closing(loader):  # its threads end with the training, not when somebody collects them

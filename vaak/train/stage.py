@@ -154,7 +154,7 @@ def _resolved(recipe: Recipe, run: Path, parent: Path | None, device: torch.devi
         saved = load_recipe(path)
         _check_same(saved, recipe, path)
         # Data may have moved since; the plan's fingerprint makes sure that it is the same data.
-        moved = {name: getattr(recipe, name) for name in _PLACES}
+        moved = {name: getattr(recipe, name) for name in _MAY_CHANGE}
         return saved.model_copy(update=moved)
     microbatch, _ = split_batch(recipe.rows_per_step, 1, recipe.microbatch_rows)
     precision = choose_precision(recipe.precision, device)
@@ -163,12 +163,12 @@ def _resolved(recipe: Recipe, run: Path, parent: Path | None, device: torch.devi
     return recipe
 
 
-_PLACES = ("corpora", "staging", "pack", "tokenizer", "parent")
+_MAY_CHANGE = ("corpora", "staging", "pack", "tokenizer", "parent", "loader_workers")
 _RESOLVED = ("microbatch_rows", "precision")
 
 
 def check_same_recipe(recipe: Recipe, run: Path) -> None:
-    """Raise `BadInput` if a run folder was made with another recipe than this one; where data lies may change."""
+    """Raise `BadInput` if a run folder was made with another recipe than this one; where data lies may change, and who loads it."""
     path = run / "recipe.yaml"
     _check_same(load_recipe(path), recipe, path)
 
@@ -177,7 +177,7 @@ def _check_same(saved: Recipe, now: Recipe, path: Path) -> None:
     before, after = saved.model_dump(mode="json"), now.model_dump(mode="json")
     for name in before:
         left_open = name in _RESOLVED and after[name] in (None, "auto")
-        if name not in _PLACES and not left_open and before[name] != after[name]:
+        if name not in _MAY_CHANGE and not left_open and before[name] != after[name]:
             raise BadInput(
                 f"{path}: this run began with {name} = {before[name]}, the recipe now says {after[name]}; "
                 "restore it, or start a new run folder"
