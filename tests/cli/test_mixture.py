@@ -20,7 +20,7 @@ STREAM = "mixture.streams={paired: {share: 1.0, SETTING}}"
         ("mixture.streams={raw: {share: 0.5}, paired: {share: 0.2}}", "add up to 0.700, not 1"),
         ("mixture.languages={caps: {en: 0.2}, fixed: {hi: 0.1}, rest: null}", "add up to 0.300, less than 1"),
         ("mixture.streams={sound: {share: 1.0}}", "stream 'sound' is unknown"),
-        ("mixture.languages={max_epochs: 0}", "max_epochs"),
+        ("mixture.languages={epoch_limit: 0}", "epoch_limit"),
     ],
 )
 def test_what_cannot_be_planned_is_one_sentence(setting, words, capsys):
@@ -36,8 +36,8 @@ def test_a_row_shorter_than_the_shortest_pair_is_refused(capsys):
 
 
 def test_rows_by_length_and_a_limit_of_epochs_are_noted(capsys):
-    changes = ["mixture.length_buckets=true", "mixture.languages={max_epochs: 4}", "length={passes: 6}"]
+    changes = ["mixture.length_buckets=true", "mixture.languages={epoch_limit: 4}", "length={passes: 6}"]
     arguments = ["mixture", "plan", "pt-s2-tiny", "--json", *(part for one in changes for part in ("--set", one))]
     code, out, _ = leave(arguments, capsys)
     notes = " | ".join(json.loads(out)["notes"])
-    assert code == 0 and "rows by length leave" in notes and "more than 4 times" in notes
+    assert code == 0 and "rows by length leave" in notes and "the limit of 4 epochs gives way" in notes

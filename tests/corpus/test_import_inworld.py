@@ -332,3 +332,12 @@ def test_nothing_is_written_into_the_source_or_over_a_corpus(tmp_path):
     with pytest.raises(BadInput, match="not empty"):
         import_inworld(source, target(tmp_path / "thesis"))
     assert (tmp_path / "thesis" / "a.txt").read_text() == "mine"
+
+
+def test_an_index_that_goes_on_for_whole_blocks_without_lines_is_counted(tmp_path, monkeypatch):
+    from vaak.corpus import import_inworld as module
+
+    monkeypatch.setattr(module, "_BLOCK", 2)
+    source = write_split(tmp_path / "src", rows=ROWS[:1])
+    report = import_inworld(source, target(tmp_path / "out", quarantine=tmp_path / "aside"))
+    assert report.read == 5 and report.kept == 1 and report.set_aside == {"no row": 4}

@@ -137,7 +137,7 @@ def test_an_infeasible_table_always_names_a_slack(amount, extra):
     assert any("gives way to" in note for note in notes)
 
 
-LIMITED = LanguageRule(max_epochs=4.0)
+LIMITED = LanguageRule(epoch_limit=4.0)
 
 
 @given(st.fixed_dictionaries({code: st.floats(1e5, 1e10) for code in LANGUAGES}), st.floats(1e7, 1e11))
@@ -174,15 +174,38 @@ def test_what_the_rest_cannot_take_goes_to_capped_languages():
     shares, notes = language_shares({"en": 100.0, "hi": 100.0, "ta": 1.0}, LIMITED, "raw", 100.0)
     # Tamil four times is 4%, Hindi is fixed, English is capped: 64% are not enough, and the limit gives way for Tamil.
     assert shares["ta"] == pytest.approx(0.40, abs=1e-5) and "the limit of 4 epochs gives way to 40.00" in notes[0]
-    roomy = LanguageRule(caps={"en": 0.90}, max_epochs=4.0)
+    roomy = LanguageRule(caps={"en": 0.90}, epoch_limit=4.0)
     shares, notes = language_shares({"en": 100.0, "hi": 100.0, "ta": 1.0}, roomy, "raw", 100.0)
-    assert shares == pytest.approx({"en": 0.81, "hi": 0.15, "ta": 0.04}) and notes == []
+    assert shares == pytest.approx({"en": 0.81, "hi": 0.15, "ta": 0.04})
+    assert notes == ["raw: the rest's share of 40.0% gives way to 4.00%: more would pass it more than 4 times"]
+
+
+def test_where_nobody_takes_the_rest_others_grow_within_their_epochs():
+    shares, notes = language_shares({"en": 1e9, "hi": 1.0}, LIMITED, "raw", 1e6)
+    assert shares == pytest.approx({"en": 1 - 4e-6, "hi": 4e-6}, abs=1e-9)
+    assert any("the fixed share of 15.0% for hi gives way to 0.00%" in note for note in notes)
+    assert any("the cap of 45.0% for en gives way to 100.0%: nothing else has data" in note for note in notes)
+    shares, notes = language_shares({"en": 1.0}, LIMITED, "raw", 100.0)
+    assert shares == {"en": 1.0} and any("the limit of 4 epochs gives way to 100.00" in note for note in notes)
+
+
+def test_a_cap_of_nothing_leaves_a_language_out():
+    rule = LanguageRule(caps={"en": 0.0, "ta": 0.5}, fixed={"hi": 0.1}, rest=RestRule(share=0.4))
+    shares, _ = language_shares(dict.fromkeys(["en", "ta", "hi", "bn"], 1.0), rule, "raw")
+    assert shares == pytest.approx({"bn": 0.4, "hi": 0.1, "ta": 0.5})
+
+
+def test_with_sources_too_floors_and_fixed_shares_give_way_before_the_limit():
+    table = {("a", "en"): 1e9, ("a", "hi"): 1e3, ("a", "ta"): 1e9, ("a", "bn"): 1e3}
+    shares, notes = source_language_shares(table, {"a": 1.0}, LIMITED, "raw", 1e8)
+    assert shares["a", "hi"] <= 4e3 / 1e8 + 1e-5 and shares["a", "bn"] <= 4e3 / 1e8 + 1e-5
+    assert any("the fixed share of hi" in note for note in notes) and any("the floor of bn" in note for note in notes)
 
 
 @given(st.fixed_dictionaries({code: st.floats(1e6, 1e9) for code in LANGUAGES}), st.floats(1e8, 1e10))
 @settings(max_examples=5, deadline=None)
 def test_sources_and_languages_are_met_within_the_limit_of_each_cell(amount, wanted):
-    rule = SFT.model_copy(update={"max_epochs": 4.0})
+    rule = SFT.model_copy(update={"epoch_limit": 4.0})
     table = sft_table(amount)
     shares, notes = source_language_shares(table, SOURCES, rule, "paired", wanted)
     assert sum(shares.values()) == pytest.approx(1.0)
@@ -199,7 +222,7 @@ def test_sources_and_languages_are_met_within_the_limit_of_each_cell(amount, wan
 @settings(max_examples=10, deadline=None)
 def test_more_data_never_makes_more_give_way(amount, growth, wanted):
     """The objective is what gives way, weighed: it can only fall when a language gets more data."""
-    rule = SFT.model_copy(update={"max_epochs": 4.0})
+    rule = SFT.model_copy(update={"epoch_limit": 4.0})
     more = {code: tokens * growth.get(code, 1.0) for code, tokens in amount.items()}
 
     def gives_way(amounts):

@@ -163,7 +163,7 @@ def _number(value: Any) -> float:
 
 def _integer(bits: int, value: Any) -> int:
     number = _number(value)
-    if not number.is_integer() or abs(number) >= 2**bits:
+    if not number.is_integer() or not -(2**bits) <= int(value) < 2**bits:
         raise ValueError
     return int(value)
 

@@ -316,6 +316,8 @@ def _check_plan(before: Mapping[str, Any], now: Mapping[str, Any], work: Path, o
             raise BadInput(f"{new['name']} changed since its import was begun; restore it, or {again}")
     if len(before["source"]) != len(now["source"]):
         raise BadInput(f"the source has other files than when its import was begun; restore them, or {again}")
+    if before["settings"].get("work_format") != now["settings"]["work_format"]:
+        raise BadInput(f"the import into {out} was begun by another version of vaak; {again}")
     for name, value in now["settings"].items():
         if before["settings"].get(name) != value:
             old = before["settings"].get(name)

@@ -22,6 +22,9 @@ from vaak.corpus.samples import SCHEMA
 # Bytes or brackets of a line that is read here: the parser recurses, and 8 MiB of stack hold four times as many levels.
 _LONGEST = 1 << 12
 
+# Bytes of a block: what a 32-bit offset reaches.
+_LARGEST = 1 << 30
+
 # Levels of nesting: line by line a thousand are refused.
 _DEEPEST = 100
 
@@ -38,9 +41,11 @@ def read_columns(
     has a value for is absent; "" is null. None if a line is anything else than an object of the expected types, or a value
     could be a fault.
     """
+    if not lines:
+        return {}, set()
     kinds = _kinds(names)
     data = b"".join(lines)
-    if kinds is None or not _one_object_a_line(data, lines):
+    if kinds is None or len(data) > _LARGEST or not _one_object_a_line(data, lines):
         return None
     try:
         _check_utf8(data)

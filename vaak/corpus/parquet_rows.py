@@ -12,6 +12,9 @@ from vaak.corpus.samples import SCHEMA, TABLE_SCHEMA
 
 _ROWS_PER_GROUP = 4096
 
+# Batches that wait for a whole row group before they are joined.
+_MOST_WAITING = 32
+
 # Row groups that wait to be written.
 _AHEAD = 8
 
@@ -41,14 +44,19 @@ class ParquetRows:
         if len(batch):
             self._waiting.append(batch)
             self._held += len(batch)
+        if len(self._waiting) > _MOST_WAITING:
+            # A batch holds some 24 kB beside its rows, and one of a rare group may hold a single row.
+            self._waiting = pa.Table.from_batches(self._waiting, TABLE_SCHEMA).combine_chunks().to_batches()
 
     def finish(self, names: list[str]) -> bool:
         """Write what is left and close the file; false if it was begun with other columns than it must have."""
         right = self._names in (None, names)
-        if right and self._waiting:
-            self._write(names)
-        self._wait(0)
-        self.abandon()
+        try:
+            if right and self._waiting:
+                self._write(names)
+            self._wait(0)
+        finally:
+            self.abandon()
         return right
 
     def abandon(self) -> None:

@@ -48,7 +48,7 @@ def language_shares(
     """Shares of one stream by language, summing to 1, for the languages with `available` tokens; and what gave way.
 
     Fixed languages get their share and capped ones their cap or what is left over; the others divide the rest in
-    proportion to sqrt(tokens), each at least the floor. With `rule.max_epochs` and the `total` target tokens that the
+    proportion to sqrt(tokens), each at least the floor. With `rule.epoch_limit` and the `total` target tokens that the
     stream is to have, no language is passed more often while another can take its place: fixed shares and floors give
     way first, the limit last. A language without data leaves its share to the rest; where there is no rest, all others
     grow in proportion. The notes name every rule that is broken.
@@ -75,10 +75,12 @@ def language_shares(
             fixed[language] = min(share, limits[language])
             if fixed[language] < share - EPSILON:
                 notes.append(_limited(where, f"the fixed share of {share:.1%} for {language}", fixed[language], rule))
-    caps = {language: min(cap, limits[language]) for language, cap in rule.caps.items() if language in present}
+    caps = {code: min(cap, limits[code]) for code, cap in rule.caps.items() if code in present and cap > 0}
     # Capped languages fill what is left, none above its own, and what the rest cannot take.
     room = 1.0 - sum(fixed.values()) - rest
     most = sum(limits[language] for language in pool)
+    if most < rest - EPSILON:
+        notes.append(_limited(where, f"the rest's share of {rest:.1%}", most, rule))
     taken = min(sum(caps.values()), max(room, 1.0 - sum(fixed.values()) - most))
     shares = dict(fixed)
     if caps and taken > 0:
@@ -89,7 +91,7 @@ def language_shares(
         floors = _floors(pool, left, limits, rule, where, notes)
         shares |= _filled(of_pool, floors, limits, min(left, most))
     elif left > EPSILON:
-        shares = _grow(shares, {**fixed, **caps}, rule, where, notes)
+        shares = _grow(shares, limits, rule, where, notes)
     whole = sum(shares.values())
     return {language: share / whole for language, share in sorted(shares.items()) if share > 0}, notes
 
@@ -97,35 +99,37 @@ def language_shares(
 def _epoch_limits(
     present: Mapping[str, float], rule: LanguageRule, pool: Sequence[str], total: float | None, where: str
 ) -> tuple[dict[str, float], list[str]]:
-    """The largest share of each language, by `max_epochs`; and what is said if all of them together are not enough."""
-    if rule.max_epochs is None or total is None:
+    """The largest share of each language, by `epoch_limit`; and what is said if all of them together are not enough."""
+    if rule.epoch_limit is None or not total:
         return dict.fromkeys(present, 1.0), []
 
     def largest(epochs: float) -> dict[str, float]:
         return {language: min(1.0, epochs * tokens / total) for language, tokens in present.items()}
 
-    def enough(epochs: float) -> bool:
-        by_rule = {**dict.fromkeys(pool, 1.0), **rule.fixed, **rule.caps}
-        return sum(min(by_rule[language], share) for language, share in largest(epochs).items()) >= 1.0 - EPSILON
+    # Where nobody takes the rest, caps and fixed shares give way before data is passed too often.
+    named = sum({**rule.fixed, **rule.caps}.get(language, 0.0) for language in present)
+    most = (
+        {**dict.fromkeys(pool, 1.0), **rule.fixed, **rule.caps} if pool or named >= 1 else dict.fromkeys(present, 1.0)
+    )
 
-    if enough(rule.max_epochs):
-        return largest(rule.max_epochs), []
-    low, high = rule.max_epochs, 2 * max(rule.max_epochs, total / min(present.values()))
-    if not enough(high):
-        # More passes do not help: caps and fixed shares alone leave a part to nobody, and give way below.
-        return largest(high), []
+    def enough(epochs: float) -> bool:
+        return sum(min(most[language], share) for language, share in largest(epochs).items()) >= 1.0 - EPSILON
+
+    if enough(rule.epoch_limit):
+        return largest(rule.epoch_limit), []
+    low, high = rule.epoch_limit, 2 * max(rule.epoch_limit, total / min(present.values()))
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
-    held = sum(largest(rule.max_epochs).values())
+    held = sum(largest(rule.epoch_limit).values())
     return largest(high), [
-        f"{where}: the limit of {rule.max_epochs:g} epochs gives way to {high:.2f}: so often passed, all data is "
+        f"{where}: the limit of {rule.epoch_limit:g} epochs gives way to {high:.2f}: so often passed, all data is "
         f"{held:.1%} of the stream, and caps and fixed shares let in no more of it"
     ]
 
 
 def _limited(where: str, what: str, share: float, rule: LanguageRule) -> str:
-    return f"{where}: {what} gives way to {share:.2%}: more would pass it more than {rule.max_epochs:g} times"
+    return f"{where}: {what} gives way to {share:.2%}: more would pass it more than {rule.epoch_limit:g} times"
 
 
 def _filled(
@@ -162,12 +166,12 @@ def _floors(
 def _grow(
     shares: dict[str, float], limits: Mapping[str, float], rule: LanguageRule, where: str, notes: list[str]
 ) -> dict[str, float]:
-    """All grow in proportion: nothing else has data."""
-    scale = 1.0 / sum(shares.values())
-    grown = {language: share * scale for language, share in shares.items()}
+    """All grow in proportion, none above its epochs while another may: nothing else has data."""
+    upper = {language: max(share, limits[language]) for language, share in shares.items()}
+    grown = _filled(shares, shares, upper, min(1.0, sum(upper.values())))
     for language, share in sorted(grown.items()):
         kind, limit = ("cap", rule.caps[language]) if language in rule.caps else ("fixed share", rule.fixed[language])
-        if share > min(limit, limits[language]) + EPSILON:
+        if share > limit + EPSILON:
             notes.append(
                 f"{where}: the {kind} of {limit:.1%} for {language} gives way to {share:.1%}: nothing else has data"
             )
@@ -196,7 +200,7 @@ def source_language_shares(
     """Shares by (source, language), summing to 1, nearest to the data in relative entropy under all demands at once.
 
     Demands: source shares, language caps, fixed shares, the rest's share as a minimum, a floor for each language of the
-    rest, and with `rule.max_epochs` and the `total` target tokens of the stream a limit for each cell. The reference is each source's share spread over its languages as its tokens lie. If the demands conflict
+    rest, and with `rule.epoch_limit` and the `total` target tokens of the stream a limit for each cell. The reference is each source's share spread over its languages as its tokens lie. If the demands conflict
     a linear programme finds the smallest total slack, and every demand that gives way is named in the notes.
     """
     cells = _cells(available, sources)
@@ -273,15 +277,15 @@ def _of_rest(language_of: NDArray[Any], rule: LanguageRule, where: str, notes: l
 def _limits(
     cells: list[tuple[str, str]], available: Mapping[tuple[str, str], float], rule: LanguageRule, total: float | None
 ) -> list[Constraint]:
-    """No cell more often than `max_epochs`."""
-    if rule.max_epochs is None or total is None:
+    """No cell more often than `epoch_limit`."""
+    if rule.epoch_limit is None or not total:
         return []
     found = []
     for i, cell in enumerate(cells):
-        limit = rule.max_epochs * available[cell] / total
+        limit = rule.epoch_limit * available[cell] / total
         if limit < 1:
-            name = f"the limit of {rule.max_epochs:g} epochs for {cell[0]} {cell[1]}"
-            found.append(Constraint(name, np.arange(len(cells)) == i, "<=", limit, 1.005))
+            name = f"the limit of {rule.epoch_limit:g} epochs for {cell[0]} {cell[1]}"
+            found.append(Constraint(name, np.arange(len(cells)) == i, "<=", limit, 1.05))
     return found
 
 

@@ -76,9 +76,9 @@ class LeftOut:
 
 
 class Kept:
-    """Some samples of a group: those whose mark (int16[samples], mapped) is `mark`. Their numbers come in blocks."""
+    """Some samples of a group: those whose mark (int32[samples], mapped) is `mark`. Their numbers come in blocks."""
 
-    def __init__(self, marks: NDArray[np.int16], mark: int) -> None:
+    def __init__(self, marks: NDArray[np.int32], mark: int) -> None:
         self._marks, self._mark = marks, mark
         self.n = sum(len(numbers) for numbers in self.blocks())
 
@@ -152,9 +152,9 @@ def _by_source(
                 kept &= ~out
             whole &= bool(kept.all())
             # The number of its source for each sample, -1 for those that are left out.
-            file.write(np.where(kept, np.array(names, np.int16)[coded.indices.to_numpy()], np.int16(-1)).tobytes())
+            file.write(np.where(kept, np.array(names, np.int32)[coded.indices.to_numpy()], np.int32(-1)).tobytes())
         file.flush()
-        marks = np.memmap(file, np.int16, "r").view(np.ndarray)
+        marks = np.memmap(file, np.int32, "r").view(np.ndarray)
     if len(numbers) == 1 and whole:
         yield next(iter(numbers)), None
         return

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,10 @@ class RowReader:
                        for one in plan.cells]  # fmt: skip
         self._first_rows = [list(accumulate((part.rows for part in one.parts), initial=0)) for one in plan.cells]
         names = (plan.streams, plan.languages, plan.sources)
+        if len(plan.sources) > np.iinfo(np.int16).max:
+            raise BadInput(
+                f"the plan has {len(plan.sources):,} sources, a batch can name 32,767; join some in the corpus"
+            )
         self._cell_tags = [
             np.array(
                 [[known.index(name)] for known, name in zip(names, (c.stream, c.language, c.source), strict=True)],
@@ -174,7 +178,10 @@ class RowReader:
             n_targets += n - (len(lengths) - (n < context)) - sum(stop - start for start, stop in prompts)
             doc_lens.append(np.array(lengths, np.int32))
             tags.append(self._tags(cell, len(lengths), n < context))
-        self._check_range(ids, numbers)
+            if part.stream == "text" and int(ids[b, :n].max()) >= self.vocabulary.base_size:
+                self._refuse(ids[b : b + 1], [number], self.vocabulary.base_size, "tokenizer")
+        if int(ids.view(np.uint64).max()) >= self.vocabulary.size:  # negative ones are large there
+            self._refuse(ids, numbers, self.vocabulary.size, "vocabulary")
         streams, languages, sources = zip(*tags, strict=True)
         return PackedBatch(
             input_ids=ids,
@@ -213,13 +220,15 @@ class RowReader:
             self._known_tags[cell, documents, padded] = known
         return known
 
-    def _check_range(self, ids: NDArray[np.int64], numbers: Sequence[int]) -> None:
-        """A damaged token must not become another one, or an index beyond the embedding."""
-        if int(ids.view(np.uint64).max()) >= self.vocabulary.size:  # negative ones are large there
-            raise BadInput(
-                f"rows {numbers[0]} to {numbers[-1]} hold ids {ids.min()}..{ids.max()}, the vocabulary 0.."
-                f"{self.vocabulary.size - 1}; verify the corpora (vaak corpus verify) and plan again"
-            )
+    def _refuse(self, ids: NDArray[np.int64], numbers: Sequence[int], limit: int, what: str) -> NoReturn:
+        """A damaged token must become neither a token of another kind nor an index beyond the embedding.
+
+        Ids of transcripts are this tokenizer's own, in a cache that is hashed, and are not looked at again.
+        """
+        raise BadInput(
+            f"rows {numbers[0]} to {numbers[-1]} hold ids {ids.min()}..{ids.max()}, the {what} has 0..{limit - 1}; verify "
+            "the corpora (vaak corpus verify) and plan again"
+        )
 
 
 def _arrays(count: int, shape: tuple[int, int]) -> list[NDArray[np.int64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -34,13 +34,13 @@ class RestRule(Frozen):
 class LanguageRule(Frozen):
     """Shares of one stream's target tokens by language. The default is the audio pool of the first pretraining stage.
 
-    No language is passed more than `max_epochs` times, if it is given, while another may take its place.
+    No language is passed more than `epoch_limit` times, if it is given, while another may take its place.
     """
 
     caps: dict[str, Share] = {"en": 0.45}
     fixed: dict[str, Share] = {"hi": 0.15}
     rest: RestRule | None = RestRule(share=0.40, floor=0.02)
-    max_epochs: Annotated[float, Field(gt=0)] | None = None
+    epoch_limit: Annotated[float, Field(gt=0)] | None = None
 
     @field_validator("caps", "fixed")
     @classmethod
@@ -86,7 +86,7 @@ class MixtureSettings(Frozen):
     """Shares of target token mass by stream, source and language, and the filters in front of them.
 
     `languages` holds for every stream that has no rule of its own. `transcript_kinds` are the kinds of transcript that
-    paired samples may have. A stream, source or language that the plan passes more than `warn_epochs` times is warned about.
+    paired samples may have. A stream, source or language that the plan passes more than `max_epochs` times is warned about.
     `voice_description_keep` is the share of paired samples whose voice description, where they have one, is shown.
     `length_buckets` gathers paired documents of about one length in each row instead of fitting rows as full as can be.
     """
@@ -95,7 +95,7 @@ class MixtureSettings(Frozen):
     languages: LanguageRule = LanguageRule()
     transcript_kinds: tuple[str, ...] = ("native",)
     voice_description_keep: Share = 1.0
-    warn_epochs: Annotated[float, Field(gt=0)] = 4.0
+    max_epochs: Annotated[float, Field(gt=0)] = 4.0
     text_in_sft: bool = False
     length_buckets: bool = False
 
@@ -108,6 +108,16 @@ class MixtureSettings(Frozen):
         if abs(total - 1) > TOLERANCE:
             raise ValueError(f"stream shares add up to {total:.3f}, not 1")
         return self
+
+    def for_fingerprint(self) -> dict[str, Any]:
+        """The settings as JSON, without those that came later and are at what was done before them: plans stay the same."""
+        tree = self.model_dump(mode="json")
+        if not tree["length_buckets"]:
+            del tree["length_buckets"]
+        for rule in (tree["languages"], *(stream["languages"] for stream in tree["streams"].values())):
+            if rule is not None and rule["epoch_limit"] is None:
+                del rule["epoch_limit"]
+        return tree
 
     def language_rule(self, stream: str) -> LanguageRule:
         return self.streams[stream].languages or self.languages

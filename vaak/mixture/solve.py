@@ -66,7 +66,7 @@ def solve_plan(
         inputs={
             "order version": ORDER_VERSION,
             "corpora": [corpus.id for corpus in corpora],
-            "mixture": settings.model_dump(mode="json"),
+            "mixture": settings.for_fingerprint(),
             "kind of stage": stage_kind,
             "context": context,
             "length": given,
@@ -296,9 +296,9 @@ def _epoch_notes(settings: MixtureSettings, planned: list[PlannedCell]) -> list[
             each[0] += one.target_tokens
             each[1] += one.available_tokens
         over = [f"{name} {tokens / available:.1f}" for name, (tokens, available) in served.items()
-                if tokens / available > settings.warn_epochs]  # fmt: skip
+                if tokens / available > settings.max_epochs]  # fmt: skip
         if over:
-            notes.append(f"passed more than {settings.warn_epochs:g} times, by {by}: {', '.join(over)}")
+            notes.append(f"passed more than {settings.max_epochs:g} times, by {by}: {', '.join(over)}")
     return notes
 
 

@@ -191,7 +191,9 @@ class _Loop:
 
     def _shard_wait(self) -> dict[str, float]:
         now = self.stage.data.shard_wait
-        if now is None:
+        if (
+            now is None or self.stage.recipe.loader_workers
+        ):  # workers wait where they are, and that shows in `data_wait`
             return {}
         waited, self.shard_wait = now - self.shard_wait, now
         return {"shard_wait_s": waited}
