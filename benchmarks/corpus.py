@@ -16,14 +16,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _turns import compared
 from codec import Figure, at_least, at_most
 from staging import CREDENTIALS, beside_the_client, make_source, running_server, server_program
 
@@ -183,7 +182,7 @@ def reading(folder: Path, rows: int) -> Figure:
 
     assert through_group() == bare()
     against = f"bare numpy memmaps of {len(maps)} shards"
-    return at_least("random packed reads, speed", _ratio(bare, through_group, 15), 0.9, against, "x")
+    return at_least("random packed reads, speed", compared(bare, through_group, 15)[0], 0.9, against, "x")
 
 
 def _map(path: Path) -> np.ndarray:
@@ -204,7 +203,7 @@ def verifying(folder: Path) -> Figure:
     def verify() -> None:
         assert verify_corpus(folder) == []
 
-    return at_least("verify, speed", _ratio(bare, verify), 0.8, "hashlib on as many cores", "x")
+    return at_least("verify, speed", compared(bare, verify, ROUNDS)[0], 0.8, "hashlib on as many cores", "x")
 
 
 def importing(folder: Path, samples: int) -> Figure:
@@ -236,20 +235,7 @@ def importing(folder: Path, samples: int) -> Figure:
         assert report.kept == samples
         shutil.rmtree(folder / "imported")
 
-    return at_least("import, speed", _ratio(copy, run, 3), 0.3, "a copy of the files, flushed to disk", "x")
-
-
-def _ratio(peer: Callable[[], Any], own: Callable[[], Any], rounds: int = ROUNDS) -> float:
-    """Median over rounds of the peer's seconds by our own, in turn, after one round to warm up."""
-    ratios = []
-    for number in range(rounds + 1):
-        began = time.perf_counter()
-        peer()
-        middle = time.perf_counter()
-        own()
-        if number:
-            ratios.append((middle - began) / (time.perf_counter() - middle))
-    return float(np.median(ratios))
+    return at_least("import, speed", compared(copy, run, 3)[0], 0.3, "a copy of the files, flushed to disk", "x")
 
 
 def staged_reads(folder: Path, shard_bytes: int) -> Figure:

@@ -13,7 +13,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from _loader_corpora import CODEBOOK, linked_corpus, skewed_corpus, speech_corpus, tokenizer_of_words
+from _turns import compared
 from codec import Figure, at_least, at_most
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
@@ -32,7 +32,6 @@ from vaak.recipe import load_recipe
 
 CONTEXT = 2048
 BATCH = 8  # rows of a microbatch
-ROUNDS = 7
 
 
 @dataclass(frozen=True)
@@ -272,20 +271,6 @@ def mass(folder: Path, sizes: Sizes) -> list[Figure]:
                 break
         loader.close()
     return figures
-
-
-def compared(peer: Callable[[], Any], own: Callable[[], Any]) -> tuple[float, float]:
-    """Median over rounds of the peer's seconds by our own, in turn, after one round to warm up; and our median seconds."""
-    ratios, seconds = [], []
-    for number in range(ROUNDS + 1):
-        began = time.perf_counter()
-        peer()
-        middle = time.perf_counter()
-        own()
-        if number:
-            seconds.append(time.perf_counter() - middle)
-            ratios.append((middle - began) / seconds[-1])
-    return float(np.median(ratios)), float(np.median(seconds))
 
 
 def main() -> int:
