@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import random
 import resource
 import signal
@@ -248,13 +249,20 @@ def test_a_full_disk_is_one_sentence_and_no_loss(tmp_path, room):
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_corpus(tmp_path):
-    """Peak memory of an import of four times the samples is about the same: some threads more or less at work, and up to two million hashes of ids."""
-    peaks = []
+    """An import of four times the samples peaks higher by less than a quarter of what the source grew: hashes of ids, which
+    are kept up to two million, and chance. Allocators that keep what was freed would hide it, so plain ones are taken."""
+    plain = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+    # Not getrusage, whose peak a process inherits from the one that started it.
+    measure = IMPORT + "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
+    peaks, sizes = [], []
     for n in (60_000, 240_000):
         source = write_big(tmp_path / f"src-{n}", n)
-        # Not getrusage, whose peak a process inherits from the one that started it.
-        measure = IMPORT + "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
-        command = [sys.executable, "-c", measure, str(source), str(tmp_path / f"out-{n}"), str(tmp_path / f"q-{n}")]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-        peaks.append(int(done.stdout.split()[-1]) / 1024)
-    assert peaks[1] < peaks[0] + 60, peaks
+        sizes.append(sum(file.stat().st_size for file in source.iterdir()))
+        runs = []
+        for k in range(2):
+            command = [sys.executable, "-c", measure, *(str(tmp_path / f"{name}-{n}-{k}") for name in ("out", "aside"))]
+            command.insert(3, str(source))
+            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=plain)
+            runs.append(int(done.stdout.split()[-1]) * 1024)
+        peaks.append(min(runs))
+    assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 4, (peaks, sizes)
