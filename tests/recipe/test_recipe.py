@@ -28,7 +28,7 @@ def test_stages_have_the_numbers_of_the_table(name, context, tokens_per_step, pe
     recipe = load_recipe(name)
     assert (recipe.context, recipe.tokens_per_step) == (context, tokens_per_step)
     assert (recipe.schedule.peak_lr, recipe.schedule.min_lr, recipe.schedule.warmup_ratio) == (peak, floor, warmup)
-    assert recipe.schedule.kind == "cosine" and recipe.precision == "bf16" and recipe.gradient_checkpointing
+    assert recipe.schedule.kind == "cosine" and recipe.precision == "bf16" and recipe.activation_checkpointing == "full"
     assert recipe.compile == (recipe.kind == "pretrain")
     optimizer = recipe.optimizer
     assert (optimizer.betas, optimizer.eps, optimizer.weight_decay, optimizer.grad_clip) == (

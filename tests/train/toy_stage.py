@@ -94,7 +94,7 @@ def make_recipe(toy: Path, **changes) -> Recipe:
         "length": {"steps": 12},
         "schedule": {"peak_lr": 1e-2, "min_lr": 1e-3, "warmup_ratio": 0.1},
         "precision": "fp32",
-        "gradient_checkpointing": False,
+        "activation_checkpointing": "none",
         "mixture": {
             "streams": {"raw": {"share": 0.5}, "paired": {"share": 0.3}, "text": {"share": 0.2}},
             "languages": {"caps": {"en": 0.7}, "fixed": {"hi": 0.3}, "rest": None},

@@ -10,6 +10,7 @@ from vaak.checkpoint.folder import (
     list_checkpoints,
     load_state,
     newest_complete,
+    step_folder,
     verify_checkpoint,
 )
 from vaak.checkpoint.policy import Policy, due, milestone, prune
@@ -31,6 +32,7 @@ __all__ = [
     "newest_complete",
     "prune",
     "save_checkpoint",
+    "step_folder",
     "verify_checkpoint",
 ]
 

@@ -29,12 +29,14 @@ def save_checkpoint(
     model: SpeechLM,
     *,
     state: Mapping[str, Any],
+    weights: Mapping[str, Tensor] | None = None,
     tensors: Mapping[str, Tensor] | None = None,
     files: Mapping[str, bytes] | None = None,
 ) -> Checkpoint:
     """Save `<run>/checkpoints/step-NNNNNNNN/` and return it once it is complete.
 
-    state: plain JSON values, saved as state.json; tensors: the optimizer's moments and the random state by name, saved
+    state: plain JSON values, saved as state.json; weights: those of the model by name where they are not its own (cut among
+    processes, or merged from parts); tensors: the optimizer's moments and the random state by name, saved
     as optimizer.safetensors; files: further files by name (recipe.yaml, tokenizer.json).
     A folder of that step left by an unfinished or damaged save is removed first. `COMPLETE.json` is written last,
     after every file is on disk and its hash in the manifest.
@@ -43,7 +45,7 @@ def save_checkpoint(
     if folder.exists():
         remove_checkpoint(folder)
     folder.mkdir(parents=True)
-    save_model(model, folder)
+    save_model(model, folder, weights)
     if tensors is not None:
         _write_tensors(folder / OPTIMIZER, tensors)
     for name, content in (files or {}).items():

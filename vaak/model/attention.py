@@ -1,17 +1,21 @@
 """Attention over packed rows, under one name that transformers' models know: `vaak_packed`.
 
 A row holds several documents and no token may see another document. Given `doc_lens`, attention runs document by
-document, so what is not allowed is never computed. Without `doc_lens` (ordinary use: generation with a cache, a
+document, so what is not allowed is never computed: one call after another on a CPU, one kernel for all of them where
+`doc_bounds` are given (a GPU, half precision). Without `doc_lens` (ordinary use: generation with a cache, a
 padded batch, an exported model's own code) the same name behaves exactly as `sdpa`, so no switch can be forgotten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention.varlen import varlen_attn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.modeling_utils import AttentionInterface
@@ -25,6 +29,28 @@ DocLens = Sequence[Sequence[int]]
 DocMasks = Sequence[Sequence[Tensor | None]]
 
 
+@dataclass(frozen=True)
+class DocBounds:
+    """Where the documents of a whole batch begin, its rows laid end to end, for a kernel that takes them all at once.
+
+    starts: int32[documents + 1] on the device, the last one the batch's number of tokens; longest: a length that none
+    exceeds, one of few values, since a compiled layer is compiled anew for each.
+    """
+
+    starts: Tensor
+    longest: int
+
+
+def doc_bounds(doc_lens: DocLens, device: torch.device) -> DocBounds:
+    """The bounds of a batch's documents; the copy to a GPU does not wait for it."""
+    lengths = np.array([n for row in doc_lens for n in row], np.int32)
+    starts = torch.from_numpy(np.concatenate([np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)]))
+    if device.type == "cuda":
+        starts = starts.pin_memory()
+    longest = 1 << (int(lengths.max()) - 1).bit_length()
+    return DocBounds(starts.to(device, non_blocking=True), longest)
+
+
 def packed_attention(
     module: nn.Module,
     query: Tensor,
@@ -35,6 +61,7 @@ def packed_attention(
     scaling: float | None = None,
     doc_lens: DocLens | None = None,
     doc_masks: DocMasks | None = None,
+    doc_bounds: DocBounds | None = None,
     **kwargs,
 ) -> tuple[Tensor, None]:
     """Causal attention within each document; `doc_masks` adds to the logits of some.
@@ -44,10 +71,44 @@ def packed_attention(
     """
     if doc_lens is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
+    if doc_bounds is not None and doc_masks is None:
+        return _all_at_once(query, key, value, scaling, doc_bounds), None
+    return _one_by_one(query, key, value, scaling, dropout, doc_lens, doc_masks), None  # pyright: ignore[reportCallIssue]
+
+
+def _all_at_once(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, bounds: DocBounds) -> Tensor:
+    """[B, heads, L, head_dim] to [B, L, heads, head_dim] by one kernel (flash attention over variable lengths)."""
+    batch, heads, length, width = query.shape
+    device = query.device.type
+    # The kernel is none of those that autocast knows, and rotated queries come in float32.
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else query.dtype
+    flat = [
+        part.transpose(1, 2).reshape(batch * length, part.shape[1], width).to(dtype) for part in (query, key, value)
+    ]
+    q, k, v = flat
+    out = varlen_attn(
+        q, k, v, bounds.starts, bounds.starts, bounds.longest, bounds.longest,
+        scale=scaling, window_size=(-1, 0), enable_gqa=query.shape[1] != key.shape[1],
+    )  # fmt: skip
+    assert isinstance(out, Tensor)
+    return out.view(batch, length, heads, width)
+
+
+# The lengths of documents are plain numbers here, other ones in every batch: a compiled layer would be compiled anew.
+@torch.compiler.disable
+def _one_by_one(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scaling: float | None,
+    dropout: float,
+    doc_lens: DocLens,
+    doc_masks: DocMasks | None,
+) -> Tensor:
+    """[B, heads, L, head_dim] to [B, L, heads, head_dim], one document after another."""
     length = query.shape[2]
     if doc_masks is None and all(len(row) == 1 for row in doc_lens):
-        out = _causal(query, key, value, scaling, dropout)  # rows of one document each need no cutting
-        return out.transpose(1, 2), None
+        return _causal(query, key, value, scaling, dropout).transpose(1, 2)  # rows of one document need no cutting
     rows = []
     for b, lens in enumerate(doc_lens):
         lens = [int(n) for n in lens]
@@ -57,7 +118,7 @@ def packed_attention(
         masks = doc_masks[b] if doc_masks is not None else [None] * len(lens)
         done = [_causal(q, k, v, scaling, dropout, mask) for q, k, v, mask in zip(*parts, masks, strict=True)]
         rows.append(torch.cat(done, dim=2))
-    return torch.cat(rows).transpose(1, 2), None
+    return torch.cat(rows).transpose(1, 2)
 
 
 def _causal(

@@ -29,8 +29,8 @@ def token_losses(
     labels: int64[n], each in 0..size-1 (positions without a target are left out by the caller);
     size: rows of the head that are real; the padding after them has no part in the softmax and gets no gradient;
     rows: tokens per chunk, by default chosen by bytes.
-    Returns (scalar with gradient, float32[n] without). The softmax is computed in float32; the matrix products in the
-    autocast type if autocast is on, else in `hidden`'s.
+    Returns (scalar with gradient, float32[n] without). The softmax is computed in float32 (in float64 for states in
+    float64, with which tests compare); the matrix products in the autocast type if autocast is on, else in `hidden`'s.
     """
     device = hidden.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
@@ -44,22 +44,23 @@ class _TokenLosses(torch.autograd.Function):
     def forward(ctx, hidden: Tensor, weight: Tensor, labels: Tensor, size: int, rows: int, dtype: torch.dtype):
         head = weight[:size].to(dtype)
         need_hidden, need_weight = ctx.needs_input_grad[:2]
-        losses = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
+        fine = torch.promote_types(dtype, torch.float32)
+        losses = torch.empty(len(hidden), dtype=fine, device=hidden.device)
         d_hidden = torch.empty_like(hidden) if need_hidden else None
-        d_weight = torch.zeros_like(weight, dtype=torch.float32) if need_weight else None
+        d_weight = torch.zeros_like(weight, dtype=fine) if need_weight else None
         for start in range(0, len(hidden), rows):
             part = slice(start, start + rows)
             states, targets = hidden[part].to(dtype), labels[part, None]
-            logits = torch.mm(states, head.t()).float()
+            logits = torch.mm(states, head.t()).to(fine)
             losses[part], probabilities = _softmax(logits, targets)
             if not (need_hidden or need_weight):
                 continue
             # d loss / d logits = softmax - one-hot
-            slope = probabilities.scatter_add_(1, targets, torch.full_like(targets, -1, dtype=torch.float32)).to(dtype)
+            slope = probabilities.scatter_add_(1, targets, torch.full_like(targets, -1, dtype=fine)).to(dtype)
             if d_hidden is not None:
                 d_hidden[part] = torch.mm(slope, head)
             if d_weight is not None:
-                if dtype == torch.float32:
+                if dtype == fine:
                     d_weight[:size].addmm_(slope.t(), states)
                 else:
                     d_weight[:size] += torch.mm(slope.t(), states)

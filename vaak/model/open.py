@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +93,16 @@ def open_model(folder: str | Path) -> SpeechLM:
     return model
 
 
-def save_model(model: SpeechLM, folder: str | Path) -> None:
+def save_model(model: SpeechLM, folder: str | Path, weights: Mapping[str, torch.Tensor] | None = None) -> None:
     """Write config.json, generation_config.json, model.safetensors and vocabulary.json.
 
+    weights: by the names of the transformers model; by default those that the model holds.
     A tied matrix is written once. Each file is whole or absent; the folder as a whole is the caller's care.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().contiguous() for name, tensor in model.lm.state_dict().items()}
+    held: Mapping[str, torch.Tensor] = model.lm.state_dict() if weights is None else weights
+    tensors = {name: tensor.detach().contiguous() for name, tensor in held.items()}
     if model.config.tie_word_embeddings:
         tensors.pop("lm_head.weight", None)
     temporary = folder / ".model.safetensors.tmp"

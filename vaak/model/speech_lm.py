@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaak.grammar.vocabulary import Vocabulary
-from vaak.model.attention import DocLens, DocMasks, no_mask
+from vaak.model.attention import DocLens, DocMasks, doc_bounds, no_mask
 from vaak.model.loss import token_losses
 
 
@@ -77,37 +77,42 @@ class SpeechLM(nn.Module):
         input_ids, position_ids: int64[B, L], positions starting at 0 in each document; doc_lens: per row, sums to L;
         doc_masks: what is added to the attention logits of some documents.
         """
+        device = input_ids.device
+        at_once = device.type == "cuda" and torch.is_autocast_enabled("cuda") and doc_masks is None
         output = self.lm.model(
             input_ids=input_ids,
             position_ids=position_ids,
-            attention_mask=no_mask(input_ids.device),
+            attention_mask=no_mask(device),
             use_cache=False,
             doc_lens=doc_lens,
             doc_masks=doc_masks,
+            doc_bounds=doc_bounds(doc_lens, device) if at_once else None,
         )
         return output.last_hidden_state
 
     def forward_loss(self, batch: Batch) -> LossOutput:
         """Cross-entropy of a packed batch; labels are already shifted and -100 marks positions without a target."""
         where = np.flatnonzero(batch.labels.reshape(-1) >= 0)
-        labels = torch.from_numpy(batch.labels.reshape(-1)[where]).to(self.device)
+        labels = self._tensor(batch.labels.reshape(-1)[where])
         lens = [[int(n) for n in row] for row in batch.doc_lens]
         masks = None if batch.doc_bias is None else self._masks(batch.doc_bias)
         states = self.hidden(self._tensor(batch.input_ids), self._tensor(batch.position_ids), lens, masks)
         states = states.reshape(-1, states.shape[-1])
         everything = len(where) == len(states)
         if not everything:  # masked positions never reach the head, the dearest product of a small model
-            index = torch.from_numpy(where).to(self.device)
+            index = self._tensor(where)
             states = states.index_select(0, index)
         total, losses = token_losses(states, self.head, labels, self.vocabulary.size)
         if everything:
             per_token = losses
         else:
-            per_token = torch.zeros(batch.labels.size, dtype=torch.float32, device=self.device)
+            per_token = torch.zeros(batch.labels.size, dtype=losses.dtype, device=self.device)
             per_token[index] = losses  # pyright: ignore[reportPossiblyUnboundVariable]
         return LossOutput(total, per_token.view(batch.labels.shape), len(where))
 
-    forward = forward_loss
+    def forward(self, batch: Batch) -> LossOutput:
+        """The loss, so that what wraps or cuts a module for several processes finds it under its usual name."""
+        return self.forward_loss(batch)
 
     def _masks(self, doc_bias: Sequence[Sequence[np.ndarray | None]]) -> list[list[Tensor | None]]:
         """Biases with minus infinity where a token would see one behind it."""

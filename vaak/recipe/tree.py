@@ -34,7 +34,8 @@ class Length(Frozen):
 class OptimizerSettings(Frozen):
     """AdamW for everything, or `muon` (vaak/train/muon.py) for matrices but the embedding and the head.
 
-    Weight decay acts on matrices only; `momentum` is Muon's, `betas` and `eps` are AdamW's.
+    Weight decay acts on matrices only, and on the embedding (with a tied head) only with `decay_embedding`; `momentum` is
+    Muon's, `betas` and `eps` are AdamW's.
     """
 
     kind: Literal["adamw", "muon"] = "adamw"
@@ -42,6 +43,7 @@ class OptimizerSettings(Frozen):
     eps: Positive = 1e-8
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    decay_embedding: bool = False
     grad_clip: Positive = 1.0
 
 
@@ -111,6 +113,24 @@ class ValidationSettings(Frozen):
     samples: Count = 1_000
 
 
+class ParallelSettings(Frozen):
+    """How the model lies on several processes; with one process it says nothing.
+
+    kind: `ddp` keeps a whole copy on each, `fsdp` cuts parameters, gradients and optimizer among them.
+    shards: with `fsdp`, how many processes share one copy (say the 8 GPUs of a machine, so that only gradients travel
+        between machines); all of them if not given.
+    """
+
+    kind: Literal["ddp", "fsdp"] = "fsdp"
+    shards: Count | None = None
+
+    @model_validator(mode="after")
+    def _shards_of_fsdp(self) -> ParallelSettings:
+        if self.kind == "ddp" and self.shards is not None:
+            raise ValueError("shards is for kind fsdp: with ddp every process holds the whole model")
+        return self
+
+
 class StagingSettings(Frozen):
     """Where the shards of corpora at `s3://` addresses come to before they are read, at most `limit_gb` (10^9 bytes)."""
 
@@ -142,13 +162,21 @@ class Recipe(Frozen):
     length: Length
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings
+    # `cuda` refuses to start where there is no GPU; `auto` then takes the CPU.
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
+    parallel: ParallelSettings = ParallelSettings()
     # Share of the codes in the context that are replaced while training (vaak/train/context_noise.py).
     context_noise: Ramp = Ramp()
     # How strongly attention is drawn to the text that is being said (vaak/train/alignment_prior.py).
     alignment_prior: Ramp = Ramp()
-    gradient_checkpointing: bool = True
+    # What the backward pass computes again instead of keeping it: nothing, all but matrix products and attention, or all of
+    # each layer.
+    activation_checkpointing: Literal["none", "selective", "full"] = "full"
+    # Compile each layer (torch.compile): for long stages, since it takes minutes.
     compile: bool = False
+    # Write profiles of the first 500 steps and of a later window beside the run (vaak/train/profiling.py).
+    profile: bool = False
     # Processes that build batches ahead, on every rank; without any a thread does.
     loader_workers: Annotated[int, Field(ge=0)] = 0
     mixture: MixtureSettings

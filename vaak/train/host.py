@@ -52,8 +52,21 @@ def compute_in(precision: Precision, device: torch.device) -> AbstractContextMan
     return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def best_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def choose_device(wanted: str = "auto", local_rank: int = 0) -> torch.device:
+    """The GPU of a process of this machine, or the CPU where there is none or it is wanted.
+
+    Raises `BadInput` if a GPU is wanted and there is none for this process.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise BadInput("the recipe wants device: cuda and this machine has no GPU that torch can use; set device=auto")
+    if local_rank >= torch.cuda.device_count():
+        raise BadInput(
+            f"process {local_rank} of this machine has no GPU of its own, there are {torch.cuda.device_count()}; start "
+            "as many processes as GPUs"
+        )
+    return torch.device("cuda", local_rank)
 
 
 def _product_seconds(dtype: torch.dtype, size: int = 256, tries: int = 3) -> float:

@@ -1,33 +1,30 @@
-"""The training loop: rows in, steps taken, numbers out, checkpoints by policy."""
+"""The training loop: rows in, steps taken. What else happens at a step stands in `callbacks.py`, `saving.py`, `profiling.py`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from vaak.checkpoint import Checkpoint, due, prune, save_checkpoint
-from vaak.mixture import PackedBatch, RealisedMass, open_loader
-from vaak.recipe import Recipe
+from vaak.mixture import PackedBatch, open_loader
+from vaak.model.layers import compile_layers, recompute_layers
+from vaak.recipe import Recipe, split_batch
 from vaak.storage.files import read_json, write_json
 from vaak.track.jsonl import JsonlTracker, Tracker
 from vaak.train.alignment_prior import with_alignment_prior
+from vaak.train.callbacks import Callback, InLoopValidation, Meters, OnStep, Progress, SkippedSteps, StepDone
 from vaak.train.context_noise import with_context_noise
-from vaak.train.host import Precision, keep_freed_memory
-from vaak.train.meters import LossMeter
-from vaak.train.optimizer import optimizer_tensors
+from vaak.train.failures import sharing_failures
+from vaak.train.host import keep_freed_memory
+from vaak.train.profiling import ProfilerWindows
+from vaak.train.saving import Saving
 from vaak.train.schedule import learning_rate
+from vaak.train.spikes import SpikeGuard
 from vaak.train.stage import Say, Stage, check_same_recipe, locked, prepare
-from vaak.train.step import Stepper, StepResult
-from vaak.train.validation import Validation
-
-# (steps done, steps in all, what to say beside the bar)
-OnStep = Callable[[int, int, str], None]
+from vaak.train.step import Stepper
+from vaak.train.world import World, joined
 
 
 class Interrupted(Exception):
@@ -47,23 +44,30 @@ def train(
 ) -> Path:
     """Train one stage in a run folder, or continue it, and return the folder of its final checkpoint.
 
+    Under torchrun every process calls this with the same arguments and they train together; the first one writes.
     parent: a checkpoint (or a run) whose weights the stage starts from; with it the recipe's own model is not read.
-    tracker: gets every row of metrics.jsonl as well. stop: asked after each step; once it says yes a checkpoint is
-    saved and `Interrupted` raised. say: takes sentences for people.
+    tracker: gets every row of metrics.jsonl as well. stop: asked after each step; once it says yes on any process a
+    checkpoint is saved and `Interrupted` raised. say: takes sentences for people.
     The run folder holds recipe.yaml (resolved), plan/, metrics.jsonl, checkpoints/ and, at its end, DONE.json.
     """
     run = Path(run)
-    with locked(run):
-        done = finished(run)
+    with joined(recipe.device) as world, sharing_failures(world), locked(run) if world.is_first else nullcontext():
+        with world.first_before_others():
+            done = finished(run)
         if done is not None:
             check_same_recipe(recipe, run)
             return done
         keep_freed_memory()
-        stage = prepare(recipe, run, Path(parent) if parent is not None else None, resume, say)
-        with JsonlTracker(run / "metrics.jsonl", resume_step=stage.step) as log:
-            trackers: list[Tracker] = [log] if tracker is None else [log, tracker]
-            last = _Loop(stage, run, trackers, say).run(on_step, stop)
-        write_json(run / "DONE.json", {"checkpoint": last.id, "folder": last.path.name, "step": last.step})
+        say = say if world.is_first else _say_nothing
+        stage = prepare(recipe, run, Path(parent) if parent is not None else None, resume, say, world)
+        with ExitStack() as opened:
+            trackers: list[Tracker] = []
+            if world.is_first:
+                trackers = [opened.enter_context(JsonlTracker(run / "metrics.jsonl", resume_step=stage.step))]
+                trackers += [tracker] if tracker is not None else []
+            last = _Loop(stage, run, world, trackers, say, on_step, stop).run()
+        if world.is_first:
+            write_json(run / "DONE.json", {"checkpoint": last.id, "folder": last.path.name, "step": last.step})
         return last.path
 
 
@@ -75,169 +79,98 @@ def finished(run: Path) -> Path | None:
     return path if (path / "COMPLETE.json").is_file() else None
 
 
+def _say_nothing(_: str) -> None:
+    pass
+
+
 class _Loop:
-    """The state of a running stage; `run` is the loop itself."""
+    """A stage, the step that it takes, and who is told after each."""
 
-    def __init__(self, stage: Stage, folder: Path, trackers: list[Tracker], say: Say) -> None:
-        self.stage, self.folder, self.trackers, self.say = stage, folder, trackers, say
-        recipe, data = stage.recipe, stage.data
-        assert recipe.microbatch_rows is not None and recipe.precision != "auto"  # `prepare` has settled both
-        self.precision: Precision = recipe.precision
-        self.stepper = Stepper(stage.model, stage.optimizer, recipe.optimizer.grad_clip, self.precision)
-        self.stepper.skipped = stage.state.get("skipped", 0)
-        self.mass = RealisedMass.from_state(stage.state["mass"]) if "mass" in stage.state else RealisedMass()
-        self.began = time.monotonic() - stage.state.get("time", 0.0)
-        if recipe.gradient_checkpointing:
-            stage.model.lm.gradient_checkpointing_enable({"use_reentrant": False})
-        self.shard_wait = stage.data.shard_wait or 0.0
-        self.validation = None
-        if data.pack is not None:
-            self.validation = Validation(
-                data.pack.ce[: recipe.validation.samples],
-                kind=recipe.kind,
-                streams=stage.plan.streams,
-                context=recipe.context,
-                vocabulary=data.vocabulary,
-                tokenizer=data.tokenizer,
-                rows=recipe.microbatch_rows,
-            )
+    def __init__(
+        self,
+        stage: Stage,
+        folder: Path,
+        world: World,
+        trackers: Sequence[Tracker],
+        say: Say,
+        on_step: OnStep | None,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.stage, self.world, self.stop = stage, world, stop
+        recipe = stage.recipe
+        assert recipe.precision != "auto"  # `prepare` has settled it
+        recompute_layers(stage.model, recipe.activation_checkpointing)
+        if recipe.compile:
+            compile_layers(stage.model)
+        guard = SpikeGuard.from_state(stage.state.get("guard", {}))
+        self.stepper = Stepper(
+            stage.model, stage.optimizer, recipe.optimizer.grad_clip, recipe.precision, world, stage.module, guard
+        )
+        self.meters = Meters(stage, world, trackers, guard)
+        self.saving = Saving(stage, folder, world, self.meters, say)
+        self.callbacks: list[Callback] = [
+            self.meters,
+            SkippedSteps(folder, guard, world, say),
+            InLoopValidation(stage, world, trackers, recipe.precision),
+            *([ProfilerWindows(folder / "profile", world)] if recipe.profile else []),
+            Progress(stage.steps, self.meters, on_step),
+            self.saving,
+        ]
 
-    def run(self, on_step: OnStep | None, stop: Callable[[], bool]) -> Checkpoint:
-        with closing(self._batches()) as batches:
-            return self._steps(batches, on_step, stop)
+    def run(self):
+        """Every step that is left, and the checkpoint of the last."""
+        with closing(self._batches()) as batches, ExitStack() as callbacks:
+            for callback in self.callbacks:
+                callbacks.callback(callback.close)
+            self._steps(batches)
+        return self.saving.last or self.saving.save()
 
-    def _steps(
-        self, batches: Iterator[list[PackedBatch]], on_step: OnStep | None, stop: Callable[[], bool]
-    ) -> Checkpoint:
-        stage, recipe = self.stage, self.stage.recipe
-        saved = None
+    def _steps(self, batches: Iterator[list[PackedBatch]]) -> None:
+        stage, schedule = self.stage, self.stage.recipe.schedule
         while stage.step < stage.steps:
+            for callback in self.callbacks:
+                callback.before(stage.step + 1)
             began = time.perf_counter()
             step_batches = next(batches)
             waited = time.perf_counter() - began
-            lr = learning_rate(recipe.schedule, stage.step, stage.steps)
+            lr = learning_rate(schedule, stage.step, stage.steps)
             result = self.stepper.step(step_batches, lr)
+            seconds = time.perf_counter() - began
             stage.step += 1
-            row = self._row(step_batches, result, lr, waited, time.perf_counter() - began)
-            self._log(row)
             last = stage.step == stage.steps
-            if self.validation is not None and (last or stage.step % recipe.validation.every == 0):
-                self._log(self.validation.measure(stage.model, self.precision))
-            if on_step is not None:
-                on_step(stage.step, stage.steps, f"loss {result.loss:.3f}  {row['tokens_per_s']:,.0f} tokens/s")
-            stopping = not last and stop()
-            if last or stopping:
-                saved = self._save()
-            elif due(recipe.checkpoints, stage.step):
-                self._try_to_save()
+            stopping = not last and self.world.any(self.stop())
+            done = StepDone(stage.step, step_batches, result, lr, waited, seconds, last, stopping)
+            for callback in self.callbacks:
+                callback.after(done)
             if stopping:
-                raise Interrupted(f"{recipe.name}: stopped after step {stage.step} of {stage.steps}, saved")
-        return saved or self._save()
+                raise Interrupted(f"{stage.recipe.name}: stopped after step {stage.step} of {stage.steps}, saved")
 
     def _batches(self) -> Generator[list[PackedBatch], None, None]:
-        """The microbatches of one global step after another, from the row that comes next."""
-        stage, recipe = self.stage, self.stage.recipe
-        rows = recipe.microbatch_rows or recipe.rows_per_step
+        """This rank's microbatches of one global step after another, from the row that comes next."""
+        stage, recipe, data = self.stage, self.stage.recipe, self.stage.data
+        rows, accumulation = split_batch(recipe.rows_per_step, self.world.size, recipe.microbatch_rows)
         loader = open_loader(
             stage.plan,
-            stage.data.corpora,
-            stage.data.vocabulary,
-            stage.data.tokenizer,
+            data.corpora,
+            data.vocabulary,
+            data.tokenizer,
             start_row=stage.step * recipe.rows_per_step,
             microbatch_rows=rows,
+            rank=self.world.rank,
+            world=self.world.size,
             workers=recipe.loader_workers,
         )
-        vocabulary, text_bytes = stage.data.vocabulary, stage.data.tokenizer.byte_lengths()
+        text_bytes = data.tokenizer.byte_lengths()
         with closing(loader):  # its threads end with the training, not when somebody collects them
             while True:
                 noise = recipe.context_noise.at(stage.step, stage.steps)
                 strength = recipe.alignment_prior.at(stage.step, stage.steps)
                 yield [
                     with_alignment_prior(
-                        with_context_noise(batch, noise, vocabulary, recipe.seed), strength, vocabulary, text_bytes
+                        with_context_noise(batch, noise, data.vocabulary, recipe.seed),
+                        strength,
+                        data.vocabulary,
+                        text_bytes,
                     )
-                    for batch in islice(loader, recipe.rows_per_step // rows)
+                    for batch in islice(loader, accumulation)
                 ]
-
-    def _row(
-        self, batches: list[PackedBatch], result: StepResult, lr: float, waited: float, seconds: float
-    ) -> dict[str, Any]:
-        """One row of metrics.jsonl; docs/train.md defines each value."""
-        meter = LossMeter(self.stage.data.vocabulary)
-        for batch, per_token in zip(batches, result.per_token, strict=True):
-            meter.add(batch, per_token)
-            self.mass.add(batch)
-        vocabulary, rate = self.stage.data.vocabulary, self.stage.data.tokens_per_second
-        positions = sum(batch.input_ids.size for batch in batches)
-        codes = sum(int((batch.input_ids >= vocabulary.first_speech_id).sum()) for batch in batches)
-        padding = sum(
-            int(lengths[tags < 0].sum())
-            for batch in batches
-            for lengths, tags in zip(batch.doc_lens, batch.doc_stream, strict=True)
-        )
-        return {
-            "tokens": self.stage.step * self.stage.recipe.tokens_per_step,
-            "time": round(time.monotonic() - self.began, 3),
-            **meter.means(),
-            "grad_norm": result.grad_norm,
-            "lr": lr,
-            "tokens_per_s": positions / seconds,
-            "audio_s_per_s": codes / rate / seconds if rate else 0.0,
-            "data_wait": waited / seconds,
-            "padding": padding / positions,
-            "skipped": self.stepper.skipped,
-            **self._shard_wait(),
-        }
-
-    def _shard_wait(self) -> dict[str, float]:
-        now = self.stage.data.shard_wait
-        if (
-            now is None or self.stage.recipe.loader_workers
-        ):  # workers wait where they are, and that shows in `data_wait`
-            return {}
-        waited, self.shard_wait = now - self.shard_wait, now
-        return {"shard_wait_s": waited}
-
-    def _log(self, row: dict[str, Any]) -> None:
-        for tracker in self.trackers:
-            tracker.log(row, self.stage.step)
-
-    def _try_to_save(self) -> None:
-        """A save that fails does not end a run that goes well: it is said, and tried again at the next one due."""
-        try:
-            self._save()
-        except OSError as error:
-            self.say(f"the checkpoint of step {self.stage.step} could not be saved ({error}); training goes on")
-
-    def _save(self) -> Checkpoint:
-        stage, recipe = self.stage, self.stage.recipe
-        state = {
-            "stage": recipe.name,
-            "step": stage.step,
-            "steps": stage.steps,
-            "row": stage.step * recipe.rows_per_step,
-            "lr": learning_rate(recipe.schedule, max(stage.step - 1, 0), stage.steps),
-            "plan": stage.plan.fingerprint,
-            "corpora": [corpus.id for corpus in stage.data.corpora],
-            "pack": stage.data.pack.id if stage.data.pack else None,
-            "seed": recipe.seed,
-            "precision": self.precision,
-            "threads": torch.get_num_threads(),
-            "time": time.monotonic() - self.began,
-            "skipped": self.stepper.skipped,
-            "mass": self.mass.state(),
-            "versions": {"torch": torch.__version__},
-        }
-        saved = save_checkpoint(
-            self.folder,
-            stage.step,
-            stage.model,
-            state=state,
-            tensors={**optimizer_tensors(stage.model, stage.optimizer), "rng": torch.get_rng_state()},
-            files={
-                "recipe.yaml": (self.folder / "recipe.yaml").read_bytes(),
-                "tokenizer.json": stage.data.tokenizer.source.encode(),
-            },
-        )
-        prune(self.folder, recipe.checkpoints)
-        return saved

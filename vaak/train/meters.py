@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaak.grammar.vocabulary import Vocabulary
-from vaak.mixture import PackedBatch
+from vaak.mixture import PackedBatch, Plan, RealisedMass
+from vaak.train.world import World
 
 AUDIO, TEXT = "audio", "text"
 
@@ -55,9 +56,33 @@ class LossMeter:
             if count
         }
 
+    def vector(self) -> NDArray[np.float64]:
+        """Sums and counts in a fixed order: ranks whose batches come from one plan have the same names in the same order."""
+        return np.array([*self.losses.values(), *self.targets.values()], np.float64)
+
+    def with_vector(self, vector: NDArray[np.float64]) -> LossMeter:
+        """A meter of the same names with the sums and counts of a vector, say that of all ranks."""
+        n = len(self.losses)
+        losses = dict(zip(self.losses, vector[:n].tolist(), strict=True))
+        targets = dict(zip(self.targets, vector[n:].astype(np.int64).tolist(), strict=True))
+        return LossMeter(self.vocabulary, losses, targets)
+
     def _sum(self, name: str, losses: NDArray[np.float64], where: NDArray[np.bool_]) -> None:
         self._put(name, float(losses[where].sum()), int(where.sum()))
 
     def _put(self, name: str, loss: float, count: int) -> None:
         self.losses[name] = self.losses.get(name, 0.0) + loss
         self.targets[name] = self.targets.get(name, 0) + count
+
+
+def total_mass(own: RealisedMass, plan: Plan, world: World) -> RealisedMass:
+    """The sum over all ranks of what each served of a plan; all ranks call this."""
+    if world.size == 1:
+        return own
+    names = sorted({(cell.cell.stream, cell.cell.language, cell.cell.source) for cell in plan.cells})
+    counted = (*(own.targets.get(name, 0) for name in names), *(own.prompts.get(name, 0) for name in names))
+    found = [round(number) for number in world.total([*counted, own.tokens, own.padding])]
+    n = len(names)
+    targets = {name: count for name, count in zip(names, found[:n], strict=True) if count}
+    prompts = {name: count for name, count in zip(names, found[n : 2 * n], strict=True) if name in targets}
+    return RealisedMass(targets, prompts, found[-2], found[-1])

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vaak.train.parallel import as_part_of, whole
+
 # Of the odd polynomial a x + b x^3 + c x^5 that, applied again and again, draws singular values in (0, 1] towards 1
 # (Jordan, 2024). Near 1 is near enough for a step; tests/train/test_muon.py has how near.
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)
@@ -90,5 +92,8 @@ class Muon(torch.optim.Optimizer):
             ahead.append(parameter.grad.add(state["momentum"], alpha=momentum))  # pyright: ignore
         # Its root mean square is then that of a typical step of AdamW.
         size = 0.2 * max(parameters[0].shape) ** 0.5
-        for parameter, direction in zip(parameters, orthogonal(torch.stack(ahead).to(self._compute)), strict=True):
-            parameter.mul_(1 - lr * decay).add_(direction, alpha=-lr * size)
+        # A direction follows from the whole matrix: where it is cut among ranks, each makes it anew and keeps its own part.
+        together = torch.stack([whole(one.to(self._compute)) for one in ahead])
+        for parameter, direction in zip(parameters, orthogonal(together), strict=True):
+            part = as_part_of(parameter, direction.to(parameter.dtype))
+            parameter.mul_(1 - lr * decay).add_(part, alpha=-lr * size)

@@ -12,6 +12,7 @@ from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings
 from vaak.train.host import Precision
 from vaak.train.muon import Muon
+from vaak.train.parallel import as_part_of
 
 
 def build_optimizer(
@@ -19,18 +20,21 @@ def build_optimizer(
 ) -> torch.optim.Optimizer:
     """AdamW, or Muon for the matrices and AdamW for the rest; Muon's own products are computed in `precision`.
 
-    The embedding, which a tied head shares, is none of the matrices; weight decay is for matrices only.
+    The embedding, which a tied head shares, is none of the matrices; weight decay is for matrices, and for the embedding
+    where the settings say so.
     """
     embedding, head = model.lm.get_input_embeddings().weight, model.head
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     matrices = [p for p in trained if p.ndim >= 2 and p is not embedding]
-    others = [p for p in trained if p.ndim < 2 or p is embedding]
+    others = [p for p in trained if p.ndim < 2]
+    rows = [p for p in trained if p is embedding]
     decay = settings.weight_decay
+    undecayed = [(others, 0.0), (rows, decay if settings.decay_embedding else 0.0)]
     if settings.kind == "adamw":
-        return _adamw([(matrices, decay), (others, 0.0)], settings, lr)
+        return _adamw([(matrices, decay), *undecayed], settings, lr)
     hidden = [p for p in matrices if p is not head]
     untied = [p for p in matrices if p is head]
-    rest = _adamw([(untied, decay), (others, 0.0)], settings, lr)
+    rest = _adamw([(untied, decay), *undecayed], settings, lr)
     compute = torch.bfloat16 if precision == "bf16" else torch.float32
     return Muon(hidden, rest, lr=lr, momentum=settings.momentum, weight_decay=decay, compute=compute)
 
@@ -67,4 +71,6 @@ def load_optimizer_tensors(model: SpeechLM, optimizer: torch.optim.Optimizer, te
                 f"the optimizer state holds {key}, which this model has not; resume with the model that saved it"
             )
         # Fused AdamW keeps its step counter on the parameter's device as well.
-        optimizer.state[parameters[name]][what] = value.clone().to(parameters[name].device)
+        parameter = parameters[name]
+        part = as_part_of(parameter, value.clone()) if value.ndim else value.clone().to(parameter.device)
+        optimizer.state[parameter][what] = part

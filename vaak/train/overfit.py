@@ -6,6 +6,7 @@ greedy generation from the bare prompts says every code again and stops where th
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -24,8 +25,8 @@ from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings, Recipe
 from vaak.speak.generation import generate
 from vaak.storage.files import write_json
-from vaak.train.host import Precision, best_device, choose_precision, compute_in, keep_freed_memory
-from vaak.train.loop import OnStep
+from vaak.train.callbacks import OnStep
+from vaak.train.host import Precision, choose_device, choose_precision, compute_in, keep_freed_memory
 from vaak.train.optimizer import build_optimizer
 from vaak.train.stage import Data, open_data
 from vaak.train.step import Stepper
@@ -85,7 +86,7 @@ def overfit(
     samples did not fit. Raises `BadInput` if the corpora have fewer than `n` such samples.
     """
     keep_freed_memory()
-    device = best_device()
+    device = choose_device(recipe.device)
     data = open_data(recipe)
     documents = choose_documents(data, n, min(LONGEST, recipe.context), recipe.seed)
     model = create_model(recipe.model, data.vocabulary, recipe.seed, code_levels(recipe.codec)).to(device)
@@ -114,6 +115,8 @@ class _Rehearsal:
         self.model, self.documents = model, documents
         self.precision: Precision = precision
         self.stepper = Stepper(model, build_optimizer(model, OPTIMIZER, PEAK_LR), OPTIMIZER.grad_clip, precision)
+        # Learning by heart makes norms of its own; only what is not finite is left out here.
+        self.stepper.guard.sigmas = math.inf
         self.order = np.random.default_rng(seed)
         self.steps = self.positions = 0
         self.seconds = 0.0
@@ -132,6 +135,7 @@ class _Rehearsal:
             total += result.loss * batch.n_targets
             targets += batch.n_targets
             self.steps += 1
+            self.stepper.guard.check((0, len(chosen) - 1))
             self.positions += batch.input_ids.size
         loss = total / targets
         # What is nearly learned by heart is forgotten again by large steps.

@@ -12,9 +12,10 @@ import torch
 
 from vaak.codec import code_levels
 from vaak.mixture import PackedBatch, open_loader
+from vaak.model.layers import recompute_layers
 from vaak.model.open import create_model
 from vaak.recipe import Length, Recipe, plan_recipe, split_batch
-from vaak.train.host import best_device, choose_precision, keep_freed_memory
+from vaak.train.host import choose_device, choose_precision, keep_freed_memory
 from vaak.train.optimizer import build_optimizer
 from vaak.train.schedule import learning_rate
 from vaak.train.stage import open_data
@@ -30,11 +31,10 @@ def measure_speed(recipe: Recipe, seconds: float = 5.0) -> float:
     """
     keep_freed_memory()
     batches = first_round(recipe)
-    device = best_device()
+    device = choose_device(recipe.device)
     data = open_data(recipe)
     model = create_model(recipe.model, data.vocabulary, recipe.seed, code_levels(recipe.codec)).to(device)
-    if recipe.gradient_checkpointing:
-        model.lm.gradient_checkpointing_enable({"use_reentrant": False})
+    recompute_layers(model, recipe.activation_checkpointing)
     precision = choose_precision(recipe.precision, device)
     optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr, precision)
     stepper = Stepper(model, optimizer, recipe.optimizer.grad_clip, precision)
@@ -54,7 +54,7 @@ def measure_speed(recipe: Recipe, seconds: float = 5.0) -> float:
 def first_round(recipe: Recipe) -> Sequence[PackedBatch]:
     data = open_data(recipe)
     rows, microbatches = split_batch(recipe.rows_per_step, 1, recipe.microbatch_rows)
-    count = 1 if best_device().type == "cuda" else min(microbatches, torch.get_num_threads())
+    count = 1 if choose_device(recipe.device).type == "cuda" else min(microbatches, torch.get_num_threads())
     with tempfile.TemporaryDirectory(prefix="vaak-speed-") as folder:
         plan = plan_recipe(
             recipe.model_copy(update={"length": Length(steps=1)}),

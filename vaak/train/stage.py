@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from vaak.checkpoint import Checkpoint, find_checkpoint, list_checkpoints, load_state, load_tensors, newest_complete
 from vaak.codec import code_levels
@@ -33,8 +34,10 @@ from vaak.recipe import (
     split_batch,
     steps_of,
 )
-from vaak.train.host import best_device, choose_precision
+from vaak.train.host import choose_precision
 from vaak.train.optimizer import build_optimizer, load_optimizer_tensors
+from vaak.train.parallel import parallelise
+from vaak.train.world import World
 
 Say = Callable[[str], None]
 # A short stage over many cells has a note for each that gets no row: all are in plan.json, these are said aloud.
@@ -64,12 +67,14 @@ class Data:
 
 @dataclass
 class Stage:
-    """Everything that the loop needs. `step` is how many optimizer steps are done."""
+    """Everything that the loop needs. `step` is how many optimizer steps are done; `module` is what to call for a loss, the
+    model or what wraps it on several processes."""
 
     recipe: Recipe
     plan: Plan
     data: Data
     model: SpeechLM
+    module: nn.Module
     optimizer: torch.optim.Optimizer
     steps: int
     step: int
@@ -105,30 +110,38 @@ def _open_corpora(recipe: Recipe) -> list[Corpus]:
     ]
 
 
-def prepare(recipe: Recipe, run: Path, parent: Path | None, resume: bool, say: Say) -> Stage:
+def prepare(
+    recipe: Recipe, run: Path, parent: Path | None, resume: bool, say: Say, world: World | None = None
+) -> Stage:
     """Make a stage ready in its run folder, or continue the one that is there.
 
     What was resolved at its start (precision, microbatch) stays as it was. Raises `BadInput` if the folder holds
-    another recipe's run, if the plan would now be another, or if the peak rate is not below the parent's.
+    another recipe's run, if the plan would now be another, if the step does not divide among the processes, or if the peak
+    rate is not below the parent's.
     """
+    world = world or World()
     if not resume and list_checkpoints(run):
         raise BadInput(f"{run} already holds a run; resume it, or name a new folder")
-    device = best_device()
-    recipe = _resolved(recipe, run, parent, device)
-    data = open_data(recipe)
-    plan = _plan(recipe, run, data, say)
+    # What costs nothing is refused before anything is read.
+    split_batch(recipe.rows_per_step, world.size, recipe.microbatch_rows)
+    with world.first_before_others():
+        recipe = _resolved(recipe, run, parent, world)
+        data = open_data(recipe)
+        plan = _plan(recipe, run, data, say)
     steps = steps_of(recipe, plan)
     checkpoint = newest_complete(run, say=say) if resume else None
     if checkpoint is not None:
-        return _resumed(recipe, plan, data, steps, checkpoint, device, say)
-    model = _fresh_model(recipe, data, say).to(device)
-    optimizer = _optimizer(model, recipe)
-    return Stage(recipe, plan, data, model, optimizer, steps, 0, {})
+        return _resumed(recipe, plan, data, steps, checkpoint, world, say)
+    return _built(recipe, plan, data, _fresh_model(recipe, data, say), steps, world)
 
 
-def _optimizer(model: SpeechLM, recipe: Recipe) -> torch.optim.Optimizer:
+def _built(recipe: Recipe, plan: Plan, data: Data, model: SpeechLM, steps: int, world: World) -> Stage:
+    """A stage at its first step, with the model where it will be trained and an optimizer over its parameters there."""
     assert recipe.precision != "auto"  # `_resolved` has settled it
-    return build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr, recipe.precision)
+    model = model.to(world.device)
+    module = parallelise(model, recipe.parallel, world, recipe.precision)
+    optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr, recipe.precision)
+    return Stage(recipe, plan, data, model, module, optimizer, steps, 0, {})
 
 
 @contextmanager
@@ -145,7 +158,7 @@ def locked(run: Path) -> Iterator[None]:
         yield
 
 
-def _resolved(recipe: Recipe, run: Path, parent: Path | None, device: torch.device) -> Recipe:
+def _resolved(recipe: Recipe, run: Path, parent: Path | None, world: World) -> Recipe:
     """The recipe with nothing left open: the saved one of this run, or the given one, then saved."""
     if parent is not None:
         recipe = recipe.model_copy(update={"parent": str(parent)})
@@ -155,16 +168,38 @@ def _resolved(recipe: Recipe, run: Path, parent: Path | None, device: torch.devi
         _check_same(saved, recipe, path)
         # Data may have moved since; the plan's fingerprint makes sure that it is the same data.
         moved = {name: getattr(recipe, name) for name in _MAY_CHANGE}
-        return saved.model_copy(update=moved)
-    microbatch, _ = split_batch(recipe.rows_per_step, 1, recipe.microbatch_rows)
-    precision = choose_precision(recipe.precision, device)
+        return saved.model_copy(update=moved | {"microbatch_rows": _microbatch(recipe, saved, world)})
+    microbatch, _ = split_batch(recipe.rows_per_step, world.size, recipe.microbatch_rows)
+    precision = choose_precision(recipe.precision, world.device)
     recipe = recipe.model_copy(update={"microbatch_rows": microbatch, "precision": precision})
     save_recipe(recipe, path)
     return recipe
 
 
-_MAY_CHANGE = ("corpora", "staging", "pack", "tokenizer", "parent", "loader_workers")
-_RESOLVED = ("microbatch_rows", "precision")
+def _microbatch(recipe: Recipe, saved: Recipe, world: World) -> int:
+    """Rows of a microbatch of a continued run: as it began, unless the recipe or the number of processes says otherwise."""
+    if recipe.microbatch_rows is not None:
+        return recipe.microbatch_rows
+    before, each = saved.microbatch_rows, recipe.rows_per_step // world.size
+    return before if before and each % before == 0 else split_batch(recipe.rows_per_step, world.size)[0]
+
+
+# Where the data lies and how the work is cut do not change what a step means; sums are then taken in another order.
+_MAY_CHANGE = (
+    "corpora",
+    "staging",
+    "pack",
+    "tokenizer",
+    "parent",
+    "loader_workers",
+    "microbatch_rows",
+    "device",
+    "parallel",
+    "activation_checkpointing",
+    "compile",
+    "profile",
+)
+_RESOLVED = ("precision",)
 
 
 def check_same_recipe(recipe: Recipe, run: Path) -> None:
@@ -225,20 +260,22 @@ def _fresh_model(recipe: Recipe, data: Data, say: Say) -> SpeechLM:
 
 
 def _resumed(
-    recipe: Recipe, plan: Plan, data: Data, steps: int, checkpoint: Checkpoint, device: torch.device, say: Say
+    recipe: Recipe, plan: Plan, data: Data, steps: int, checkpoint: Checkpoint, world: World, say: Say
 ) -> Stage:
     state = load_state(checkpoint.path)
     if state["plan"] != plan.fingerprint:
         raise BadInput(f"{checkpoint.path} was trained with another plan than this run's; start a new run folder")
-    model = open_model(checkpoint.path).to(device)
-    optimizer = _optimizer(model, recipe)
+    stage = _built(recipe, plan, data, open_model(checkpoint.path), steps, world)
     tensors = load_tensors(checkpoint.path)
     torch.set_rng_state(tensors.pop("rng"))
-    load_optimizer_tensors(model, optimizer, tensors)
-    if state["threads"] != torch.get_num_threads():
-        say(
-            f"resumed with {torch.get_num_threads()} threads instead of {state['threads']}: sums are taken in another order, "
-            "so the last bits will differ"
-        )
+    load_optimizer_tensors(stage.model, stage.optimizer, tensors)
+    now = {"threads": torch.get_num_threads(), "world": world.size}
+    for name, what in (("threads", "threads"), ("world", "processes")):
+        if state.get(name, now[name]) != now[name]:
+            say(
+                f"resumed with {now[name]} {what} instead of {state[name]}: sums are taken in another order, so the last bits "
+                "will differ"
+            )
     say(f"continues {checkpoint.id}")
-    return Stage(recipe, plan, data, model, optimizer, steps, int(state["step"]), state)
+    stage.step, stage.state = int(state["step"]), state
+    return stage

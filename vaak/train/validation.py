@@ -8,15 +8,16 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from vaak.corpus.pack_items import CeSample
 from vaak.grammar.prompt import paired_ids, pretrain_labels, sft_labels
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.grammar.vocabulary import Vocabulary
 from vaak.mixture import PackedBatch
-from vaak.model.speech_lm import SpeechLM
 from vaak.train.host import Precision, compute_in
 from vaak.train.meters import LossMeter
+from vaak.train.world import World
 
 Document = tuple[NDArray[np.int64], NDArray[np.int64], CeSample]
 
@@ -48,14 +49,29 @@ class Validation:
         self.batches = [pack_documents(packed[i : i + rows], vocabulary) for i in range(0, len(packed), rows)]
 
     @torch.no_grad()
-    def measure(self, model: SpeechLM, precision: Precision) -> dict[str, float]:
-        """`val/loss`, `val/stream/<s>`, `val/language/<l>`, `val/audio`, `val/text`: means over targets, in nats."""
-        model.eval()
+    def measure(self, module: nn.Module, precision: Precision, world: World | None = None) -> dict[str, float]:
+        """`val/loss`, `val/stream/<s>`, `val/language/<l>`, `val/audio`, `val/text`: means over targets, in nats.
+
+        module: what to call for a loss. Ranks share the batches; every token's loss is computed on one of them and the sums
+        are taken in one order, so the numbers are the same on any number of ranks.
+        """
+        world = world or World()
+        module.eval()
+        losses = [np.zeros(batch.labels.shape) for batch in self.batches]
+        # Ranks that share one cut model compute together: who has no batch of its own left takes one once more.
+        for turn in range(0, len(self.batches), world.size):
+            own = turn + world.rank
+            with compute_in(precision, world.device):
+                output = module(self.batches[min(own, len(self.batches) - 1)])
+            if own < len(self.batches):
+                losses[own] = output.per_token.cpu().numpy().astype(np.float64)
+        together = world.total(np.concatenate([one.reshape(-1) for one in losses])) if losses else np.zeros(0)
         meter = LossMeter(self.vocabulary)
+        start = 0
         for batch in self.batches:
-            with compute_in(precision, model.device):
-                output = model.forward_loss(batch)
-            meter.add(batch, output.per_token.cpu().numpy())
+            end = start + batch.labels.size
+            meter.add(batch, together[start:end].astype(np.float32).reshape(batch.labels.shape))
+            start = end
         values = meter.means(total="val/loss", prefix="val/")
         return {name: value for name, value in values.items() if not name.startswith("val/source/")}
 

@@ -1,0 +1,100 @@
+"""One rank's failure ends all ranks, within seconds and with that rank's own sentence.
+
+A rank that fails writes why into the store through which the processes found each other; every rank looks there twice a
+second. A rank that dies without a word (out of memory, a lost machine) is missed when its sign of life stops. Without this
+the others would stand in a collective, at full price, until its timeout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch.distributed as dist
+
+from vaak.errors import BadInput
+from vaak.train.world import World
+
+EVERY = 0.5
+# A rank whose interpreter is held up (a long call that keeps the lock) is not dead yet.
+SILENCE = 60.0
+
+_FAILED, _ALIVE = "vaak/failed", "vaak/alive/"
+
+
+@contextmanager
+def sharing_failures(world: World) -> Iterator[None]:
+    """While the block runs, a failure of any rank ends this process too: exit 2 for bad input, else 1."""
+    if world.size == 1:
+        yield
+        return
+    store = dist.distributed_c10d._get_default_store()
+    over = threading.Event()
+    watch = threading.Thread(target=_watch, args=(world, store, over), name="vaak-failures", daemon=True)
+    watch.start()
+    try:
+        yield
+    except BaseException as error:
+        # Whoever is first is the one to blame; what follows on other ranks are broken connections.
+        report = {"rank": world.rank, "message": _sentence(error), "code": 2 if isinstance(error, BadInput) else 1}
+        before = json.loads(store.compare_set(_FAILED, "", json.dumps(report)))
+        if before["rank"] != world.rank:
+            _leave(before)
+        raise
+    finally:
+        over.set()
+        watch.join()
+
+
+def _watch(world: World, store: Any, over: threading.Event) -> None:
+    beats: dict[int, tuple[bytes, float]] = {}
+    beat = 0
+    while not over.wait(EVERY):
+        beat += 1
+        try:
+            if store.check([_FAILED]):
+                report = json.loads(store.get(_FAILED))
+                if report["rank"] != world.rank:
+                    _leave(report)
+                return
+            store.set(f"{_ALIVE}{world.rank}", str(beat))
+            silent = _silent(world, beats, lambda rank: store.get(f"{_ALIVE}{rank}"), store)
+        except Exception:  # the store lives in the first process, or its launcher
+            if not over.is_set():
+                _leave({"rank": 0, "message": "its process is gone", "code": 1})
+            return
+        if silent is not None:
+            _leave({"rank": silent, "message": f"no sign of life for {SILENCE:.0f} s", "code": 1})
+
+
+def _silent(
+    world: World, beats: dict[int, tuple[bytes, float]], last: Callable[[int], bytes], store: Any
+) -> int | None:
+    """A rank that has given no sign of life for too long. The first rank looks at all, the others at the first."""
+    now = time.monotonic()
+    for rank in range(world.size) if world.is_first else (0,):
+        if rank == world.rank or not store.check([f"{_ALIVE}{rank}"]):
+            continue
+        found = last(rank)
+        if rank not in beats or beats[rank][0] != found:
+            beats[rank] = (found, now)
+        elif now - beats[rank][1] > SILENCE:
+            return rank
+    return None
+
+
+def _sentence(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, BadInput) else f"{type(error).__name__}: {text}"
+
+
+def _leave(report: dict[str, Any]) -> None:
+    """End this process at once: its main thread may stand in a collective that nobody will finish."""
+    print(f"rank {report['rank']} failed, so this one ends: {report['message']}", file=sys.stderr, flush=True)
+    os._exit(int(report["code"]))
