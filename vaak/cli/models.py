@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -120,7 +121,8 @@ def train(
 ) -> None:
     """Train one stage. Interrupt it, run it again, and it continues at the row where its last checkpoint stands.
 
-    Example: `vaak train pt-s1-tiny --out runs/one --set 'length={steps: 200}'`
+    Examples: `vaak train pt-s1-tiny --out runs/one --set 'length={steps: 200}'` ·
+    `torchrun --nproc-per-node 8 -m vaak.cli.main train pt-s1 --out runs/s1` (one process for each GPU; ops/ has launch files)
     """
     from vaak.checkpoint import find_checkpoint
     from vaak.launch.console import Console, stopping
@@ -128,6 +130,7 @@ def train(
     from vaak.train.loop import train as run
 
     console = Console()
+    first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
     start = find_checkpoint(parent).path if parent is not None else None
     with stopping() as stop, console.progress("train") as bar:
         final = run(
@@ -135,11 +138,12 @@ def train(
             out,
             parent=start,
             resume=resume,
-            on_step=bar,
+            on_step=bar if first else None,
             stop=stop,
             say=console.line,
         )
-    typer.echo(f"done; the last checkpoint is {final}")
+    if first:
+        typer.echo(f"done; the last checkpoint is {final}")
 
 
 def speak(

@@ -1,0 +1,141 @@
+"""Whole runs on several processes: started by torchrun, continued on another number, and ended together when one fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from tests.train.on_ranks import ROOT, ended, start_ranks
+from tests.train.toy_stage import make_recipe
+from vaak.checkpoint import list_checkpoints
+from vaak.model.open import open_model
+from vaak.recipe import save_recipe
+from vaak.track.jsonl import read_jsonl
+from vaak.train.loop import train
+
+pytestmark = pytest.mark.slow
+
+RUN = """
+import sys, time
+import torch
+torch.set_num_threads(1)
+from vaak.errors import BadInput, CheckFailed
+from vaak.recipe import load_recipe
+from vaak.train.loop import train
+import os
+
+recipe, out, how = sys.argv[1:4]
+rank = os.environ["RANK"]
+steps = 0
+def on_step(done, of, text):
+    global steps
+    steps = done
+    if how == "raise" and rank == "1" and done == 3:
+        raise RuntimeError("the third step is one too many")
+    if how == "refuse" and rank == "1" and done == 3:
+        raise BadInput("row 24 is no row; take another")
+    if how == "hang" and done == 3:
+        print("hanging", flush=True)
+        time.sleep(1 if rank == "0" else 600)
+
+try:
+    train(load_recipe(recipe), out, on_step=on_step, stop=lambda: how == "stop" and rank == "1" and steps == 7, say=lambda _: None)
+except BadInput as error:
+    print(error, flush=True)
+    sys.exit(2)
+"""
+
+
+@pytest.fixture
+def recipe_file(toy, tmp_path):
+    def write(**changes):
+        path = tmp_path / "toy.yaml"
+        save_recipe(make_recipe(toy, microbatch_rows=None, **changes), path)
+        return path
+
+    return write
+
+
+def losses(run):
+    return [row["loss"] for row in read_jsonl(run / "metrics.jsonl") if "loss" in row]
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+def test_a_run_may_continue_on_another_number_of_processes(recipe_file, toy, tmp_path, kind):
+    """Stopped on two after eight steps, ended on one: the losses, weights and masses of a run on one."""
+    recipe = recipe_file(parallel={"kind": kind}, length={"steps": 10})
+    train(make_recipe(toy, length={"steps": 10}), tmp_path / "whole", say=lambda _: None)
+    results = ended(start_ranks(2, "-c", RUN, str(recipe), str(tmp_path / "run"), "stop"))
+    assert all("Interrupted" in output for _, output in results), results
+    assert [one.step for one in list_checkpoints(tmp_path / "run")][-1] == 8
+    said = []
+    final = train(make_recipe(toy, length={"steps": 10}), tmp_path / "run", say=said.append)
+    assert any("1 processes instead of 2" in one for one in said)
+    assert losses(tmp_path / "run") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
+    masses = [
+        json.loads((run / "state.json").read_text())["mass"]
+        for run in (final, list_checkpoints(tmp_path / "whole")[-1].path)
+    ]
+    assert masses[0] == masses[1]
+    rows = [row for row in read_jsonl(tmp_path / "run" / "metrics.jsonl") if "loss" in row]
+    whole = [row for row in read_jsonl(tmp_path / "whole" / "metrics.jsonl") if "loss" in row]
+    assert [row["tokens"] for row in rows] == [row["tokens"] for row in whole]
+    assert [sorted(row) for row in rows] == [sorted(row) for row in whole]
+    one, two = open_model(final).state_dict(), open_model(list_checkpoints(tmp_path / "whole")[-1].path).state_dict()
+    assert all(torch.allclose(one[name], two[name], atol=2e-3) for name in two)
+
+
+@pytest.mark.parametrize("how, code, sentence", [
+    ("raise", 1, "rank 1 failed, so this one ends: RuntimeError: the third step is one too many"),
+    ("refuse", 2, "rank 1 failed, so this one ends: row 24 is no row; take another"),
+])  # fmt: skip
+def test_the_failure_of_one_ends_all_with_its_sentence(recipe_file, tmp_path, how, code, sentence):
+    began = time.monotonic()
+    results = ended(start_ranks(2, "-c", RUN, str(recipe_file()), str(tmp_path / "run"), how), within=60)
+    assert time.monotonic() - began < 55
+    assert [found for found, _ in results] == [code, code], results
+    assert sentence in results[0][1]
+
+
+def test_a_process_that_is_killed_ends_the_others(recipe_file, tmp_path):
+    started = start_ranks(2, "-c", RUN, str(recipe_file()), str(tmp_path / "run"), "hang")
+    assert started[1].stdout is not None
+    assert started[1].stdout.readline() == "hanging\n"
+    os.kill(started[1].pid, signal.SIGKILL)
+    results = ended(started, within=40)
+    assert results[1][0] == -signal.SIGKILL
+    assert results[0][0] == 1 and "rank" in results[0][1], results
+
+
+def test_torchrun_starts_a_run(recipe_file, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "vaak.cli.main",
+    ]
+    command += ["train", str(recipe_file(length={"steps": 4})), "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("done; the last checkpoint is") == 1
+    state = json.loads((list_checkpoints(tmp_path / "run")[-1].path / "state.json").read_text())
+    assert state["step"] == 4 and state["world"] == 2
+
+
+def test_a_batch_that_does_not_divide_is_refused_before_data_is_read(recipe_file, tmp_path):
+    results = ended(
+        start_ranks(3, "-c", RUN, str(recipe_file(corpora=["/nowhere"])), str(tmp_path / "run"), ""), within=60
+    )
+    assert [code for code, _ in results] == [2, 2, 2], results
+    assert "8 rows" in results[0][1] and "3" in results[0][1]
