@@ -89,7 +89,7 @@ def test_an_import_refuses_a_folder_that_was_taken_since_it_was_begun(tmp_path):
     out = tmp_path / "out"
     half_import(out)
     (out / "UNFINISHED.json").unlink()
-    (out / "raw" / "hi").mkdir(parents=True)
+    (out / "raw" / "hi").mkdir(parents=True, exist_ok=True)
     (out / "raw" / "hi" / "mine.txt").write_text("precious")
     (out / "UNFINISHED.json").write_text(json.dumps({"name": "other", "pull": "p" * 64}))
     with pytest.raises(BadInput, match="unfinished version of another command"):

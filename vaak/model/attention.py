@@ -1,8 +1,8 @@
 """Attention over packed rows, under one name that transformers' models know: `vaak_packed`.
 
-A row holds several documents and no token may see another document. Given `doc_lens`, attention runs document by
-document, so what is not allowed is never computed: one call after another on a CPU, one kernel for all of them where
-`doc_bounds` are given (a GPU, half precision). Without `doc_lens` (ordinary use: generation with a cache, a
+A row holds several documents and no token may see another document. Attention runs document by document, so what is
+not allowed is never computed: given `doc_lens`, one call after another (a CPU); given `doc_bounds`, one kernel for all
+of them (a GPU, half precision). Without either (ordinary use: generation with a cache, a
 padded batch, an exported model's own code) the same name behaves exactly as `sdpa`, so no switch can be forgotten.
 """
 
@@ -64,15 +64,15 @@ def packed_attention(
     doc_bounds: DocBounds | None = None,
     **kwargs,
 ) -> tuple[Tensor, None]:
-    """Causal attention within each document; `doc_masks` adds to the logits of some.
+    """Causal attention within each document, given by `doc_lens` or `doc_bounds`; `doc_masks` adds to the logits of some.
 
     query: [B, heads, L, head_dim]; key and value: [B, key/value heads, L, head_dim].
     Returns [B, L, heads, head_dim], as transformers expects it of a registered attention, and no weights.
     """
+    if doc_bounds is not None:
+        return _all_at_once(query, key, value, scaling, doc_bounds), None
     if doc_lens is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
-    if doc_bounds is not None and doc_masks is None:
-        return _all_at_once(query, key, value, scaling, doc_bounds), None
     return _one_by_one(query, key, value, scaling, dropout, doc_lens, doc_masks), None  # pyright: ignore[reportCallIssue]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
 import torch
-from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
+from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 from vaak.model.speech_lm import SpeechLM
 
@@ -31,13 +32,27 @@ def recompute_layers(model: SpeechLM, how: Literal["none", "selective", "full"])
     options: dict[str, Any] = {"use_reentrant": False}
     if how == "selective":
         options["context_fn"] = partial(create_selective_checkpoint_contexts, _keep_dear_results)
-    model.lm.activation_checkpointing_enable(options)
+    for layer in model.lm.model.layers:
+        layer.forward = _recomputed(layer.forward, options)
 
 
 def compile_layers(model: SpeechLM) -> None:
-    """Compile the forward pass of each layer in place, at its first use; layers alike share what is compiled."""
+    """Compile the forward pass of each layer in place, at its first use; layers alike share what is compiled.
+
+    Call it after `recompute_layers`: what decides on recomputing must lie inside of what is compiled. What a layer does
+    around its forward pass (gathering parameters that are cut among processes) stays outside.
+    """
     for layer in model.lm.model.layers:
-        layer.compile()
+        layer.forward = torch.compile(layer.forward)
+
+
+def _recomputed(forward: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if torch.is_grad_enabled():
+            return checkpoint(forward, *args, **options, **kwargs)
+        return forward(*args, **kwargs)
+
+    return call
 
 
 def _keep_dear_results(_: Any, operation: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:

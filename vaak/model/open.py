@@ -54,6 +54,16 @@ def create_model(
     return _placed(_from_base_model(settings.path, vocabulary, seed), code_levels, seed)
 
 
+def check_base(settings: ModelSettings) -> None:
+    """Raise `BadInput` for a model that `create_model` would refuse by its name or its architecture; no weights are read."""
+    if settings.config is not None:
+        check_architecture(settings.config, "the recipe's model.config")
+        return
+    assert settings.path is not None
+    if not (Path(settings.path) / "vocabulary.json").is_file():
+        _base_config(settings.path)
+
+
 def _placed(model: SpeechLM, levels: Sequence[int] | None, seed: int) -> SpeechLM:
     if levels is not None:
         place_codes(model.lm, model.vocabulary, levels, seed)
@@ -146,13 +156,10 @@ def _from_architecture(fields: dict[str, Any], vocabulary: Vocabulary, seed: int
 
 
 def _from_base_model(path: str, vocabulary: Vocabulary, seed: int) -> SpeechLM:
-    check_name(path)
+    config = _base_config(path)
+    config.pad_token_id = None
     transformers_logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
-        check_architecture(config.to_dict(), path)
-        check_name(str(config.to_dict().get("_name_or_path") or ""))
-        config.pad_token_id = None
         model_class = _CLASSES[config.model_type][1]
         lm = model_class.from_pretrained(
             path,
@@ -163,11 +170,27 @@ def _from_base_model(path: str, vocabulary: Vocabulary, seed: int) -> SpeechLM:
             attn_implementation=attention.NAME,
         )
     except (OSError, ValueError) as error:
-        raise BadInput(f"the base model {path} cannot be opened: {str(error).splitlines()[0]}") from error
+        raise _unopened(path, error) from error
     extend_rows(lm, vocabulary, seed)
     lm.config.eos_token_id = vocabulary.speech_end
     lm.generation_config = GenerationConfig(**_generation(vocabulary))
     return SpeechLM(lm, vocabulary)
+
+
+def _base_config(path: str) -> Any:
+    """The configuration of a folder or a Hub id, refused if no speech language model can be made of it."""
+    check_name(path)
+    try:
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise _unopened(path, error) from error
+    check_architecture(config.to_dict(), path)
+    check_name(str(config.to_dict().get("_name_or_path") or ""))
+    return config
+
+
+def _unopened(path: str, error: Exception) -> BadInput:
+    return BadInput(f"the base model {path} cannot be opened: {str(error).splitlines()[0]}")
 
 
 def _new(model_class: Any, config: Any) -> Any:

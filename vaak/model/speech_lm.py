@@ -84,7 +84,8 @@ class SpeechLM(nn.Module):
             position_ids=position_ids,
             attention_mask=no_mask(device),
             use_cache=False,
-            doc_lens=doc_lens,
+            # A compiled layer would be compiled anew for every list of lengths.
+            doc_lens=None if at_once else doc_lens,
             doc_masks=doc_masks,
             doc_bounds=doc_bounds(doc_lens, device) if at_once else None,
         )

@@ -34,6 +34,7 @@ from vaak.recipe import (
     split_batch,
     steps_of,
 )
+from vaak.train.early_checks import check_start, check_vocabulary
 from vaak.train.host import choose_precision
 from vaak.train.optimizer import build_optimizer, load_optimizer_tensors
 from vaak.train.parallel import parallelise
@@ -120,13 +121,19 @@ def prepare(
     rate is not below the parent's.
     """
     world = world or World()
-    if not resume and list_checkpoints(run):
+    begun = bool(list_checkpoints(run))
+    if begun and not resume:
         raise BadInput(f"{run} already holds a run; resume it, or name a new folder")
-    # What costs nothing is refused before anything is read.
+    if parent is not None:
+        recipe = recipe.model_copy(update={"parent": str(parent)})
     split_batch(recipe.rows_per_step, world.size, recipe.microbatch_rows)
+    if not begun:  # what a run began from need not be there any more when it continues
+        check_start(recipe)
     with world.first_before_others():
-        recipe = _resolved(recipe, run, parent, world)
+        recipe = _resolved(recipe, run, world)
         data = open_data(recipe)
+        if not begun:
+            check_vocabulary(recipe, data.vocabulary)
         plan = _plan(recipe, run, data, say)
     steps = steps_of(recipe, plan)
     checkpoint = newest_complete(run, say=say) if resume else None
@@ -158,10 +165,8 @@ def locked(run: Path) -> Iterator[None]:
         yield
 
 
-def _resolved(recipe: Recipe, run: Path, parent: Path | None, world: World) -> Recipe:
+def _resolved(recipe: Recipe, run: Path, world: World) -> Recipe:
     """The recipe with nothing left open: the saved one of this run, or the given one, then saved."""
-    if parent is not None:
-        recipe = recipe.model_copy(update={"parent": str(parent)})
     path = run / "recipe.yaml"
     if path.is_file():
         saved = load_recipe(path)
@@ -247,11 +252,6 @@ def _fresh_model(recipe: Recipe, data: Data, say: Say) -> SpeechLM:
     before = load_recipe(parent.path / "recipe.yaml")
     ratio = check_peak(recipe, before)
     model = open_model(parent.path)
-    if model.vocabulary != data.vocabulary:
-        raise BadInput(
-            f"{parent.path} has the vocabulary {model.vocabulary}, this recipe's tokenizer and corpora give "
-            f"{data.vocabulary}; use those of its parent"
-        )
     say(
         f"weights from {parent.id}; the optimizer starts anew; the peak rate {recipe.schedule.peak_lr:g} is {ratio:.2f} times "
         f"the parent's final {before.schedule.min_lr:g}"
