@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vaak.model.settings import ModelSettings
+from vaak.model.settings import LoraSettings, ModelSettings
 
 if TYPE_CHECKING:
     from vaak.model.open import create_model, open_model, save_model
     from vaak.model.speech_lm import LossOutput, SpeechLM
 
-__all__ = ["LossOutput", "ModelSettings", "SpeechLM", "create_model", "open_model", "save_model"]
+__all__ = ["LoraSettings", "LossOutput", "ModelSettings", "SpeechLM", "create_model", "open_model", "save_model"]
 
 _HOME = {
     "LossOutput": "vaak.model.speech_lm",

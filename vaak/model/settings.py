@@ -1,10 +1,14 @@
-"""The model's own part of a recipe: which body to start from."""
+"""The model's own part of a recipe: which body to start from, and how much of it is trained."""
 
 from __future__ import annotations
 
-from typing import Any
+import difflib
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+# The matrices of a layer, by the names that both families give them.
+LAYER_MATRICES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 class ModelSettings(BaseModel):
@@ -36,3 +40,32 @@ class ModelSettings(BaseModel):
             if "vocab_size" in self.config:
                 raise ValueError("leave `vocab_size` out of `config`: it follows from the tokenizer and the codec")
         return self
+
+
+class LoraSettings(BaseModel):
+    """Train a low-rank change of each target matrix, W + (alpha / rank) B A, and the new vocabulary rows; nothing else.
+
+    targets: which matrices of every layer, by name. There is no dropout: it would make a step depend on how its rows are
+        cut, and a resumed run another one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: Annotated[int, Field(gt=0)] = 16
+    alpha: Annotated[int, Field(gt=0)] = 32
+    targets: tuple[str, ...] = LAYER_MATRICES
+
+    @property
+    def scale(self) -> float:
+        return self.alpha / self.rank
+
+    @field_validator("targets")
+    @classmethod
+    def _known(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
+        if not targets or len(set(targets)) < len(targets):
+            raise ValueError(f"needs one or more of {', '.join(LAYER_MATRICES)}, each once")
+        for name in targets:
+            if name not in LAYER_MATRICES:
+                near = difflib.get_close_matches(name, LAYER_MATRICES, n=2)
+                raise ValueError(f"there is no matrix {name!r} in a layer, only {' or '.join(near or LAYER_MATRICES)}")
+        return targets

@@ -57,16 +57,17 @@ class SpeechLM(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.head.device
+        return next(self.lm.parameters()).device
 
     @property
     def head(self) -> Tensor:
-        """Weight of the output layer, [padded vocabulary, hidden]; tied models share it with the embedding."""
+        """Weight of the output layer, [padded vocabulary, hidden]; tied models share it with the embedding. With LoRA it is
+        put together anew each time."""
         return self.lm.get_output_embeddings().weight
 
     @property
     def n_parameters(self) -> int:
-        """Numbers that are trained, a tied matrix counted once."""
+        """All numbers, a tied matrix counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def hidden(

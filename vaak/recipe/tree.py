@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from vaak.mixture.settings import Frozen, MixtureSettings
-from vaak.model.settings import ModelSettings
+from vaak.model.settings import LoraSettings, ModelSettings
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -156,6 +156,8 @@ class Recipe(Frozen):
     tokenizer: str
     codec: str
     model: ModelSettings
+    # Train adapters and new vocabulary rows alone, over a base model or a parent (vaak/model/lora.py).
+    lora: LoraSettings | None = None
     context: Count
     tokens_per_step: Count
     microbatch_rows: Count | None = None

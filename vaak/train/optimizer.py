@@ -23,17 +23,21 @@ def build_optimizer(
     The embedding, which a tied head shares, is none of the matrices; weight decay is for matrices, and for the embedding
     where the settings say so.
     """
-    embedding, head = model.lm.get_input_embeddings().weight, model.head
+    # Modules are asked and not weights: with LoRA, rows that are trained are parameters beside frozen ones.
+    embedding, head = (
+        {id(parameter) for parameter in module.parameters()}
+        for module in (model.lm.get_input_embeddings(), model.lm.get_output_embeddings())
+    )
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    matrices = [p for p in trained if p.ndim >= 2 and p is not embedding]
+    matrices = [p for p in trained if p.ndim >= 2 and id(p) not in embedding]
     others = [p for p in trained if p.ndim < 2]
-    rows = [p for p in trained if p is embedding]
+    rows = [p for p in trained if id(p) in embedding]
     decay = settings.weight_decay
     undecayed = [(others, 0.0), (rows, decay if settings.decay_embedding else 0.0)]
     if settings.kind == "adamw":
         return _adamw([(matrices, decay), *undecayed], settings, lr)
-    hidden = [p for p in matrices if p is not head]
-    untied = [p for p in matrices if p is head]
+    hidden = [p for p in matrices if id(p) not in head]
+    untied = [p for p in matrices if id(p) in head]
     rest = _adamw([(untied, decay), *undecayed], settings, lr)
     compute = torch.bfloat16 if precision == "bf16" else torch.float32
     return Muon(hidden, rest, lr=lr, momentum=settings.momentum, weight_decay=decay, compute=compute)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from vaak.checkpoint import Checkpoint, due, prune, save_checkpoint, step_folder
+from vaak.model.lora import merged_weights
+from vaak.train.adapters import lora_tensors
 from vaak.train.callbacks import Callback, Meters, StepDone
 from vaak.train.optimizer import optimizer_tensors
 from vaak.train.parallel import on_first_rank
@@ -43,20 +45,23 @@ class Saving(Callback):
         The whole state comes together in the memory of the first rank's machine.
         """
         stage, recipe = self.stage, self.stage.recipe
-        tied = {"lm_head.weight"} if stage.model.config.tie_word_embeddings else set()
-        named = [one for one in stage.model.lm.state_dict().items() if one[0] not in tied]
+        tied = stage.model.config.tie_word_embeddings
+        named = [one for one in stage.model.lm.state_dict().items() if not (tied and one[0].startswith("lm_head."))]
         weights = on_first_rank(named, self.world)
         moments = on_first_rank(optimizer_tensors(stage.model, stage.optimizer).items(), self.world)
         state = self._state()
         if not self.world.is_first:
             return Checkpoint(step_folder(self.folder, stage.step), stage.step, "", False)
+        adapters = {}
+        if recipe.lora is not None:
+            adapters, weights = lora_tensors(weights), merged_weights(weights, recipe.lora)
         saved = save_checkpoint(
             self.folder,
             stage.step,
             stage.model,
             weights=weights,
             state=state,
-            tensors={**moments, "rng": torch.get_rng_state()},
+            tensors={**moments, **adapters, "rng": torch.get_rng_state()},
             files={
                 "recipe.yaml": (self.folder / "recipe.yaml").read_bytes(),
                 "tokenizer.json": stage.data.tokenizer.source.encode(),
@@ -75,6 +80,7 @@ class Saving(Callback):
             "row": stage.step * recipe.rows_per_step,
             "lr": learning_rate(recipe.schedule, max(stage.step - 1, 0), stage.steps),
             "plan": stage.plan.fingerprint,
+            **({"lora": stage.state["lora"]} if recipe.lora is not None else {}),
             "corpora": [corpus.id for corpus in stage.data.corpora],
             "pack": stage.data.pack.id if stage.data.pack else None,
             "seed": recipe.seed,

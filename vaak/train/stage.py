@@ -34,6 +34,7 @@ from vaak.recipe import (
     split_batch,
     steps_of,
 )
+from vaak.train.adapters import begin_lora, check_lora, resume_lora
 from vaak.train.early_checks import check_start, check_vocabulary
 from vaak.train.host import choose_precision
 from vaak.train.optimizer import build_optimizer, load_optimizer_tensors
@@ -127,6 +128,7 @@ def prepare(
     if parent is not None:
         recipe = recipe.model_copy(update={"parent": str(parent)})
     split_batch(recipe.rows_per_step, world.size, recipe.microbatch_rows)
+    check_lora(recipe, run)
     if not begun:  # what a run began from need not be there any more when it continues
         check_start(recipe)
     with world.first_before_others():
@@ -139,7 +141,14 @@ def prepare(
     checkpoint = newest_complete(run, say=say) if resume else None
     if checkpoint is not None:
         return _resumed(recipe, plan, data, steps, checkpoint, world, say)
-    return _built(recipe, plan, data, _fresh_model(recipe, data, say), steps, world)
+    model, origin = _fresh_model(recipe, data, say)
+    state: dict[str, Any] = {}
+    if recipe.lora is not None:
+        state["lora"], sentence = begin_lora(model, recipe, origin)
+        say(sentence)
+    stage = _built(recipe, plan, data, model, steps, world)
+    stage.state = state
+    return stage
 
 
 def _built(recipe: Recipe, plan: Plan, data: Data, model: SpeechLM, steps: int, world: World) -> Stage:
@@ -173,6 +182,7 @@ def _resolved(recipe: Recipe, run: Path, world: World) -> Recipe:
         _check_same(saved, recipe, path)
         # Data may have moved since; the plan's fingerprint makes sure that it is the same data.
         moved = {name: getattr(recipe, name) for name in _MAY_CHANGE}
+        moved["parent"] = recipe.parent or saved.parent
         return saved.model_copy(update=moved | {"microbatch_rows": _microbatch(recipe, saved, world)})
     microbatch, _ = split_batch(recipe.rows_per_step, world.size, recipe.microbatch_rows)
     precision = choose_precision(recipe.precision, world.device)
@@ -245,9 +255,11 @@ def _plan(recipe: Recipe, run: Path, data: Data, say: Say) -> Plan:
     return plan
 
 
-def _fresh_model(recipe: Recipe, data: Data, say: Say) -> SpeechLM:
+def _fresh_model(recipe: Recipe, data: Data, say: Say) -> tuple[SpeechLM, str]:
+    """The model that a stage begins from, and what it is called."""
     if recipe.parent is None:
-        return create_model(recipe.model, data.vocabulary, recipe.seed, code_levels(recipe.codec))
+        model = create_model(recipe.model, data.vocabulary, recipe.seed, code_levels(recipe.codec))
+        return model, recipe.model.path or "model.config"
     parent = find_checkpoint(resolve_path(recipe.parent))
     before = load_recipe(parent.path / "recipe.yaml")
     ratio = check_peak(recipe, before)
@@ -256,7 +268,7 @@ def _fresh_model(recipe: Recipe, data: Data, say: Say) -> SpeechLM:
         f"weights from {parent.id}; the optimizer starts anew; the peak rate {recipe.schedule.peak_lr:g} is {ratio:.2f} times "
         f"the parent's final {before.schedule.min_lr:g}"
     )
-    return model
+    return model, parent.id
 
 
 def _resumed(
@@ -265,8 +277,13 @@ def _resumed(
     state = load_state(checkpoint.path)
     if state["plan"] != plan.fingerprint:
         raise BadInput(f"{checkpoint.path} was trained with another plan than this run's; start a new run folder")
-    stage = _built(recipe, plan, data, open_model(checkpoint.path), steps, world)
     tensors = load_tensors(checkpoint.path)
+    if recipe.lora is None:
+        model = open_model(checkpoint.path)
+    else:  # the checkpoint's weights are merged: the base is made again from where the stage began
+        model, origin = _fresh_model(recipe, data, lambda _: None)
+        resume_lora(model, recipe, origin, state["lora"], tensors)
+    stage = _built(recipe, plan, data, model, steps, world)
     torch.set_rng_state(tensors.pop("rng"))
     load_optimizer_tensors(stage.model, stage.optimizer, tensors)
     now = {"threads": torch.get_num_threads(), "world": world.size}
