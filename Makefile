@@ -39,7 +39,7 @@ lint: setup
 	$(BIN)/pyright
 
 test: setup system lint
-	$(BIN)/pytest -ra --durations=10
+	$(BIN)/pytest -n 2 --dist loadfile -ra --durations=10
 
 format: setup
 	$(BIN)/ruff check --fix .
