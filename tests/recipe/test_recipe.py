@@ -71,6 +71,13 @@ def test_sft_shares():
         assert load_recipe(name).mixture.transcript_kinds == ("native",)
 
 
+def test_fine_tuning_takes_native_transcripts_in_rows_of_like_lengths_and_later_data_opts_in_to_the_others():
+    native, later = load_recipe("sft"), load_recipe("sft-later")
+    assert native.mixture.length_buckets and native.mixture.transcript_kinds == ("native",)
+    assert later.mixture.transcript_kinds == ("native", "code_mixed", "romanised")
+    assert check_peak(later, native) == pytest.approx(5.0)
+
+
 @pytest.mark.parametrize(("world", "accumulation"), [(8, 16), (16, 8), (32, 4)])
 def test_microbatch_and_accumulation_follow_from_the_world_size(world, accumulation):
     recipe = load_recipe("pt-s1")
