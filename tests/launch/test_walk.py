@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from vaak.errors import BadInput, CheckFailed
+from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.launch.console import Console
 from vaak.launch.ledger import Ledger
 from vaak.launch.project import Project, load_project
 from vaak.launch.walk import Launch, Override, Step, walk
-from vaak.train.loop import Interrupted
 
 PROJECT = """
 name: small

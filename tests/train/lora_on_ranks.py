@@ -10,10 +10,11 @@ import torch
 from safetensors.torch import save_file
 
 from tests.train.on_ranks import rows_of
+from vaak.errors import Interrupted
 from vaak.model import LoraSettings, create_model
 from vaak.model.lora import add_lora
 from vaak.recipe import OptimizerSettings, ParallelSettings, load_recipe
-from vaak.train.loop import Interrupted, _Loop
+from vaak.train.loop import _Loop
 from vaak.train.optimizer import build_optimizer, optimizer_tensors
 from vaak.train.parallel import on_first_rank, parallelise
 from vaak.train.stage import prepare

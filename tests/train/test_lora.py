@@ -12,12 +12,12 @@ from tests.train.on_ranks import ended, start_ranks
 from tests.train.test_train import quiet, stop_after, weights
 from tests.train.toy_stage import make_recipe
 from vaak.checkpoint import load_state
-from vaak.errors import BadInput
+from vaak.errors import BadInput, Interrupted
 from vaak.model import LoraSettings, create_model, open_model
 from vaak.model.lora import add_lora
 from vaak.recipe import OptimizerSettings, ParallelSettings, load_recipe, save_recipe
 from vaak.track.jsonl import read_jsonl
-from vaak.train.loop import Interrupted, train
+from vaak.train.loop import train
 from vaak.train.optimizer import build_optimizer
 from vaak.train.step import Stepper, gradients
 from vaak.train.world import World

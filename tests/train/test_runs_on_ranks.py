@@ -112,25 +112,60 @@ def test_a_process_that_is_killed_ends_the_others(recipe_file, tmp_path):
     assert results[0][0] == 1 and "rank" in results[0][1], results
 
 
-def test_torchrun_starts_a_run(recipe_file, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "vaak.cli.main",
-    ]
-    command += ["train", str(recipe_file(length={"steps": 4})), "--out", str(tmp_path / "run")]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"}
+def launched(recipe, run):
+    """A run of two processes as a person starts it, in a group of its own as a terminal would have it."""
+    return subprocess.Popen(
+        ["sh", "ops/train-torchrun.sh", str(recipe), "--out", str(run)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHON": sys.executable, "PROCESSES": "2", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("done; the last checkpoint is") == 1
+
+
+def test_the_launch_file_of_torchrun_starts_a_run(recipe_file, tmp_path):
+    started = launched(recipe_file(length={"steps": 4}), tmp_path / "run")
+    output, errors = started.communicate(timeout=120)
+    assert started.returncode == 0, errors
+    assert output.count("done; the last checkpoint is") == 1
     state = json.loads((list_checkpoints(tmp_path / "run")[-1].path / "state.json").read_text())
     assert state["step"] == 4 and state["world"] == 2
+
+
+def test_ctrl_c_saves_and_stops_all(recipe_file, tmp_path):
+    """A terminal signals every process of the group, and torchrun passes its own signal on: that is one request, not two."""
+    run = tmp_path / "run"
+    started = launched(recipe_file(length={"steps": 100_000}, checkpoints={"every": 100_000}), run)
+    until(lambda: (run / "metrics.jsonl").is_file() and len(losses(run)) >= 2)
+    os.killpg(started.pid, signal.SIGINT)
+    output, errors = started.communicate(timeout=60)
+    assert started.returncode != 0 and "saved; run the same command again and it continues" in errors, errors
+    saved = list_checkpoints(run)
+    assert len(saved) == 1 and saved[0].complete and saved[0].step == len(losses(run))
+
+
+def test_ctrl_c_of_one_process_ends_with_one_sentence(recipe_file, tmp_path):
+    run = tmp_path / "run"
+    started = subprocess.Popen(
+        [sys.executable, "-m", "vaak.cli.main", "train", str(recipe_file(length={"steps": 100_000})), "--out", str(run)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: (run / "metrics.jsonl").is_file() and len(losses(run)) >= 2)
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=60)
+    assert started.returncode == 130 and "Traceback" not in errors
+    assert errors.splitlines()[-1].startswith("vaak: ") and "saved; run the same command again" in errors
+
+
+def until(ready, seconds=90):
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_a_batch_that_does_not_divide_is_refused_before_data_is_read(recipe_file, tmp_path):

@@ -12,10 +12,10 @@ from tests.train.toy_stage import CODEC, SFT, make_recipe
 from vaak.checkpoint import list_checkpoints, load_state
 from vaak.corpus import CorpusWriter, Sample
 from vaak.corpus.transfer import push_corpus
-from vaak.errors import BadInput, CheckFailed
+from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.model import open_model
 from vaak.track.jsonl import read_jsonl
-from vaak.train.loop import Interrupted, train
+from vaak.train.loop import train
 from vaak.train.stage import locked, open_data
 
 

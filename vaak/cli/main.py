@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import typer
 
 from vaak.cli import corpora, evaluation, launches, models
-from vaak.errors import BadInput, CheckFailed
+from vaak.errors import BadInput, CheckFailed, Interrupted
 
 app = typer.Typer(
     name="vaak",
@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
         _leave(str(error), 2)
     except CheckFailed as error:
         _leave(str(error), 1)
+    except Interrupted as stopped:
+        _leave(f"{stopped}; run the same command again and it continues", 130)
     except KeyboardInterrupt:
         _leave("interrupted; run the same command again and it continues", 130)
     except BrokenPipeError:

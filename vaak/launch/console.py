@@ -61,15 +61,21 @@ class Bar:
             self._console.line(f"{self._what} {done:.0f}/{total:.0f} {words}")
 
 
+# Seconds within which signals mean the same request.
+_ONE_REQUEST = 2.0
+
+
 @contextmanager
 def stopping() -> Iterator[Callable[[], bool]]:
-    """A flag that the first Ctrl-C or SIGTERM raises, so that work ends cleanly; the second ends it at once."""
-    asked: list[int] = []
+    """A flag that the first Ctrl-C or SIGTERM raises, so that work ends cleanly; another one later ends it at once."""
+    asked: list[float] = []
 
     def ask(number: int, frame: object) -> None:
-        if asked:
+        now = time.monotonic()
+        # A launcher passes on what its processes have from the terminal already: both are one request.
+        if asked and now - asked[0] > _ONE_REQUEST:
             raise KeyboardInterrupt
-        asked.append(number)
+        asked.append(now)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -9,14 +9,13 @@ from typing import Any
 
 from vaak.codec import open_codec
 from vaak.corpus.pack import open_pack
-from vaak.errors import CheckFailed
+from vaak.errors import CheckFailed, Interrupted
 from vaak.evaluate import open_results, start_sidecar, summary
 from vaak.evaluate.generations import DECODING
 from vaak.launch.gates import pack_folder
 from vaak.launch.report_speech import open_speech
 from vaak.launch.stages import run_folder
 from vaak.launch.walk import Launch
-from vaak.train.loop import Interrupted
 
 # Between two checkpoints of a run that get a quick look; every run's last one gets one besides.
 LOOK_EVERY = 1000

@@ -11,7 +11,7 @@ from vaak.codec import open_codec
 from vaak.corpus.pack import build_pack, open_pack
 from vaak.corpus.reader import Corpus, open_corpus
 from vaak.corpus.verify import verify_corpus
-from vaak.errors import BadInput, CheckFailed
+from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.evaluate import open_results, reference_scores, reference_summary
 from vaak.evaluate.checkpoint import Stopped
 from vaak.evaluate.measures import VERSIONS
@@ -21,7 +21,6 @@ from vaak.launch.walk import Launch, Step
 from vaak.recipe import Recipe
 from vaak.score.asr import open_asr
 from vaak.storage.files import hash_json, write_json
-from vaak.train.loop import Interrupted
 from vaak.train.overfit import overfit
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from vaak.codec import open_codec
 from vaak.corpus.pack import open_pack
-from vaak.errors import BadInput
+from vaak.errors import BadInput, Interrupted
 from vaak.evaluate.generations import DECODING
 from vaak.evaluate.measures import VERSIONS
 from vaak.launch.console import Console, stopping
@@ -22,7 +22,6 @@ from vaak.launch.report import write_report
 from vaak.launch.report_speech import open_speech
 from vaak.launch.stages import stage_steps
 from vaak.launch.walk import Launch, Override, Step, walk
-from vaak.train.loop import Interrupted
 
 _PROJECT = "project.yaml"
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaak.errors import BadInput, CheckFailed
+from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.launch.console import Console
 from vaak.launch.ledger import Ledger
 from vaak.launch.project import Project
 from vaak.storage.files import hash_json
-from vaak.train.loop import Interrupted
 
 
 @dataclass(frozen=True)

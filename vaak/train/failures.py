@@ -18,7 +18,7 @@ from typing import Any
 
 import torch.distributed as dist
 
-from vaak.errors import BadInput
+from vaak.errors import BadInput, Interrupted
 from vaak.train.world import World
 
 EVERY = 0.5
@@ -40,6 +40,8 @@ def sharing_failures(world: World) -> Iterator[None]:
     watch.start()
     try:
         yield
+    except Interrupted:  # all of them stop at the same step
+        raise
     except BaseException as error:
         # Whoever is first is the one to blame; what follows on other ranks are broken connections.
         report = {"rank": world.rank, "message": _sentence(error), "code": 2 if isinstance(error, BadInput) else 1}

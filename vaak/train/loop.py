@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, nullcontext
 from itertools import islice
 from pathlib import Path
 
+from vaak.errors import Interrupted
 from vaak.mixture import PackedBatch, open_loader
 from vaak.model.layers import compile_layers, recompute_layers
 from vaak.recipe import Recipe, split_batch
@@ -25,10 +26,6 @@ from vaak.train.spikes import SpikeGuard
 from vaak.train.stage import Say, Stage, check_same_recipe, locked, prepare
 from vaak.train.step import Stepper
 from vaak.train.world import World, joined
-
-
-class Interrupted(Exception):
-    """Training was asked to stop and has saved a checkpoint to continue from."""
 
 
 def train(

@@ -29,6 +29,7 @@ class Saving(Callback):
     def after(self, done: StepDone) -> None:
         if done.last or done.stopping:
             self.last = self.save()
+            self.world.wait()  # a launcher ends those that are left, once one has left
         elif due(self.stage.recipe.checkpoints, done.step):
             self._try_to_save()
 
