@@ -39,6 +39,12 @@ def test_stages_have_the_numbers_of_the_table(name, context, tokens_per_step, pe
     )
 
 
+@pytest.mark.parametrize("chain", [[*BIG[2:], "sft-later"], TINY[1:]])
+def test_each_stage_may_follow_the_one_before(chain):
+    for parent, stage in pairwise(map(load_recipe, chain)):
+        check_peak(stage, parent)
+
+
 def test_lengths_of_the_stages():
     assert 5_000 <= (load_recipe("smoke-0.6b").planned_steps or 0) <= 10_000
     for name, least, most in (("pt-s1", 200e9, 250e9), ("pt-s2", 20e9, 30e9), ("pt-s3", 10e9, 20e9)):

@@ -140,7 +140,7 @@ def test_ctrl_c_saves_and_stops_all(recipe_file, tmp_path):
     started = launched(recipe_file(length={"steps": 100_000}, checkpoints={"every": 100_000}), run)
     until(lambda: (run / "metrics.jsonl").is_file() and len(losses(run)) >= 2)
     os.killpg(started.pid, signal.SIGINT)
-    output, errors = started.communicate(timeout=60)
+    _, errors = started.communicate(timeout=60)
     assert started.returncode != 0 and "saved; run the same command again and it continues" in errors, errors
     saved = list_checkpoints(run)
     assert len(saved) == 1 and saved[0].complete and saved[0].step == len(losses(run))
@@ -149,7 +149,15 @@ def test_ctrl_c_saves_and_stops_all(recipe_file, tmp_path):
 def test_ctrl_c_of_one_process_ends_with_one_sentence(recipe_file, tmp_path):
     run = tmp_path / "run"
     started = subprocess.Popen(
-        [sys.executable, "-m", "vaak.cli.main", "train", str(recipe_file(length={"steps": 100_000})), "--out", str(run)],
+        [
+            sys.executable,
+            "-m",
+            "vaak.cli.main",
+            "train",
+            str(recipe_file(length={"steps": 100_000})),
+            "--out",
+            str(run),
+        ],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,

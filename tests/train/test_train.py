@@ -1,8 +1,10 @@
 """The loop: it trains, logs, saves, stops, and continues to the bit."""
 
 import json
+import re
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -64,6 +66,19 @@ def test_losses_fall_and_every_meter_is_there(whole):
     assert rows[-1]["tokens"] == 12 * 1024 and rows[-1]["skipped"] == 0
     assert json.loads((run / "DONE.json").read_text())["step"] == 12
     assert open_model(final).vocabulary.codebook_size == 64
+
+
+def test_the_page_of_metrics_defines_every_meter_and_no_other(whole):
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    defined = {
+        name
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for name in re.findall("`([^`]+)`", line.split(" | ")[0])
+    }
+    found = {name for row in read_jsonl(whole[0] / "metrics.jsonl") for name in row} - {"step"}
+    kinds = {re.sub("(stream|language|source)/.+", r"\1/…", name) for name in found}
+    assert kinds == defined - {"memory_gb", "shard_wait_s"}  # of a GPU, and of a corpus in object storage
 
 
 def test_validation_falls_in_total_and_by_language_and_stream(whole):
