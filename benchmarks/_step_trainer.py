@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from _step_sides import LR, SETTINGS, Padded, synchronise
@@ -16,27 +16,39 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from vaak.train.host import Precision
 
 
+class Spent(NamedTuple):
+    """Seconds of one step: on the clock, and of all threads of this process. The latter hardly notice other processes."""
+
+    clock: float
+    work: float
+
+
+def _now() -> Spent:
+    return Spent(time.perf_counter(), time.process_time())
+
+
 class _InTurn(TrainerCallback):
     """Stops the clock after each step of the Trainer, and lets the other sides take theirs before it goes on."""
 
-    def __init__(
-        self, others: Mapping[str, Callable[[int], Any]], device: torch.device, seconds: dict[str, list[float]]
-    ):
-        self.others, self.device, self.seconds = others, device, seconds
-        self.began = 0.0
+    def __init__(self, others: Mapping[str, Callable[[int], Any]], device: torch.device) -> None:
+        self.others, self.device = others, device
+        self.spent: dict[str, list[Spent]] = {name: [] for name in ("trainer", *others)}
+        self.began = _now()
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        self.began = time.perf_counter()
+        self.began = _now()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        synchronise(self.device)
-        self.seconds["trainer"].append(time.perf_counter() - self.began)
+        self._note("trainer")
         for name, step in self.others.items():
-            began = time.perf_counter()
             step(state.global_step - 1)
-            synchronise(self.device)
-            self.seconds[name].append(time.perf_counter() - began)
-        self.began = time.perf_counter()
+            self._note(name)
+
+    def _note(self, name: str) -> None:
+        synchronise(self.device)
+        now = _now()
+        self.spent[name].append(Spent(now.clock - self.began.clock, now.work - self.began.work))
+        self.began = _now()
 
 
 def steps_in_turn(
@@ -45,14 +57,14 @@ def steps_in_turn(
     others: Mapping[str, Callable[[int], Any]],
     precision: Precision,
     folder: Path,
-) -> dict[str, list[float]]:
-    """Seconds of each step of each side, step by step in turn; the Trainer's are under `trainer`.
+) -> dict[str, list[Spent]]:
+    """What each step of each side took, step by step in turn; the Trainer's are under `trainer`.
 
     The clock of the Trainer runs from the end of one step to the end of the next: fetching is in it, its start and end
     are not. What it logs and saves is switched off. All steps have equally many microbatches.
     """
     device = next(trainer_model.parameters()).device
-    seconds: dict[str, list[float]] = {name: [] for name in ("trainer", *others)}
+    in_turn = _InTurn(others, device)
     arguments = TrainingArguments(
         output_dir=str(folder), max_steps=len(steps), per_device_train_batch_size=1,
         gradient_accumulation_steps=len(steps[0]), learning_rate=LR, lr_scheduler_type="constant",
@@ -68,10 +80,10 @@ def steps_in_turn(
         args=arguments,
         train_dataset=flat,  # pyright: ignore[reportArgumentType]
         data_collator=lambda items: items[0],  # padded already, as the plain loop's are
-        callbacks=[_InTurn(others, device, seconds)],
+        callbacks=[in_turn],
     )
     trainer.remove_callback(PrinterCallback)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer.train()
-    return seconds
+    return in_turn.spent

@@ -13,9 +13,11 @@ a Qwen3-1.7B shape reaches is printed. Needs the `dev` extra (accelerate, for th
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -34,15 +36,14 @@ from _step_documents import (
     tokenizer_of_words,
 )
 from _step_loop import loop_recipe, save_tokenizer, time_loop
-from _step_memory import MB, Case, measured, measured_here
-from _step_sides import PaddedLoop, own_side, own_stepper, plain_model
+from _step_memory import MB, Case, measured, measured_here, ready
+from _step_sides import PaddedLoop, own_side, own_stepper, plain_model, synchronise
 from _step_speed import PEAKS, model_speed
 from _step_trainer import steps_in_turn
 from codec import Figure, at_least, at_most
 
 from vaak.grammar.vocabulary import Vocabulary
 from vaak.mixture import PackedBatch, RowReader
-from vaak.model.flops import training_flops
 from vaak.model.open import create_model
 from vaak.model.settings import ModelSettings
 from vaak.train.host import Precision, choose_device, keep_freed_memory
@@ -71,8 +72,8 @@ QWEN3_06B, QWEN3_17B = body(1024, 28, 16, 8, 128, 3072), body(2048, 28, 16, 8, 1
 class Sizes:
     """What is run. A default is what a CPU of two cores does in a few minutes.
 
-    A step of fine-tuning has `rows` rows, which the peers see as `padded` batches; three rows in two batches make about
-    seven documents a batch, near the Trainer's default of eight. A step of full rows has `filled` rows, for the peers in
+    A step of fine-tuning has `rows` rows, for the peers cut into batches of about `each` documents; eight is the Trainer's
+    default. A step of full rows has `filled` rows, for the peers in
     `filled_padded` batches. `microbatch` are the rows that Vaak computes at once. `memory` and `doubled` are (base ids,
     codes, context, rows), `loop` (codes, context, rows, microbatch, steps).
     """
@@ -83,8 +84,9 @@ class Sizes:
     context: int = 2_048
     rounds: int = 3
     rows: int = 3
+    warm_rows: int = 2
     microbatch: int = 3
-    padded: int = 2
+    each: int = 8
     filled: int = 1
     filled_padded: int = 1
     memory: tuple[int, int, int, int] = (QWEN_IDS, XCODEC2, 1_024, 1)
@@ -97,11 +99,11 @@ class Sizes:
 
 SMALLEST = body(32, 2, 2, 1, 16, 64)
 SMALL = Sizes(
-    SMALLEST, 256, 100, 512, rounds=2, memory=(380, 512, 128, 1), doubled=(380, 256, 128, 1), loop=(256, 256, 2, 1, 4),
+    SMALLEST, 256, 100, 512, rounds=2, warm_rows=3, memory=(380, 512, 128, 1), doubled=(380, 256, 128, 1), loop=(256, 256, 2, 1, 4),
     speed=SMALLEST, apart=False,
 )  # fmt: skip
 GPU = Sizes(
-    QWEN3_06B, XCODEC2, 20_000, rounds=10, rows=12, microbatch=2, padded=14, filled=12, filled_padded=6,
+    QWEN3_06B, XCODEC2, 20_000, rounds=10, rows=12, warm_rows=12, microbatch=2, each=4, filled=12, filled_padded=6,
     memory=(QWEN_IDS, XCODEC2, 2_048, 4), doubled=(QWEN_IDS, 32_768, 2_048, 2), loop=(XCODEC2, 2_048, 16, 2, 30),
     speed=QWEN3_17B,
 )  # fmt: skip
@@ -121,11 +123,13 @@ def reader_of(folder: Path, sizes: Sizes) -> RowReader:
 
 
 def sft_steps(reader: RowReader, sizes: Sizes) -> list[list[PackedBatch]]:
-    """One more than is measured, for the round that warms up."""
-    firsts = range(0, (sizes.rounds + 1) * sizes.rows, sizes.microbatch)
-    batches = [reader.batch(range(at, at + sizes.microbatch)) for at in firsts]
-    each = sizes.rows // sizes.microbatch
-    return [batches[at : at + each] for at in range(0, len(batches), each)]
+    """A step of `warm_rows` rows to warm up, and those that are measured."""
+    steps, at = [], 0
+    for rows in [sizes.warm_rows] + [sizes.rows] * sizes.rounds:
+        each = min(sizes.microbatch, rows)
+        steps.append([reader.batch(range(first, first + each)) for first in range(at, at + rows, each)])
+        at += rows
+    return steps
 
 
 def full_steps(vocabulary: Vocabulary, sizes: Sizes) -> list[list[PackedBatch]]:
@@ -159,19 +163,23 @@ def speeds(
         "vaak": lambda number: losses["vaak"].append(own(number)),
         "padded": lambda number: losses["padded"].append(loop.step(batches[number])),
     }
-    seconds = steps_in_turn(of_trainer, batches, others, precision, folder / "trainer")
-    tokens = [sum(len(one.ids) for one in documents_of(step)) for step in steps]
+    spent = steps_in_turn(of_trainer, batches, others, precision, folder / "trainer")
+    documents = [documents_of(step) for step in steps]
+    tokens = [sum(len(one.ids) for one in each) for each in documents]
     positions = sum(one["labels"].numel() for step in batches[1:] for one in step)
-    share = sum(tokens[1:]) / positions
-    each = len(documents_of(steps[0])) / padded
+    shape = f"{sum(map(len, documents[1:])) / padded / (len(steps) - 1):.1f} documents a batch"
+    if kind == "sft":
+        shape += f", {sum(tokens[1:]) / positions:.0%} of its positions useful"
     figures = []
     for side in ("vaak", "padded", "trainer"):
-        rate = float(np.median([n / s for n, s in zip(tokens[1:], seconds[side][1:], strict=True)]))
+        rate = float(np.median([n / one.clock for n, one in zip(tokens[1:], spent[side][1:], strict=True)]))
         figures.append(told(f"{kind}, {side}", rate, "useful tokens/s", f"{precision}, vocabulary {vocabulary.size:,}"))
     for side, name in (("padded", "a padded loop with full logits"), ("trainer", "the Trainer")):
-        ratio = float(np.median(np.array(seconds[side][1:]) / np.array(seconds["vaak"][1:])))
-        against = f"{name}, about {each:.1f} documents a batch, {share:.0%} of its positions useful"
-        figures.append(at_least(f"{kind}, speed by {side}", ratio, want, against, "x"))
+        ratios = np.array(spent[side][1:]) / np.array(spent["vaak"][1:])  # [rounds, (clock, work)]
+        clock, work = np.median(ratios, axis=0).tolist()
+        figures.append(at_least(f"{kind}, speed by {side}", clock, want, f"{name}, {shape}", "x"))
+        if device.type == "cpu":
+            figures.append(told(f"{kind}, processor time of {side}", work, "x", "Vaak's, the same steps"))
     off = abs(losses["vaak"][0] / losses["padded"][0] - 1)
     figures.append(at_most(f"{kind}, first loss apart", off, 1e-3, "the padded loop's, same weights and documents"))
     return figures
@@ -181,13 +189,17 @@ def fine_tuning(folder: Path, sizes: Sizes, precision: Precision) -> list[Figure
     reader = reader_of(folder, sizes)
     steps = sft_steps(reader, sizes)
     median = float(np.median(sft_lengths(sizes.documents, sizes.context)))
-    used = [len(one.ids) for step in steps for one in documents_of(step)]
-    fill = sum(used) / sum(batch.input_ids.size for step in steps for batch in step)
+    kept = steps[1:]
+    used = [len(one.ids) for step in kept for one in documents_of(step)]
+    fill = sum(used) / sum(batch.input_ids.size for step in kept for batch in step)
     figures = [
         told("sft, median document", median, "tokens", f"{DISTRIBUTION}; rows of {sizes.context:,}"),
-        told("sft, rows filled", fill, "of 1", f"{len(used)} documents of the steps below"),
+        told(
+            "sft, rows filled", fill, "of 1", f"{len(used)} documents of the steps below, median {np.median(used):.0f}"
+        ),
     ]
-    return figures + speeds("sft", 2.0, steps, sizes.padded, reader.vocabulary, sizes, precision, folder)
+    padded = max(1, round(len(used) / len(kept) / sizes.each))
+    return figures + speeds("sft", 2.0, steps, padded, reader.vocabulary, sizes, precision, folder)
 
 
 def full_rows(folder: Path, sizes: Sizes, precision: Precision) -> list[Figure]:
@@ -200,9 +212,7 @@ def memory(sizes: Sizes) -> list[Figure]:
     case = Case("vaak", sizes.body, *sizes.memory)
     own, peer = measured(case), measured(replace(case, side="padded"))
     where = "allocated on the GPU" if torch.cuda.is_available() else "VmHWM of a process, libraries and optimizer in it"
-    what = (
-        f"vocabulary {own.vocabulary:,}, {case.rows} × {case.context:,} tokens, {own.parameters / 1e6:.1f}M parameters"
-    )
+    what = f"vocabulary {case.vocabulary.size:,}, {case.rows} × {case.context:,} tokens, {own.parameters / 1e6:.1f}M parameters"
     figures = [
         told(
             f"memory, {side} peak",
@@ -235,36 +245,46 @@ def overhead(folder: Path, sizes: Sizes) -> list[Figure]:
     )
     one = time_loop(recipe, folder / "run", device)
     parts = ", ".join(f"{name} {getattr(one, name) / one.whole:.1%}" for name in ("forward", "backward", "optimizer"))
-    against = f"{one.steps} steps of {one.whole / one.steps:.2f} s with loader, clipping and meters: {parts}"
+    against = f"{one.steps} steps of {one.whole / one.steps:.2f} s with loader, clipping and meters; {parts}, side by side where several threads are"
     return [at_most("loop, all but model and optimizer", one.overhead * 100, 2.0, against, "%")]
 
 
 def doublings(sizes: Sizes) -> list[Figure]:
     """Seconds and memory as one size after the other doubles, beside what the operations alone would say."""
-    base = Case("vaak", sizes.body, *sizes.doubled, steps=4)
+    base = Case("vaak", sizes.body, *sizes.doubled)
     deeper = {**base.body, "num_hidden_layers": 2 * base.body["num_hidden_layers"]}
-    changed = {
+    cases = {
+        "": base,
         "context": replace(base, context=2 * base.context),
         "vocabulary": replace(base, codebook=2 * base.codebook),
         "depth": replace(base, body=deeper),
     }
     measure = measured if sizes.apart else measured_here
-    before, figures = measure(base), []
-    for name, case in changed.items():
-        after = measure(case)
-        flops = _case_flops(case, after.vocabulary) / _case_flops(base, before.vocabulary)
-        times = f"{before.seconds:.2f} s before, {after.seconds:.2f} s after; operations say {flops:.2f}"
-        figures.append(told(f"{name} doubled, seconds a step", after.seconds / before.seconds, "x", times))
-        held = f"{before.peak / MB:,.0f} MiB before, {after.peak / MB:,.0f} MiB after, libraries and optimizer in both"
-        figures.append(told(f"{name} doubled, peak memory", after.peak / before.peak, "x", held))
+    peaks = {name: measure(case).peak for name, case in cases.items()}
+    seconds = _step_seconds(cases)
+    figures = []
+    for name, case in list(cases.items())[1:]:
+        times = f"{np.median(seconds['']):.2f} s before; operations say {case.flops / base.flops:.2f}"
+        ratio = float(np.median(np.array(seconds[name]) / np.array(seconds[""])))
+        figures.append(told(f"{name} doubled, seconds a step", ratio, "x", times))
+        held = f"{peaks[''] / MB:,.0f} MiB before, libraries and optimizer in it"
+        figures.append(told(f"{name} doubled, peak memory", peaks[name] / peaks[""], "x", held))
     return figures
 
 
-def _case_flops(case: Case, vocabulary: int) -> int:
-    from vaak.model.open import Qwen3Config
-
-    fields = {name: value for name, value in case.body.items() if name != "model_type"}
-    return training_flops(Qwen3Config(**fields), vocabulary, [case.context] * case.rows, case.rows * (case.context - 1))
+def _step_seconds(cases: dict[str, Case], rounds: int = 5) -> dict[str, list[float]]:
+    """Of each round but the first, the cases in turn."""
+    device = choose_device("auto")
+    steps = {name: ready(case)[0] for name, case in cases.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for number in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            synchronise(device)
+            if number:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
 
 
 def utilisation(sizes: Sizes, precision: Precision) -> list[Figure]:
@@ -301,8 +321,20 @@ def main() -> int:
     keep_freed_memory()  # for all sides of this process; the peers would not have it
     with tempfile.TemporaryDirectory(prefix="vaak-bench-") as name:
         folder = Path(name)
-        figures = [*fine_tuning(folder, sizes, precision), *full_rows(folder, sizes, precision), *memory(sizes)]
-        figures += [*overhead(folder, sizes), *doublings(sizes), *utilisation(sizes, precision)]
+        parts: list[Callable[[], list[Figure]]] = [
+            lambda: fine_tuning(folder, sizes, precision),
+            lambda: full_rows(folder, sizes, precision),
+            lambda: memory(sizes),
+            lambda: overhead(folder, sizes),
+            lambda: doublings(sizes),
+            lambda: utilisation(sizes, precision),
+        ]
+        figures = []
+        for part in parts:
+            figures += part()
+            gc.collect()  # the Trainer and its model hold each other
+            if on_gpu:
+                torch.cuda.empty_cache()
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(figure) for figure in figures]))
     return 0 if all(figure.holds for figure in figures) else 1
