@@ -83,9 +83,9 @@ class Sizes:
     documents: int = 3_000
     context: int = 2_048
     rounds: int = 3
-    rows: int = 3
-    warm_rows: int = 2
-    microbatch: int = 3
+    rows: int = 2
+    warm_rows: int = 1
+    microbatch: int = 2
     each: int = 8
     filled: int = 1
     filled_padded: int = 1
@@ -99,7 +99,7 @@ class Sizes:
 
 SMALLEST = body(32, 2, 2, 1, 16, 64)
 SMALL = Sizes(
-    SMALLEST, 256, 100, 512, rounds=2, warm_rows=3, memory=(380, 512, 128, 1), doubled=(380, 256, 128, 1), loop=(256, 256, 2, 1, 4),
+    SMALLEST, 256, 100, 512, rounds=2, memory=(380, 512, 128, 1), doubled=(380, 256, 128, 1), loop=(256, 256, 2, 1, 4),
     speed=SMALLEST, apart=False,
 )  # fmt: skip
 GPU = Sizes(
@@ -198,7 +198,8 @@ def fine_tuning(folder: Path, sizes: Sizes, precision: Precision) -> list[Figure
             "sft, rows filled", fill, "of 1", f"{len(used)} documents of the steps below, median {np.median(used):.0f}"
         ),
     ]
-    padded = max(1, round(len(used) / len(kept) / sizes.each))
+    fewest = min(len(documents_of(step)) for step in steps)
+    padded = max(1, min(fewest, round(len(used) / len(kept) / sizes.each)))
     return figures + speeds("sft", 2.0, steps, padded, reader.vocabulary, sizes, precision, folder)
 
 
