@@ -87,6 +87,26 @@ def test_the_loader_benchmark_measures_what_it_says(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
 
 
+@pytest.mark.slow
+def test_the_step_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp_path):
+    """In sizes whose speeds and peaks say little; that both sides compute one and the same loss is true of any size."""
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "benchmarks/step.py", "--small", "--json", str(tmp_path / "figures.json")]
+    environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)}
+    out = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    assert out.returncode in (0, 1), out.stderr
+    assert all(line.endswith((": met", ": NOT MET", ": no limit")) for line in out.stdout.splitlines())
+    figures = {figure["name"]: figure for figure in json.loads((tmp_path / "figures.json").read_text())}
+    for kind in ("sft", "full rows"):
+        assert figures[f"{kind}, first loss apart"]["holds"]
+        for side in ("padded", "trainer"):
+            assert figures[f"{kind}, speed by {side}"]["value"] > 0
+    doubled = {f"{what} doubled, {cost}" for what in ("context", "vocabulary", "depth") for cost in ("seconds a step", "peak memory")}  # fmt: skip
+    assert {"memory, peak", "loop, all but model and optimizer", "model FLOPs", *doubled} <= set(figures)
+    assert "mfu" in figures or "no CUDA device, so no MFU" in figures["model FLOPs"]["against"]
+    assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
+
+
 def test_a_named_benchmark_runs_alone_and_writes_nothing(tmp_path):
     benchmark(tmp_path / "benchmarks", "order", [FIGURE])
     benchmark(tmp_path / "benchmarks", "broken", None)
