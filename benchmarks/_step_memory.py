@@ -55,10 +55,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Measured:
-    """peak: of the whole process, or on a GPU of what torch allocated there, in bytes; built: what was held once model and
-    batch were there."""
+    """Of the whole process, or on a GPU of what torch allocated there, in bytes. peak: until the first optimizer step, so of
+    weights, activations, losses and gradients; with_moments: of whole steps; built: what was held once model and batch were
+    there."""
 
     peak: int
+    with_moments: int
     built: int
     parameters: int
 
@@ -78,34 +80,40 @@ def _status(field: str) -> int:
     return int(found[1]) * 1024
 
 
-def ready(case: Case) -> tuple[Callable[[], float], SpeechLM]:
-    """A function that takes one step of a case and returns its loss, and the model that the case began with."""
+def ready(case: Case) -> tuple[Callable[[], float], SpeechLM, torch.optim.Optimizer]:
+    """A function that takes one step of a case and returns its loss, the model that the case began with, and the optimizer."""
     device = choose_device("auto")
     precision: Precision = "bf16" if device.type == "cuda" else "fp32"
     model = create_model(ModelSettings(config=case.body), case.vocabulary, 1).to(device)
     batch = filled_rows(case.vocabulary, case.rows, case.context, 0)
     if case.side == "vaak":
         stepper = own_stepper(model, precision)
-        return lambda: stepper.step([batch], LR).loss, model
+        return lambda: stepper.step([batch], LR).loss, model, stepper.optimizer
     loop = PaddedLoop.of(plain_model(model), precision)
     microbatches = padded_step([batch], 1, 0, device)
-    return lambda: loop.step(microbatches), model
+    return lambda: loop.step(microbatches), model, loop.optimizer
 
 
 def measured_here(case: Case) -> Measured:
     """As `measured`, but in this process, whose peak may be older than the case."""
     if case.side == "vaak":
         keep_freed_memory()  # as its training loop does; the plain loop does not know of it
-    step, model = ready(case)
+    step, model, optimizer = ready(case)
     parameters, on_gpu = model.n_parameters, model.device.type == "cuda"
     del model  # the plain loop has a copy of its own
     built = torch.cuda.memory_allocated() if on_gpu else _status("VmRSS")
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
+    peaks: list[int] = []
+    noted = optimizer.register_step_pre_hook(lambda *_: peaks.append(_peak(on_gpu)))
     for _ in range(case.steps):
         step()
-    peak = torch.cuda.max_memory_allocated() if on_gpu else _status("VmHWM")
-    return Measured(peak, built, parameters)
+    noted.remove()
+    return Measured(peaks[0], _peak(on_gpu), built, parameters)
+
+
+def _peak(on_gpu: bool) -> int:
+    return torch.cuda.max_memory_allocated() if on_gpu else _status("VmHWM")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,12 @@ from transformers import AutoModelForCausalLM
 from vaak.mixture import PackedBatch
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings
-from vaak.train.host import Precision, compute_in
+from vaak.train.host import Precision, compute_in, keep_freed_memory
 from vaak.train.optimizer import build_optimizer
 from vaak.train.step import Stepper
 
 LR = 1e-4
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 SETTINGS = OptimizerSettings()  # AdamW, clipped at 1
 
 Padded = Sequence[dict[str, Tensor]]
@@ -27,6 +29,19 @@ Padded = Sequence[dict[str, Tensor]]
 def synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def free_as_usual() -> None:
+    """Undo `keep_freed_memory`: the thresholds that glibc reaches by itself, 32 MiB and twice that (malloc/malloc.c).
+
+    For the peers, whose users would have no others.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_M_MMAP_THRESHOLD, 32 << 20)
+    mallopt(_M_TRIM_THRESHOLD, 64 << 20)
 
 
 def own_stepper(model: SpeechLM, precision: Precision) -> Stepper:
@@ -80,4 +95,12 @@ def _groups(model: nn.Module) -> list[dict[str, Any]]:
 
 
 def own_side(stepper: Stepper, steps: Sequence[Sequence[PackedBatch]]) -> Callable[[int], float]:
-    return lambda number: stepper.step(steps[number], LR).loss
+    """Takes the step of that number, with memory kept as Vaak's loop keeps it, and returns its loss."""
+
+    def step(number: int) -> float:
+        keep_freed_memory()
+        loss = stepper.step(steps[number], LR).loss
+        free_as_usual()
+        return loss
+
+    return step

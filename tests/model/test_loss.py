@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vaak.model.loss import token_losses
+from vaak.model.loss import _softmax_on_cpu, _softmax_without_waiting, chunk_rows, token_losses
 
 
 @pytest.mark.parametrize("rows", [1, 7, 64, 1000])
@@ -40,6 +40,32 @@ def test_improbable_targets_keep_a_finite_loss():
     weight = torch.tensor([[1.0], [-1.0]], requires_grad=True)
     total, _ = token_losses(hidden, weight, torch.tensor([1]), size=2)
     assert total.item() == pytest.approx(2000.0)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 3000.0])
+def test_both_ways_to_the_softmax_give_its_losses(scale):
+    """On a CPU and on a GPU, from likely targets to those of which no probability is left."""
+    torch.manual_seed(0)
+    states, head, targets = torch.randn(40, 16) * scale, torch.randn(90, 16), torch.randint(0, 90, (40, 1))
+    logits = torch.mm(states, head.t())
+    wanted = F.cross_entropy(logits.double(), targets[:, 0], reduction="none").float()
+    for losses, probabilities in (
+        _softmax_on_cpu(logits.clone(), targets, states, head),
+        _softmax_without_waiting(logits.clone(), targets),
+    ):
+        torch.testing.assert_close(losses, wanted, rtol=1e-5, atol=1e-5 * scale)
+        assert torch.equal(probabilities, torch.softmax(logits, dim=1))
+
+
+def test_states_that_are_not_finite_give_losses_that_are_not():
+    hidden = torch.tensor([[1.0, 2.0], [float("nan"), 0.0], [float("inf"), 1.0]])
+    _, losses = token_losses(hidden, torch.randn(8, 2), torch.tensor([1, 2, 3]), size=8)
+    assert losses[0].isfinite() and not losses[1:].isfinite().any()
+
+
+def test_chunks_on_a_cpu_have_enough_rows_but_not_more_than_memory_allows():
+    assert [chunk_rows(size, "cpu") for size in (300, 16_384, 65_920, 217_209)] == [6_976, 512, 256, 64]
+    assert chunk_rows(217_209, "cuda") == 617
 
 
 def test_nothing_is_computed_for_gradients_in_validation():
