@@ -102,7 +102,9 @@ def test_the_step_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp_p
         for side in ("padded", "trainer"):
             assert figures[f"{kind}, speed by {side}"]["value"] > 0
     doubled = {f"{what} doubled, {cost}" for what in ("context", "vocabulary", "depth") for cost in ("seconds a step", "peak memory")}  # fmt: skip
-    assert {"memory, peak", "loop, all but model and optimizer", "model FLOPs", *doubled} <= set(figures)
+    assert {"memory, forward and backward", "loop, all but model and optimizer", "model FLOPs", *doubled} <= set(
+        figures
+    )
     assert "mfu" in figures or "no CUDA device, so no MFU" in figures["model FLOPs"]["against"]
     assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
 

@@ -80,8 +80,10 @@ class SpeechLM(nn.Module):
         """
         device = input_ids.device
         at_once = device.type == "cuda" and torch.is_autocast_enabled("cuda") and doc_masks is None
+        states = self.lm.get_input_embeddings()(input_ids)
         output = self.lm.model(
-            input_ids=input_ids,
+            # The stream between layers is float32 at least, also where the embedding is gathered from other ranks in bfloat16.
+            inputs_embeds=states.to(torch.promote_types(states.dtype, torch.float32)),
             position_ids=position_ids,
             attention_mask=no_mask(device),
             use_cache=False,

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch.distributed as dist
@@ -25,7 +25,10 @@ EVERY = 0.5
 # A rank whose interpreter is held up (a long call that keeps the lock) is not dead yet.
 SILENCE = 60.0
 
-_FAILED, _ALIVE = "vaak/failed", "vaak/alive/"
+# The store may live in the first rank's process, which then stays for so long until the others have read why they end.
+LAST_WORDS = 5.0
+
+_FAILED, _ALIVE, _KNOWS = "vaak/failed", "vaak/alive/", "vaak/knows/"
 
 
 @contextmanager
@@ -45,9 +48,11 @@ def sharing_failures(world: World) -> Iterator[None]:
     except BaseException as error:
         # Whoever is first is the one to blame; what follows on other ranks are broken connections.
         report = {"rank": world.rank, "message": _sentence(error), "code": 2 if isinstance(error, BadInput) else 1}
-        before = json.loads(store.compare_set(_FAILED, "", json.dumps(report)))
-        if before["rank"] != world.rank:
-            _leave(before)
+        with suppress(dist.DistError):  # where the store has gone before, the error speaks for itself
+            before = json.loads(store.compare_set(_FAILED, "", json.dumps(report)))
+            _part(world, store)
+            if before["rank"] != world.rank:
+                _leave(before)
         raise
     finally:
         over.set()
@@ -63,6 +68,7 @@ def _watch(world: World, store: Any, over: threading.Event) -> None:
             if store.check([_FAILED]):
                 report = json.loads(store.get(_FAILED))
                 if report["rank"] != world.rank:
+                    _part(world, store)
                     _leave(report)
                 return
             store.set(f"{_ALIVE}{world.rank}", str(beat))
@@ -89,6 +95,15 @@ def _silent(
         elif now - beats[rank][1] > SILENCE:
             return rank
     return None
+
+
+def _part(world: World, store: Any) -> None:
+    """Let the first rank know that this one knows; the first waits for all."""
+    store.set(f"{_KNOWS}{world.rank}", "yes")
+    end = time.monotonic() + LAST_WORDS
+    others = [f"{_KNOWS}{rank}" for rank in range(world.size)]
+    while world.is_first and time.monotonic() < end and not store.check(others):
+        time.sleep(EVERY / 10)
 
 
 def _sentence(error: BaseException) -> str:

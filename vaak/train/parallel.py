@@ -36,7 +36,8 @@ def parallelise(model: SpeechLM, settings: ParallelSettings, world: World, preci
     if settings.kind == "ddp":
         return DistributedDataParallel(model, gradient_as_bucket_view=True, init_sync=False)
     mesh = _mesh(settings, world)
-    # Inputs of a layer stay as they are: the stream between layers is float32 under autocast, on one process and on many.
+    # Inputs of a layer stay as they are: the stream between layers is float32 on one process and on many. What differs is that
+    # embedding and norms come rounded to bfloat16, as autocast rounds matrices.
     compute = torch.bfloat16 if precision == "bf16" else None
     policy = MixedPrecisionPolicy(
         param_dtype=compute, reduce_dtype=compute and torch.float32, cast_forward_inputs=False
