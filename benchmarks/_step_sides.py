@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +14,11 @@ from transformers import AutoModelForCausalLM
 from vaak.mixture import PackedBatch
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings
-from vaak.train.host import Precision, compute_in, keep_freed_memory
+from vaak.train.host import Precision, compute_in, keep_freed_memory, set_malloc_thresholds
 from vaak.train.optimizer import build_optimizer
 from vaak.train.step import Stepper
 
 LR = 1e-4
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 SETTINGS = OptimizerSettings()  # AdamW, clipped at 1
 
 Padded = Sequence[dict[str, Tensor]]
@@ -36,12 +34,7 @@ def free_as_usual() -> None:
 
     For the peers, whose users would have no others.
     """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_M_MMAP_THRESHOLD, 32 << 20)
-    mallopt(_M_TRIM_THRESHOLD, 64 << 20)
+    set_malloc_thresholds(32 << 20, 64 << 20)
 
 
 def own_stepper(model: SpeechLM, precision: Precision) -> Stepper:

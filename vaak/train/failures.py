@@ -98,12 +98,13 @@ def _silent(
 
 
 def _part(world: World, store: Any) -> None:
-    """Let the first rank know that this one knows; the first waits for all."""
-    store.set(f"{_KNOWS}{world.rank}", "yes")
+    """Let the first rank know that this one knows; the first waits for all. A store that has gone meanwhile needs no word."""
     end = time.monotonic() + LAST_WORDS
-    others = [f"{_KNOWS}{rank}" for rank in range(world.size)]
-    while world.is_first and time.monotonic() < end and not store.check(others):
-        time.sleep(EVERY / 10)
+    everyone = [f"{_KNOWS}{rank}" for rank in range(world.size)]
+    with suppress(dist.DistError):
+        store.set(everyone[world.rank], "yes")
+        while world.is_first and time.monotonic() < end and not store.check(everyone):
+            time.sleep(EVERY / 10)
 
 
 def _sentence(error: BaseException) -> str:
