@@ -2,23 +2,29 @@
 
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaak.checkpoint import due, list_checkpoints, milestone, prune
+from vaak.checkpoint import Pruned, due, list_checkpoints, milestone, model_due, prune
 from vaak.checkpoint.folder import step_folder
 from vaak.storage.files import write_json
 
 
 class Kept(NamedTuple):
     intervals: tuple[tuple[int, int], ...] = ((10_000, 1_000), (50_000, 5_000), (100_000, 10_000))
+    model_only_every: int | None = 5_000
     milestones: int | None = 50_000
     keep_last_full: int = 5
+    keep_last_model_only: int = 0
 
 
-def make(run, step, complete=True):
+def make(run, step, complete=True, full=True):
     folder = step_folder(run, step)
     folder.mkdir(parents=True)
+    if full:
+        (folder / "training").mkdir()
+        (folder / "training" / "moments").write_text("large")
     if complete:
         write_json(folder / "COMPLETE.json", {"id": f"r/{step}/x"})
 
@@ -38,26 +44,70 @@ def test_saves_are_dense_early_and_sparse_late():
 def test_the_last_few_and_the_milestones_stay(tmp_path):
     for step in range(10, 110, 10):
         make(tmp_path, step)
-    removed = prune(tmp_path, Kept(milestones=40, keep_last_full=2), keep=[10])
+    done = prune(tmp_path, Kept(milestones=40, keep_last_full=2), keep=[10])
     assert steps(tmp_path) == [10, 40, 80, 90, 100]
-    assert [one.step for one in removed] == [20, 30, 50, 60, 70]
+    assert [one.step for one in done.removed] == [20, 30, 50, 60, 70] and done.model_only == []
 
 
 def test_remains_go_only_once_something_newer_is_complete(tmp_path):
     make(tmp_path, 10, complete=False)
-    assert prune(tmp_path, Kept()) == [] and steps(tmp_path) == [10]
+    assert prune(tmp_path, Kept()).removed == [] and steps(tmp_path) == [10]
     make(tmp_path, 20)
     make(tmp_path, 30, complete=False)
     prune(tmp_path, Kept())
     assert steps(tmp_path) == [20, 30]
 
 
+def test_models_are_saved_between_full_checkpoints():
+    alone = [step for step in range(0, 100_001, 500) if model_due(Kept(), step)]
+    assert alone == [55_000, 65_000, 75_000, 85_000, 95_000]  # before that every fifth thousand has a full one
+    assert not any(model_due(Kept(model_only_every=None), step) for step in range(100_000))
+
+
+def test_older_ones_stay_as_models_and_keep_their_id(tmp_path):
+    for step in range(10, 110, 10):
+        make(tmp_path, step, full=step != 90)
+    before = {one.step: one.id for one in list_checkpoints(tmp_path)}
+    done = prune(tmp_path, Kept(milestones=40, keep_last_full=2, keep_last_model_only=3))
+    left = list_checkpoints(tmp_path)
+    assert {one.step: one.full for one in left} == {40: True, 60: False, 70: False, 80: True, 90: False, 100: True}
+    assert [one.step for one in done.model_only] == [60, 70] and {
+        one.step: one.id for one in left
+    }.items() <= before.items()
+    assert not (step_folder(tmp_path, 60) / "training").exists()
+    assert prune(tmp_path, Kept(milestones=40, keep_last_full=2, keep_last_model_only=3)) == Pruned([], [], {})
+
+
+def test_what_dies_between_full_and_model_only_is_finished_the_next_time(tmp_path, monkeypatch):
+    for step in (10, 20):
+        make(tmp_path, step)
+    policy = Kept(keep_last_full=1, keep_last_model_only=1)
+
+    def dying(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("vaak.checkpoint.folder.shutil.rmtree", dying)
+        prune(tmp_path, policy)
+    assert [one.full for one in list_checkpoints(tmp_path)] == [False, True]
+    prune(tmp_path, policy)
+    assert not (step_folder(tmp_path, 10) / "training").exists()
+
+
 @settings(deadline=None, max_examples=25)
-@given(st.sets(st.integers(1, 60), min_size=1), st.integers(0, 4), st.integers(1, 20))
-def test_one_complete_checkpoint_always_stays(tmp_path_factory, saved, keep_last, every):
+@given(
+    st.dictionaries(st.integers(1, 60), st.booleans(), min_size=1),
+    st.integers(0, 4),
+    st.integers(0, 4),
+    st.integers(1, 20),
+)
+def test_the_newest_and_the_newest_full_and_milestones_always_stay(tmp_path_factory, saved, full, models, every):
     run = tmp_path_factory.mktemp("run")
-    for step in saved:
-        make(run, step)
-    prune(run, Kept(milestones=every, keep_last_full=keep_last))
-    assert max(saved) in steps(run)
-    assert {s for s in saved if s % every == 0} <= set(steps(run))
+    for step, whole in saved.items():
+        make(run, step, full=whole)
+    prune(run, Kept(milestones=every, keep_last_full=full, keep_last_model_only=models))
+    left = {one.step: one.full for one in list_checkpoints(run)}
+    assert max(saved) in left
+    if any(saved.values()):
+        assert left[max(step for step in saved if saved[step])]
+    assert all(left[step] == saved[step] for step in saved if step % every == 0)

@@ -56,7 +56,7 @@ def test_a_request_that_comes_later_is_heard(runs, pack, codec, asr, tmp_path):
 
 
 def test_a_damaged_checkpoint_is_named_and_the_others_are_evaluated(runs, pack, codec, asr, tmp_path):
-    weights = runs[0] / "checkpoints" / "step-00000010" / "model.safetensors"
+    [weights] = (runs[0] / "checkpoints" / "step-00000010" / "model").iterdir()
     weights.write_bytes(weights.read_bytes()[:-4] + b"oops")
     done = follow(runs, pack, tmp_path / "r.db", stop_file=tmp_path / "stop", codec=codec, asr=asr)
     [(identity, reason)] = done.failed.items()

@@ -11,11 +11,12 @@ from tests.train.lora_on_ranks import ROWS, after_lora_steps
 from tests.train.on_ranks import ended, start_ranks
 from tests.train.test_train import quiet, stop_after, weights
 from tests.train.toy_stage import make_recipe
-from vaak.checkpoint import load_state
+from vaak.checkpoint import export_model, load_state
 from vaak.errors import BadInput, Interrupted
 from vaak.model import LoraSettings, create_model, open_model
 from vaak.model.lora import add_lora
 from vaak.recipe import OptimizerSettings, ParallelSettings, load_recipe, save_recipe
+from vaak.storage.tensors import read_tensors
 from vaak.track.jsonl import read_jsonl
 from vaak.train.loop import train
 from vaak.train.optimizer import build_optimizer
@@ -24,7 +25,7 @@ from vaak.train.world import World
 
 LORA = {"rank": 4, "alpha": 8}
 LOWER = {"peak_lr": 5e-3, "min_lr": 5e-4, "warmup_ratio": 0.1}
-FILES = ("model.safetensors", "optimizer.safetensors")
+FILES = ("model", "training")
 
 
 def lora_recipe(toy, **changes):
@@ -54,17 +55,17 @@ def whole(toy, parent, tmp_path_factory):
 
 def same_files(one, two):
     for name in FILES:
-        here, there = load_file(one / name), load_file(two / name)
+        here, there = read_tensors(one / name), read_tensors(two / name)
         assert here.keys() == there.keys()
         assert all(torch.equal(here[key], there[key]) for key in here), name
 
 
-def test_a_checkpoint_holds_an_ordinary_model_with_the_base_rows_of_its_parent(whole, parent):
+def test_a_checkpoint_holds_an_ordinary_model_with_the_base_rows_of_its_parent(whole, parent, tmp_path):
     final, said = whole
     assert any(one.startswith("lora: 0.0 M of") and "68 new rows" in one for one in said)
     before, after = weights(parent), weights(final)
     assert before.keys() == after.keys()
-    opened, plain = open_model(final), AutoModelForCausalLM.from_pretrained(final)
+    opened, plain = open_model(final), AutoModelForCausalLM.from_pretrained(export_model(final, tmp_path / "model"))
     first, size = opened.vocabulary.base_size, opened.vocabulary.size
     for name, tensor in after.items():
         if name == "model.embed_tokens.weight":
@@ -78,7 +79,7 @@ def test_a_checkpoint_holds_an_ordinary_model_with_the_base_rows_of_its_parent(w
     rows = [row["loss"] for row in read_jsonl(final.parents[1] / "metrics.jsonl") if "loss" in row]
     assert rows[-1] < 0.95 * rows[0]
     # Moments are kept of what is trained alone.
-    tensors = load_file(final / "optimizer.safetensors")
+    tensors = read_tensors(final / "training")
     moments = {name.removeprefix("exp_avg/lm.") for name in tensors if name.startswith("exp_avg/")}
     trained = {name.removeprefix("lora/") for name in tensors if name.startswith("lora/")}
     assert moments == trained and len(trained) == 2 * 7 * 2 + 1
@@ -238,5 +239,5 @@ def test_two_processes_train_the_same_as_one(toy, parent, tmp_path):
         for name, tensor in alone.items():
             assert torch.allclose(together[name], tensor, atol=1e-3), (kind, name)
         assert torch.equal(together["model.norm.weight"], alone["model.norm.weight"])
-        trained = {name for name in load_file(run / "checkpoints/step-00000003/optimizer.safetensors") if name.startswith("lora/")}  # fmt: skip
+        trained = {name for name in read_tensors(run / "checkpoints/step-00000003/training") if name.startswith("lora/")}  # fmt: skip
         assert len(trained) == 2 * 7 * 2 + 1

@@ -6,8 +6,9 @@ import torch
 
 from vaak.model.open import create_model
 from vaak.recipe import OptimizerSettings
+from vaak.storage.tensors import write_tensors
 from vaak.train.muon import BLOCK, ITERATIONS, POLYNOMIAL, Muon, orthogonal
-from vaak.train.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
+from vaak.train.optimizer import build_optimizer, load_optimizer, optimizer_tensors
 
 MUON = OptimizerSettings(kind="muon")
 
@@ -112,7 +113,7 @@ def test_embedding_head_and_norms_are_adamws(served, recipe, tied):
         assert (id(parameter) in own) == name.endswith("proj.weight"), name
 
 
-def test_its_state_goes_through_a_checkpoint(served, recipe):
+def test_its_state_goes_through_a_checkpoint(served, recipe, tmp_path):
     def model_and_optimizer():
         model = create_model(recipe.model, served[0].vocabulary, seed=3)
         return model, build_optimizer(model, MUON, 1e-2)
@@ -126,13 +127,13 @@ def test_its_state_goes_through_a_checkpoint(served, recipe):
 
     straight, optimizer = model_and_optimizer()
     steps(straight, optimizer, 2, seed=1)
-    kept = {name: value.clone() for name, value in optimizer_tensors(straight, optimizer).items()}
+    write_tensors(tmp_path, optimizer_tensors(straight, optimizer))
     weights = {name: value.clone() for name, value in straight.state_dict().items()}
     steps(straight, optimizer, 2, seed=2)
 
     resumed, optimizer = model_and_optimizer()
     resumed.load_state_dict(weights)
-    load_optimizer_tensors(resumed, optimizer, kept)
+    load_optimizer(resumed, optimizer, tmp_path)
     steps(resumed, optimizer, 2, seed=2)
     for one, two in zip(straight.parameters(), resumed.parameters(), strict=True):
         assert np.array_equal(one.detach().numpy(), two.detach().numpy())

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from tests.train.toy_stage import CODEC, SFT, make_recipe
 from vaak.checkpoint import list_checkpoints, load_state
@@ -16,9 +15,13 @@ from vaak.corpus import CorpusWriter, Sample
 from vaak.corpus.transfer import push_corpus
 from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.model import open_model
+from vaak.storage.tensors import read_tensors
 from vaak.track.jsonl import read_jsonl
 from vaak.train.loop import train
 from vaak.train.stage import locked, open_data
+
+# The file of the first process.
+SHARD = "shard-00001-model-00001-of-00001.safetensors"
 
 
 def quiet(sentence):
@@ -26,7 +29,7 @@ def quiet(sentence):
 
 
 def weights(folder):
-    return load_file(folder / "model.safetensors")
+    return read_tensors(folder / "model")
 
 
 def stop_after(step):
@@ -93,7 +96,7 @@ def test_checkpoints_follow_the_policy_and_say_where_they_stand(whole):
     assert [one.step for one in list_checkpoints(run)] == [5, 10, 12]
     state = load_state(final)
     assert state["row"] == 12 * 8 and state["step"] == 12 and len(state["corpora"]) == 1
-    saved = {"recipe.yaml", "tokenizer.json", "vocabulary.json", "config.json", "optimizer.safetensors"}
+    saved = {"recipe.yaml", "plan.json", "tokenizer.json", "vocabulary.json", "config.json", "model", "training"}
     assert saved <= {path.name for path in final.iterdir()}
 
 
@@ -118,8 +121,8 @@ def test_a_stopped_run_continues_to_the_bit(whole, toy, tmp_path, at):
         train(recipe, tmp_path / "run", stop=stop_after(at), say=quiet)
     torch.rand(3)  # what the process does in between does not matter
     final = train(recipe, tmp_path / "run", say=quiet)
-    for name in ("model.safetensors", "optimizer.safetensors"):
-        assert all(torch.equal(a, load_file(whole[1] / name)[key]) for key, a in load_file(final / name).items())
+    for name in ("model", "training"):
+        assert all(torch.equal(a, read_tensors(whole[1] / name)[key]) for key, a in read_tensors(final / name).items())
     losses = [[row["loss"] for row in read_jsonl(run / "metrics.jsonl") if "loss" in row] for run in (whole[0], final.parents[1])]  # fmt: skip
     assert losses[0] == losses[1]
 
@@ -137,8 +140,8 @@ def test_a_run_with_muon_and_every_help_for_small_data_continues_to_the_bit(toy,
     with pytest.raises(Interrupted):
         train(recipe, tmp_path / "cut", stop=stop_after(4), say=quiet)
     finals = [train(recipe, tmp_path / run, say=quiet) for run in ("cut", "whole")]
-    for name in ("model.safetensors", "optimizer.safetensors"):
-        cut, uncut = (load_file(final / name) for final in finals)
+    for name in ("model", "training"):
+        cut, uncut = (read_tensors(final / name) for final in finals)
         assert cut.keys() == uncut.keys() and all(torch.equal(cut[key], uncut[key]) for key in cut)
     rows = [row for row in read_jsonl(tmp_path / "whole" / "metrics.jsonl") if "loss" in row]
     assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
@@ -167,13 +170,13 @@ def test_a_damaged_checkpoint_is_passed_over_by_name(toy, tmp_path):
     recipe, run = make_recipe(toy), tmp_path / "run"
     with pytest.raises(Interrupted):
         train(recipe, run, stop=stop_after(7), say=quiet)
-    broken = run / "checkpoints" / "step-00000007" / "optimizer.safetensors"
+    broken = run / "checkpoints" / "step-00000007" / "training" / SHARD
     content = bytearray(broken.read_bytes())
     content[-1] ^= 1
     broken.write_bytes(content)
     said = []
     train(recipe, run, say=said.append)
-    assert any("step-00000007" in sentence and "optimizer.safetensors" in sentence for sentence in said)
+    assert any("step-00000007" in sentence and SHARD in sentence for sentence in said)
     assert any("continues run/5/" in sentence for sentence in said)
 
 
@@ -187,7 +190,7 @@ def test_a_stage_takes_weights_from_its_parent_and_starts_its_schedule_anew(whol
     first = read_jsonl(whole[0] / "metrics.jsonl")[0]
     assert rows[0]["step"] == 1 and rows[0]["loss/audio"] < first["loss/audio"]
     assert "loss/text" not in rows[0]  # SFT has no text targets
-    assert load_state(final)["step"] == 2 and load_file(final / "optimizer.safetensors")
+    assert load_state(final)["step"] == 2 and read_tensors(final / "training")
 
 
 def test_a_peak_that_is_not_below_the_parents_is_refused(whole, toy, tmp_path):

@@ -13,30 +13,40 @@ from vaak.checkpoint.folder import (
     step_folder,
     verify_checkpoint,
 )
-from vaak.checkpoint.policy import Policy, due, milestone, prune
+from vaak.checkpoint.leases import LeaseWatch, lease
+from vaak.checkpoint.policy import Policy, Pruned, due, milestone, model_due, prune
 
 if TYPE_CHECKING:
     from vaak.checkpoint.export import export_model
-    from vaak.checkpoint.save import load_tensors, save_checkpoint
+    from vaak.checkpoint.save import Content, Saver, load_tensors, save_checkpoint, training_folder, weights_of
 
 __all__ = [
     "Checkpoint",
+    "Content",
+    "LeaseWatch",
     "Policy",
+    "Pruned",
+    "Saver",
     "due",
     "export_model",
     "find_checkpoint",
+    "lease",
     "list_checkpoints",
     "load_state",
     "load_tensors",
     "milestone",
+    "model_due",
     "newest_complete",
     "prune",
     "save_checkpoint",
     "step_folder",
+    "training_folder",
     "verify_checkpoint",
+    "weights_of",
 ]
 
-_HOME = {"export_model": "export", "load_tensors": "save", "save_checkpoint": "save"}
+_SAVE = ("Content", "Saver", "load_tensors", "save_checkpoint", "training_folder", "weights_of")
+_HOME = {"export_model": "export"} | dict.fromkeys(_SAVE, "save")
 
 
 def __getattr__(name: str) -> Any:

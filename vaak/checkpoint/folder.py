@@ -1,42 +1,53 @@
 """Checkpoint folders as a reader sees them: which are there, which are complete, which can be trusted.
 
-`<run>/checkpoints/step-00000100/` holds the files, `MANIFEST.json` with the size and SHA-256 of each, and, written
-last, `COMPLETE.json`. Without that last file a folder is the remains of a save or of a removal and is never read.
+`<run>/checkpoints/step-00000100/` holds the model, in full ones what it needs to train on below `training/`, then
+`MANIFEST.json` with the size and SHA-256 of every file, and, written last, `COMPLETE.json`. Without that last file a folder
+is the remains of a save or of a removal and is never read. A full one may become a model-only one: `MODEL_ONLY.json` says
+that `training/` is gone on purpose; the id stays, for the model is the same.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vaak.errors import BadInput
-from vaak.storage.files import hash_json, read_json, sha256_file
+from vaak.storage.files import hash_json, read_json, sha256_file, write_json
 
-MANIFEST, COMPLETE = "MANIFEST.json", "COMPLETE.json"
+MANIFEST, COMPLETE, MODEL_ONLY = "MANIFEST.json", "COMPLETE.json", "MODEL_ONLY.json"
+# Tensors of the model, and, apart, what only training reads: the optimizer's and the random state.
+MODEL, TRAINING = "model", "training"
 _NAME = re.compile(r"step-(\d{8,})")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """id: `run/step/manifest hash`, empty while the checkpoint is incomplete."""
+    """id: `run/step/manifest hash`, empty while the checkpoint is incomplete. full: training can be resumed from it."""
 
     path: Path
     step: int
     id: str
     complete: bool
+    full: bool
 
 
 def checkpoints_folder(run: str | Path) -> Path:
     return Path(run) / "checkpoints"
 
 
+def step_name(step: int) -> str:
+    return f"step-{step:08d}"
+
+
 def step_folder(run: str | Path, step: int) -> Path:
-    return checkpoints_folder(run) / f"step-{step:08d}"
+    return checkpoints_folder(run) / step_name(step)
 
 
 def list_checkpoints(run: str | Path) -> list[Checkpoint]:
@@ -47,9 +58,8 @@ def list_checkpoints(run: str | Path) -> list[Checkpoint]:
     found = []
     for path in folder.iterdir():
         match = _NAME.fullmatch(path.name)
-        if match and path.is_dir():
-            identity = _identity(path)
-            found.append(Checkpoint(path, int(match[1]), identity, bool(identity)))
+        if match and path.is_dir() and not path.is_symlink():
+            found.append(_checkpoint(path, int(match[1])))
     return sorted(found, key=lambda one: one.step)
 
 
@@ -66,20 +76,23 @@ def verify_checkpoint(folder: str | Path) -> list[str]:
         return [f"{folder / MANIFEST} cannot be read ({error})"]
     if identity.rsplit("/", 1)[-1] != hash_json(manifest):
         return [f"{folder / MANIFEST} is not the one that {COMPLETE} names"]
-    problems = [_problem(folder, *entry) for entry in files]
-    return [problem for problem in problems if problem]
+    if (folder / MODEL_ONLY).exists():
+        files = [entry for entry in files if not entry[0].startswith(f"{TRAINING}/")]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = list(pool.map(lambda entry: _problem(folder, *entry), files))
+    return [problem for problem in [*problems, *_strangers(folder, files)] if problem]
 
 
 def newest_complete(
-    run: str | Path, verify: bool = True, say: Callable[[str], None] | None = None
+    run: str | Path, verify: bool = True, say: Callable[[str], None] | None = None, full: bool = False
 ) -> Checkpoint | None:
-    """The newest complete checkpoint of a run, or None.
+    """The newest complete checkpoint of a run, or None; with `full` the newest that training can be resumed from.
 
     With `verify` every file is hashed and a damaged checkpoint is passed over; `say` gets a sentence about it (by
     default it is a warning).
     """
     for one in reversed(list_checkpoints(run)):
-        if not one.complete:
+        if not one.complete or (full and not one.full):
             continue
         problems = verify_checkpoint(one.path) if verify else []
         if not problems:
@@ -103,7 +116,7 @@ def find_checkpoint(path: str | Path) -> Checkpoint:
         problems = verify_checkpoint(path)
         if problems:
             raise BadInput(f"{path} cannot be used: {problems[0]}; use another step")
-        return Checkpoint(path, int(match[1]), _identity(path), True)
+        return _checkpoint(path, int(match[1]))
     newest = newest_complete(path)
     if newest is None:
         raise BadInput(f"{path} holds no complete checkpoint; name a run folder or one of its checkpoints/step-…")
@@ -121,12 +134,37 @@ def remove_checkpoint(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
+def make_model_only(folder: Path) -> None:
+    """Take away what only training reads; that this was meant stands there first, so a kill between leaves it whole."""
+    write_json(folder / MODEL_ONLY, {"removed": TRAINING})
+    shutil.rmtree(folder / TRAINING)
+
+
+def _checkpoint(folder: Path, step: int) -> Checkpoint:
+    identity = _identity(folder)
+    full = (folder / TRAINING).is_dir() and not (folder / MODEL_ONLY).exists()
+    return Checkpoint(folder, step, identity, bool(identity), full)
+
+
 def _identity(folder: Path) -> str:
     try:
         identity = read_json(folder / COMPLETE)["id"]
         return identity if isinstance(identity, str) else ""
     except (BadInput, KeyError, TypeError):
         return ""
+
+
+def _strangers(folder: Path, files: list[tuple[str, int, str]]) -> list[str]:
+    """Files among the tensors that the manifest does not name: they would be read as parts of the model."""
+    named = {name for name, _, _ in files}
+    found = (path for part in (MODEL, TRAINING) for path in sorted((folder / part).glob("*")))
+    strangers = [path.relative_to(folder).as_posix() for path in found]
+    removed = (folder / MODEL_ONLY).exists()
+    return [
+        f"{name} is not in {MANIFEST}"
+        for name in strangers
+        if name not in named and not (removed and name.startswith(f"{TRAINING}/"))
+    ]
 
 
 def _problem(folder: Path, name: str, size: int, digest: str) -> str:

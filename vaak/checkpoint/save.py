@@ -1,26 +1,163 @@
-"""Writing a checkpoint so that it is either whole or not there, and reading its tensors back.
+"""Writing a checkpoint beside a training that goes on, so that it is whole or not there; and reading its tensors back.
 
-Tensors are stored as safetensors and everything else as JSON or YAML: loading runs no code.
+What is to be saved is first copied into memory of the host; from then on training may change it, and a thread of every process
+writes its part. Tensors are stored as safetensors and everything else as JSON or YAML: loading runs no code.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+import torch
+import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 
-from vaak.checkpoint.folder import COMPLETE, MANIFEST, Checkpoint, remove_checkpoint, step_folder
+from vaak.checkpoint.folder import (
+    COMPLETE,
+    MANIFEST,
+    MODEL,
+    TRAINING,
+    Checkpoint,
+    checkpoints_folder,
+    remove_checkpoint,
+    step_folder,
+)
 from vaak.errors import BadInput
-from vaak.model.open import save_model
+from vaak.model.open import save_model_files
 from vaak.model.speech_lm import SpeechLM
-from vaak.storage.files import hash_folder, hash_json, write_bytes, write_json
+from vaak.storage.files import hash_json, list_files, sha256_file, sync_folder, write_bytes, write_json
+from vaak.storage.tensors import read_tensors, write_tensors, written_by
 
-OPTIMIZER = "optimizer.safetensors"
+
+@dataclass(frozen=True)
+class Content:
+    """What one checkpoint holds. Every process gives its own tensors, whole or its part of them; the rest is the first one's.
+
+    weights: the model's by the names of the transformers model. training: the optimizer's and the random state by name, or
+    None to save the model alone. state: plain JSON values, saved as state.json. files: further files by name (recipe.yaml,
+    tokenizer.json).
+    """
+
+    step: int
+    weights: Mapping[str, Tensor]
+    training: Mapping[str, Tensor] | None
+    state: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+
+class Saver:
+    """Saves the checkpoints of one run, one at a time. On several processes all of them call the same methods in step.
+
+    model: gives the configuration and vocabulary. group: of the processes, apart from the one that training uses, since both
+    are used at once; None for one process.
+    """
+
+    def __init__(self, run: str | Path, model: SpeechLM, group: dist.ProcessGroup | None = None) -> None:
+        self.run, self.model, self.group = Path(run), model, group
+        self.rank = 0 if group is None else dist.get_rank(group)
+        self._stager = DefaultStager(StagingOptions(torch.cuda.is_available(), False, False, False))
+        self._thread: threading.Thread | None = None
+        self._saved: Checkpoint | None = None
+        self._failure: BaseException | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a save goes on in this process."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def begin(self, content: Content, then: Callable[[Checkpoint | OSError], None] = lambda _: None) -> None:
+        """Copy what is to be saved and write it in the background; returns as soon as training may change it.
+
+        then: called on every process at the end, from the thread, with the checkpoint or with why there is none.
+        """
+        assert not self.running, "two saves never overlap"
+        tensors = {MODEL: dict(content.weights), TRAINING: dict(content.training or {})}
+        staged = self._stager.stage(tensors)
+        assert isinstance(staged, dict)
+        full = content.training is not None
+        content = replace(content, weights=staged[MODEL], training=staged[TRAINING] if full else None)
+        self._saved = self._failure = None
+
+        def work() -> None:
+            result: Checkpoint | OSError
+            try:
+                result = self._saved = self._write(content)
+            except Exception as error:
+                result = error if isinstance(error, OSError) else OSError(f"{type(error).__name__}: {error}")
+                self._failure = result
+            except BaseException as error:
+                self._failure = error
+                return
+            then(result)
+
+        self._thread = threading.Thread(target=work, name=f"save-{content.step}", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float | None = None) -> Checkpoint | None:
+        """Wait for the save that goes on; the checkpoint, or None if none was begun. Raises `OSError` if it failed."""
+        if self._thread is None:
+            return None
+        self._thread.join(seconds)
+        if self._failure is not None:
+            raise self._failure
+        return self._saved
+
+    def close(self) -> None:
+        """Give the copies' memory back. A save that goes on is left to end or die: it is never half chosen."""
+        if not self.running:
+            self._stager.close()
+
+    def _write(self, content: Content) -> Checkpoint:
+        """A folder of that step left by an unfinished or damaged save is removed first; `COMPLETE.json` comes last, after every
+        file is on disk and its hash in the manifest."""
+        folder = step_folder(self.run, content.step)
+        self._together(lambda: self._prepare(folder, content) if self.rank == 0 else None)
+        write_tensors(folder / MODEL, content.weights, self.group)
+        if content.training is not None:
+            write_tensors(folder / TRAINING, content.training, self.group)
+        hashed = self._together(lambda: self._hashed(folder))
+        saved = self._together(lambda: _complete(self.run, folder, content, hashed) if self.rank == 0 else None)
+        return saved[0]
+
+    def _prepare(self, folder: Path, content: Content) -> None:
+        if folder.exists():
+            remove_checkpoint(folder)
+        folder.mkdir(parents=True)
+        save_model_files(self.model, folder)
+        for name, data in content.files.items():
+            write_bytes(folder / name, data)
+        write_json(folder / "state.json", dict(content.state))
+
+    def _hashed(self, folder: Path) -> list[dict[str, Any]]:
+        """Of the files that this process wrote, in the form of a manifest, each read back from the disk's folder."""
+        files = [path for part in (MODEL, TRAINING) for path in written_by(self.rank, folder / part)]
+        if self.rank == 0:
+            files += [folder / name for name in list_files(folder) if "/" not in name]
+        return [
+            {"path": path.relative_to(folder).as_posix(), "size": path.stat().st_size, "sha256": sha256_file(path)}
+            for path in files
+        ]
+
+    def _together(self, work: Callable[[], Any]) -> list[Any]:
+        """The result of some work on each process, on each; raises on all of them if it failed on one."""
+        found, problem = None, None
+        try:
+            found = work()
+        except (OSError, BadInput) as error:
+            problem = (getattr(error, "errno", None), str(error))
+        everyone = [(found, problem)]
+        if self.group is not None:
+            everyone = [(None, None)] * dist.get_world_size(self.group)
+            dist.all_gather_object(everyone, (found, problem), group=self.group)
+        for _, failed in everyone:
+            if failed is not None:
+                raise OSError(*failed)
+        return [result for result, _ in everyone]
 
 
 def save_checkpoint(
@@ -29,62 +166,52 @@ def save_checkpoint(
     model: SpeechLM,
     *,
     state: Mapping[str, Any],
-    weights: Mapping[str, Tensor] | None = None,
     tensors: Mapping[str, Tensor] | None = None,
     files: Mapping[str, bytes] | None = None,
 ) -> Checkpoint:
-    """Save `<run>/checkpoints/step-NNNNNNNN/` and return it once it is complete.
+    """Save a model of one process and wait for it: `<run>/checkpoints/step-NNNNNNNN/`. The arguments are those of `Content`."""
+    saver = Saver(run, model)
+    saver.begin(Content(step, weights_of(model), tensors, state, files or {}))
+    saved = saver.wait()
+    saver.close()
+    assert saved is not None
+    return saved
 
-    state: plain JSON values, saved as state.json; weights: those of the model by name where they are not its own (cut among
-    processes, or merged from parts); tensors: the optimizer's moments and the random state by name, saved
-    as optimizer.safetensors; files: further files by name (recipe.yaml, tokenizer.json).
-    A folder of that step left by an unfinished or damaged save is removed first. `COMPLETE.json` is written last,
-    after every file is on disk and its hash in the manifest.
+
+def weights_of(model: SpeechLM) -> dict[str, Tensor]:
+    """What a checkpoint stores of a model; a tied head is the embedding."""
+    tied = model.config.tie_word_embeddings
+    held = model.lm.state_dict()
+    return {name: tensor for name, tensor in held.items() if not (tied and name.startswith("lm_head."))}
+
+
+def load_tensors(folder: str | Path, wanted: Callable[[str], bool] = lambda _: True) -> dict[str, Tensor]:
+    """The whole tensors of a full checkpoint that only training reads, by name; of these those that are wanted.
+
+    Raises `BadInput` if it holds the model alone or a file is damaged.
     """
-    folder = step_folder(run, step)
-    if folder.exists():
-        remove_checkpoint(folder)
-    folder.mkdir(parents=True)
-    save_model(model, folder, weights)
-    if tensors is not None:
-        _write_tensors(folder / OPTIMIZER, tensors)
-    for name, content in (files or {}).items():
-        write_bytes(folder / name, content)
-    write_json(folder / "state.json", dict(state))
-    _read_back(folder, tensors)
-    manifest = {"run": Path(run).resolve().name, "step": step, "files": hash_folder(folder)}
-    write_json(folder / MANIFEST, manifest)
-    identity = f"{manifest['run']}/{step}/{hash_json(manifest)}"
-    write_json(folder / COMPLETE, {"id": identity})
-    return Checkpoint(folder, step, identity, True)
+    return read_tensors(training_folder(folder), wanted)
 
 
-def load_tensors(folder: str | Path) -> dict[str, Tensor]:
-    """The tensors of a full checkpoint by name. Raises `BadInput` if it holds weights alone or the file is damaged."""
-    path = Path(folder) / OPTIMIZER
-    if not path.is_file():
+def training_folder(folder: str | Path) -> Path:
+    """Where a full checkpoint has what only training reads. Raises `BadInput` if it holds the model alone."""
+    path = Path(folder) / TRAINING
+    if not path.is_dir():
         raise BadInput(f"{folder} holds no optimizer state; start a new run from it with --parent instead of resuming")
-    try:
-        return load_file(path)
-    except Exception as error:  # safetensors raises its own error type for a damaged file
-        raise BadInput(f"{path} is damaged ({error}); use another checkpoint") from error
+    return path
 
 
-def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary)
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def _read_back(folder: Path, tensors: Mapping[str, Tensor] | None) -> None:
-    """Open what was written: a file that cannot be read must be found now, while the run still has its state."""
-    with safe_open(folder / "model.safetensors", framework="pt") as file:
-        if not list(file.keys()):
-            raise OSError(f"{folder / 'model.safetensors'} reads back empty")
-    if tensors is not None:
-        with safe_open(folder / OPTIMIZER, framework="pt") as file:
-            missing = set(tensors) - set(file.keys())
-            if missing:
-                raise OSError(f"{folder / OPTIMIZER} reads back without {sorted(missing)[0]}")
+def _complete(run: Path, folder: Path, content: Content, hashed: list[list[dict[str, Any]]]) -> Checkpoint:
+    """Write the manifest and the mark. The folders come to disk before the mark does."""
+    files = sorted((file for of_one in hashed for file in of_one), key=lambda file: file["path"])
+    present = list_files(folder)
+    if [file["path"] for file in files] != present:
+        raise OSError(f"{folder} holds {len(present)} files and {len(files)} were written; is it on a shared disk?")
+    manifest = {"run": run.resolve().name, "step": content.step, "files": files}
+    write_json(folder / MANIFEST, manifest)
+    for part in (folder / MODEL, folder / TRAINING, folder, checkpoints_folder(run)):
+        if part.is_dir():
+            sync_folder(part)
+    identity = f"{manifest['run']}/{content.step}/{hash_json(manifest)}"
+    write_json(folder / COMPLETE, {"id": identity})
+    return Checkpoint(folder, content.step, identity, True, content.training is not None)

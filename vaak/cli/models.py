@@ -228,15 +228,24 @@ def export(
     typer.echo(f"exported to {export_model(checkpoint, out)}")
 
 
-def prune(run: Run) -> None:
-    """Remove the checkpoints that the run's own recipe does not keep.
+def prune(run: Run, as_json: Json = False) -> None:
+    """Remove the checkpoints that the run's own recipe does not keep; of some the model stays.
 
     Example: `vaak checkpoint prune runs/one`
     """
     from vaak.checkpoint import prune as remove
     from vaak.recipe import load_recipe
 
-    removed = remove(run, load_recipe(run / "recipe.yaml").checkpoints)
-    for one in removed:
+    done = remove(run, load_recipe(run / "recipe.yaml").checkpoints)
+    if as_json:
+        print_json(asdict(done))
+        return
+    for one in done.removed:
         typer.echo(f"removed step {one.step}")
-    typer.echo(f"{len(removed)} removed")
+    for one in done.model_only:
+        typer.echo(f"step {one.step}: its model stays")
+    for step, holder in done.held.items():
+        typer.echo(
+            f"{step} is held by {holder}; if that reader is gone, remove {run / 'leases' / step}, then prune again"
+        )
+    typer.echo(f"{len(done.removed)} removed, {len(done.model_only)} left as models")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from vaak.model.settings import ModelSettings
 from vaak.model.speech_lm import SpeechLM
 from vaak.model.vocabulary_rows import extend_rows, place_codes
 from vaak.storage.files import read_json, write_json
+from vaak.storage.tensors import read_tensors
 
 _CLASSES: dict[str, tuple[Any, Any]] = {
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
@@ -71,7 +72,9 @@ def _placed(model: SpeechLM, levels: Sequence[int] | None, seed: int) -> SpeechL
 
 
 def open_model(folder: str | Path) -> SpeechLM:
-    """Open a trained model: a checkpoint or an export, with config.json, model.safetensors and vocabulary.json.
+    """Open a trained model: a checkpoint or an export, with config.json, vocabulary.json and its weights.
+
+    The weights are a folder `model/` in a checkpoint and one `model.safetensors` in an export.
 
     Parameters come in float32, the module in evaluation mode. Raises `BadInput` if a file is missing or does not fit,
     and for a checkpoint that was never completed.
@@ -80,7 +83,7 @@ def open_model(folder: str | Path) -> SpeechLM:
     if (folder / "MANIFEST.json").exists() and not (folder / "COMPLETE.json").exists():
         raise BadInput(f"{folder} is a checkpoint that was not finished (no COMPLETE.json); use another step")
     for name in ("config.json", "model.safetensors", "vocabulary.json"):
-        if not (folder / name).is_file():
+        if not (folder / name).is_file() and not (name == "model.safetensors" and (folder / "model").is_dir()):
             raise BadInput(f"{folder} has no {name}; name a checkpoint or an exported model")
     vocabulary = Vocabulary.load(folder)
     fields = read_json(folder / "config.json")
@@ -93,26 +96,30 @@ def open_model(folder: str | Path) -> SpeechLM:
         )
     with torch.device("meta"):
         lm = _new(model_class, config)
-    try:
-        weights = load_file(folder / "model.safetensors")
-    except Exception as error:  # safetensors raises its own error type for a damaged file
-        raise BadInput(f"{folder / 'model.safetensors'} is damaged ({error}); use another checkpoint") from error
+    weights = _weights(folder)
     _fill(lm, {name: tensor.float() for name, tensor in weights.items()}, folder)
     model = SpeechLM(lm, vocabulary)
     model.eval()
     return model
 
 
-def save_model(model: SpeechLM, folder: str | Path, weights: Mapping[str, torch.Tensor] | None = None) -> None:
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    if (folder / "model").is_dir():
+        return read_tensors(folder / "model")
+    try:
+        return load_file(folder / "model.safetensors")
+    except Exception as error:  # safetensors raises its own error type for a damaged file
+        raise BadInput(f"{folder / 'model.safetensors'} is damaged ({error}); use another checkpoint") from error
+
+
+def save_model(model: SpeechLM, folder: str | Path) -> None:
     """Write config.json, generation_config.json, model.safetensors and vocabulary.json.
 
-    weights: by the names of the transformers model; by default those that the model holds.
     A tied matrix is written once. Each file is whole or absent; the folder as a whole is the caller's care.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    held: Mapping[str, torch.Tensor] = model.lm.state_dict() if weights is None else weights
-    tensors = {name: tensor.detach().contiguous() for name, tensor in held.items()}
+    tensors = {name: tensor.detach().contiguous() for name, tensor in model.lm.state_dict().items()}
     if model.config.tie_word_embeddings:
         tensors.pop("lm_head.weight", None)
     temporary = folder / ".model.safetensors.tmp"
@@ -120,6 +127,11 @@ def save_model(model: SpeechLM, folder: str | Path, weights: Mapping[str, torch.
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
     os.replace(temporary, folder / "model.safetensors")
+    save_model_files(model, folder)
+
+
+def save_model_files(model: SpeechLM, folder: Path) -> None:
+    """Write what stands beside the weights: config.json, generation_config.json and vocabulary.json."""
     fields = json.loads(model.config.to_json_string(use_diff=False))
     # An absent bos_token_id would be read back as the family's default, so what is None is written as null.
     fields = {name: value for name, value in fields.items() if not name.startswith("_") and "label" not in name}
@@ -206,9 +218,7 @@ def _fill(lm: Any, weights: dict[str, torch.Tensor], folder: Path) -> None:
     expected = {name for name in shapes if not (name == "lm_head.weight" and lm.config.tie_word_embeddings)}
     wrong = sorted(expected ^ set(weights)) or [n for n in expected if tuple(weights[n].shape) != shapes[n]]
     if wrong:
-        raise BadInput(
-            f"{folder / 'model.safetensors'} does not fit its config.json ({wrong[0]}); export the model again"
-        )
+        raise BadInput(f"the weights of {folder} do not fit its config.json ({wrong[0]}); export the model again")
     lm.load_state_dict(weights, strict=False, assign=True)
     lm.tie_weights()
     for parameter in lm.parameters():

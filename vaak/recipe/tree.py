@@ -85,8 +85,9 @@ class Cadence(Frozen):
 class CheckpointSettings(Frozen):
     """When checkpoints are saved and which stay. Steps are counted within the stage.
 
-    `every` is a number of steps, or cadences in the order of their `until`. Steps that are multiples of `milestones`
-    stay for good; of the others the last `keep_last_full` whole and the last `keep_last_model_only` as weights.
+    `every` is a number of steps, or cadences in the order of their `until`; at multiples of `model_only_every` where no full
+    checkpoint is due the model alone is saved, for the evaluator. Steps that are multiples of `milestones` stay for good; of
+    the others the last `keep_last_full` whole and the last `keep_last_model_only` as models.
     """
 
     every: Count | tuple[Cadence, ...] = (
@@ -94,6 +95,7 @@ class CheckpointSettings(Frozen):
         Cadence(every=5_000, until=50_000),
         Cadence(every=10_000),
     )
+    model_only_every: Count | None = 5_000
     milestones: Count | None = 50_000
     keep_last_full: Count = 5
     keep_last_model_only: Annotated[int, Field(ge=0)] = 20

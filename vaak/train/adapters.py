@@ -13,7 +13,7 @@ from vaak.model.lora import add_lora, describe, frozen_hash, load_trained, requi
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import Recipe
 
-# Before the names of trained tensors in optimizer.safetensors.
+# Before the names of trained tensors in a checkpoint's `training/`.
 _PREFIX = "lora/"
 
 
@@ -42,9 +42,9 @@ def begin_lora(model: SpeechLM, recipe: Recipe, origin: str) -> tuple[dict[str, 
 
 
 def resume_lora(
-    model: SpeechLM, recipe: Recipe, origin: str, began: Mapping[str, Any], tensors: dict[str, Tensor]
+    model: SpeechLM, recipe: Recipe, origin: str, began: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
-    """As `begin_lora`, then what was trained is put back; those tensors are taken out of `tensors`.
+    """As `begin_lora`, then what was trained is put back: `tensors`, those of a checkpoint that `is_lora` names.
 
     began: what `begin_lora` returned. Raises `BadInput` if the model is not the one that the stage began from.
     """
@@ -54,8 +54,12 @@ def resume_lora(
             f"this LoRA run began from {began['origin']}, and {origin} holds other weights; name the first one again with --parent "
             "or model.path"
         )
-    trained = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_PREFIX)}
-    load_trained(model, {name.removeprefix(_PREFIX): tensor for name, tensor in trained.items()})
+    load_trained(model, {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items()})
+
+
+def is_lora(name: str) -> bool:
+    """Whether a tensor of a checkpoint's `training/` is one of `lora_tensors`."""
+    return name.startswith(_PREFIX)
 
 
 def lora_tensors(held: Mapping[str, Tensor]) -> dict[str, Tensor]:

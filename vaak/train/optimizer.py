@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -10,9 +10,9 @@ from torch import Tensor
 from vaak.errors import BadInput
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings
+from vaak.storage.tensors import fill_tensors, shapes_of
 from vaak.train.host import Precision
 from vaak.train.muon import Muon
-from vaak.train.parallel import as_part_of
 
 
 def build_optimizer(
@@ -65,16 +65,28 @@ def optimizer_tensors(model: SpeechLM, optimizer: torch.optim.Optimizer) -> dict
     }
 
 
-def load_optimizer_tensors(model: SpeechLM, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """The inverse of `optimizer_tensors`. Raises `BadInput` for state of a parameter that the model does not have."""
+# What stands beside the optimizer's own tensors in a checkpoint: random states and LoRA's tensors, before "/".
+BESIDE = ("rng", "cuda_rng", "lora")
+
+
+def load_optimizer(model: SpeechLM, optimizer: torch.optim.Optimizer, folder: str | Path) -> None:
+    """Put back what `optimizer_tensors` gave and `write_tensors` stored; each process reads its part alone.
+
+    Raises `BadInput` for state of a parameter that the model does not have, and for a damaged file.
+    """
     parameters = dict(model.named_parameters())
-    for key, value in tensors.items():
+    found: dict[str, Tensor] = {}
+    for key, shape in shapes_of(folder).items():
         what, _, name = key.partition("/")
-        if name not in parameters or (value.ndim and value.shape != parameters[name].shape):
+        if what in BESIDE:
+            continue
+        if name not in parameters or (shape and shape != parameters[name].shape):
             raise BadInput(
-                f"the optimizer state holds {key}, which this model has not; resume with the model that saved it"
+                f"the optimizer state in {folder} holds {key}, which this model has not; resume with the model that saved it"
             )
         # Fused AdamW keeps its step counter on the parameter's device as well.
-        parameter = parameters[name]
-        part = as_part_of(parameter, value.clone()) if value.ndim else value.clone().to(parameter.device)
-        optimizer.state[parameter][what] = part
+        parameter = parameters[name].detach()
+        found[key] = torch.zeros_like(parameter) if shape else torch.zeros((), device=parameter.device)
+    for key, value in fill_tensors(folder, found).items():
+        what, _, name = key.partition("/")
+        optimizer.state[parameters[name]][what] = value

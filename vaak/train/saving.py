@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
+from torch import Tensor
 
-from vaak.checkpoint import Checkpoint, due, prune, save_checkpoint, step_folder
+from vaak.checkpoint import (
+    Checkpoint,
+    Content,
+    LeaseWatch,
+    Saver,
+    due,
+    model_due,
+    prune,
+    weights_of,
+)
+from vaak.errors import BadInput
 from vaak.model.lora import merged_weights
 from vaak.train.adapters import lora_tensors
 from vaak.train.callbacks import Callback, Meters, StepDone
@@ -15,61 +28,111 @@ from vaak.train.optimizer import optimizer_tensors
 from vaak.train.parallel import on_first_rank
 from vaak.train.schedule import learning_rate
 from vaak.train.stage import Say, Stage
-from vaak.train.world import World
+from vaak.train.world import PATIENCE, World
+
+# How long a loop that ends with an error waits for a save that goes on, in seconds.
+_LAST_WAIT = 20.0
 
 
 class Saving(Callback):
-    """Checkpoints by the recipe's policy, at the end, and where training is asked to stop. The first rank writes."""
+    """Checkpoints by the recipe's policy, beside the training; and one that is waited for at the end and where training is asked
+    to stop. Every rank writes its part."""
 
     def __init__(self, stage: Stage, folder: Path, world: World, meters: Meters, say: Say) -> None:
         self.stage, self.folder, self.world, self.meters, self.say = stage, folder, world, meters, say
+        # Of its own, since the ranks of a save talk while those of the training do.
+        group = None
+        if world.size > 1:
+            group = dist.new_group(backend="gloo", timeout=PATIENCE)
+            assert isinstance(group, dist.ProcessGroup)
+        self.saver = Saver(folder, stage.model, group)
+        self.leases = LeaseWatch(folder)
+        self.saving = 0
         # Of the step that ended the loop.
         self.last: Checkpoint | None = None
 
     def after(self, done: StepDone) -> None:
+        policy = self.stage.recipe.checkpoints
         if done.last or done.stopping:
             self.last = self.save()
             self.world.wait()  # a launcher ends those that are left, once one has left
-        elif due(self.stage.recipe.checkpoints, done.step):
-            self._try_to_save()
+        elif due(policy, done.step):
+            self._begin(full=True)
+        elif model_due(policy, done.step):
+            self._begin(full=False)
 
-    def _try_to_save(self) -> None:
-        """A save that fails does not end a run that goes well: it is said, and tried again at the next one due."""
-        try:
-            self.save()
-        except OSError as error:
-            self.say(f"the checkpoint of step {self.stage.step} could not be saved ({error}); training goes on")
+    def close(self) -> None:
+        if self.saver.running:  # the loop has failed: what was good before is worth a moment
+            with suppress(OSError):
+                self.saver.wait(_LAST_WAIT)
+        self.saver.close()
 
     def save(self) -> Checkpoint:
-        """Gather what is cut among ranks and write it; every rank calls this and gets the checkpoint's place.
-
-        The whole state comes together in the memory of the first rank's machine.
-        """
-        stage, recipe = self.stage, self.stage.recipe
-        tied = stage.model.config.tie_word_embeddings
-        named = [one for one in stage.model.lm.state_dict().items() if not (tied and one[0].startswith("lm_head."))]
-        weights = on_first_rank(named, self.world)
-        moments = on_first_rank(optimizer_tensors(stage.model, stage.optimizer).items(), self.world)
-        state = self._state()
-        if not self.world.is_first:
-            return Checkpoint(step_folder(self.folder, stage.step), stage.step, "", False)
-        adapters = {}
-        if recipe.lora is not None:
-            adapters, weights = lora_tensors(weights), merged_weights(weights, recipe.lora)
-        saved = save_checkpoint(
-            self.folder,
-            stage.step,
-            stage.model,
-            weights=weights,
-            state=state,
-            tensors={**moments, **adapters, "rng": torch.get_rng_state()},
-            files={
-                "recipe.yaml": (self.folder / "recipe.yaml").read_bytes(),
-                "tokenizer.json": stage.data.tokenizer.source.encode(),
-            },
-        )
-        prune(self.folder, recipe.checkpoints)
+        """Save the step that is done and wait for it; every rank calls this. Raises `BadInput` if it cannot be saved."""
+        self._settle()
+        self._save(full=True)
+        try:
+            saved = self.saver.wait()
+        except OSError as error:
+            raise BadInput(
+                f"the checkpoint of step {self.stage.step} could not be saved ({error}); correct that, run it again, and it "
+                "continues from the checkpoint before"
+            ) from error
+        assert saved is not None
         return saved
+
+    def _begin(self, full: bool) -> None:
+        """A save that fails or is slow does not hold up a run that goes well: it is said, and tried again at the next one due."""
+        if self.world.any(self.saver.running):
+            self.say(
+                f"step {self.stage.step} is not saved: the checkpoint of step {self.saving} is still being written; save less "
+                "often, or to a faster disk"
+            )
+            return
+        self._save(full)
+
+    def _settle(self) -> None:
+        with suppress(OSError):  # said already
+            self.saver.wait()
+
+    def _save(self, full: bool) -> None:
+        self.saving = self.stage.step
+        self.saver.begin(self._content(full), self._saved)
+
+    def _saved(self, result: Checkpoint | OSError) -> None:
+        """Called from the saver's thread."""
+        if isinstance(result, OSError):
+            self.say(f"the checkpoint of step {self.saving} could not be saved ({result}); training goes on")
+        elif self.world.is_first:
+            try:
+                prune(self.folder, self.stage.recipe.checkpoints, leases=self.leases)
+            except OSError as error:
+                self.say(f"old checkpoints could not be removed ({error}); training goes on")
+
+    def _content(self, full: bool) -> Content:
+        stage, recipe = self.stage, self.stage.recipe
+        weights = weights_of(stage.model)
+        adapters: dict[str, Tensor] = {}
+        if recipe.lora is not None:  # what is merged comes together in the memory of the first rank's machine
+            entire = on_first_rank(weights.items(), self.world)
+            adapters, weights = lora_tensors(entire), merged_weights(entire, recipe.lora)
+        training = None
+        if full:
+            training = {**optimizer_tensors(stage.model, stage.optimizer), **adapters, **self._random_state()}
+        files = {}
+        if self.world.is_first:
+            files = {
+                "recipe.yaml": (self.folder / "recipe.yaml").read_bytes(),
+                "plan.json": (self.folder / "plan" / "plan.json").read_bytes(),
+                "tokenizer.json": stage.data.tokenizer.source.encode(),
+            }
+        return Content(stage.step, weights, training, self._state(), files)
+
+    def _random_state(self) -> dict[str, Tensor]:
+        found = {f"rng/{self.world.rank}": torch.get_rng_state()}
+        if self.world.device.type == "cuda":
+            found[f"cuda_rng/{self.world.rank}"] = torch.cuda.get_rng_state(self.world.device)
+        return found
 
     def _state(self) -> dict[str, Any]:
         stage, recipe = self.stage, self.stage.recipe

@@ -12,7 +12,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from vaak.checkpoint import Checkpoint, find_checkpoint, list_checkpoints, load_state, load_tensors, newest_complete
+from vaak.checkpoint import (
+    Checkpoint,
+    find_checkpoint,
+    list_checkpoints,
+    load_state,
+    load_tensors,
+    newest_complete,
+    training_folder,
+)
 from vaak.codec import code_levels
 from vaak.corpus import Corpus, open_corpus, open_staged_corpus
 from vaak.corpus.pack import open_pack
@@ -34,10 +42,10 @@ from vaak.recipe import (
     split_batch,
     steps_of,
 )
-from vaak.train.adapters import begin_lora, check_lora, resume_lora
+from vaak.train.adapters import begin_lora, check_lora, is_lora, resume_lora
 from vaak.train.early_checks import check_start, check_vocabulary
 from vaak.train.host import choose_precision
-from vaak.train.optimizer import build_optimizer, load_optimizer_tensors
+from vaak.train.optimizer import build_optimizer, load_optimizer
 from vaak.train.parallel import parallelise
 from vaak.train.world import World
 
@@ -138,7 +146,7 @@ def prepare(
             check_vocabulary(recipe, data.vocabulary)
         plan = _plan(recipe, run, data, say)
     steps = steps_of(recipe, plan)
-    checkpoint = newest_complete(run, say=say) if resume else None
+    checkpoint = _newest(run, world, say) if resume else None
     if checkpoint is not None:
         return _resumed(recipe, plan, data, steps, checkpoint, world, say)
     model, origin = _fresh_model(recipe, data, say)
@@ -271,21 +279,29 @@ def _fresh_model(recipe: Recipe, data: Data, say: Say) -> tuple[SpeechLM, str]:
     return model, parent.id
 
 
+def _newest(run: Path, world: World, say: Say) -> Checkpoint | None:
+    """The checkpoint to resume from. The first rank hashes what is there and chooses; the others take the same step."""
+    found = newest_complete(run, say=say, full=True) if world.is_first else None
+    step = int(world.total([found.step if found is not None else -1 if world.is_first else 0])[0])
+    if world.is_first or step < 0:
+        return found
+    return next(one for one in list_checkpoints(run) if one.step == step)
+
+
 def _resumed(
     recipe: Recipe, plan: Plan, data: Data, steps: int, checkpoint: Checkpoint, world: World, say: Say
 ) -> Stage:
     state = load_state(checkpoint.path)
     if state["plan"] != plan.fingerprint:
         raise BadInput(f"{checkpoint.path} was trained with another plan than this run's; start a new run folder")
-    tensors = load_tensors(checkpoint.path)
     if recipe.lora is None:
         model = open_model(checkpoint.path)
     else:  # the checkpoint's weights are merged: the base is made again from where the stage began
         model, origin = _fresh_model(recipe, data, lambda _: None)
-        resume_lora(model, recipe, origin, state["lora"], tensors)
+        resume_lora(model, recipe, origin, state["lora"], load_tensors(checkpoint.path, is_lora))
     stage = _built(recipe, plan, data, model, steps, world)
-    torch.set_rng_state(tensors.pop("rng"))
-    load_optimizer_tensors(stage.model, stage.optimizer, tensors)
+    load_optimizer(stage.model, stage.optimizer, training_folder(checkpoint.path))
+    _restore_random_state(checkpoint.path, state.get("world", 1), world)
     now = {"threads": torch.get_num_threads(), "world": world.size}
     for name, what in (("threads", "threads"), ("world", "processes")):
         if state.get(name, now[name]) != now[name]:
@@ -296,3 +312,12 @@ def _resumed(
     say(f"continues {checkpoint.id}")
     stage.step, stage.state = int(state["step"]), state
     return stage
+
+
+def _restore_random_state(checkpoint: Path, saved_by: int, world: World) -> None:
+    """Each rank's own; ranks that there were not take one of those that there were."""
+    rank = world.rank % saved_by
+    found = load_tensors(checkpoint, lambda name: name in (f"rng/{rank}", f"cuda_rng/{rank}"))
+    torch.set_rng_state(found[f"rng/{rank}"])
+    if world.device.type == "cuda" and f"cuda_rng/{rank}" in found:
+        torch.cuda.set_rng_state(found[f"cuda_rng/{rank}"], world.device)
