@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import typer
 
-from vaak.cli import corpora, evaluation, launches, models
+from vaak.cli import checkpoints, corpora, evaluation, launches, models
 from vaak.errors import BadInput, CheckFailed, Interrupted
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 launches.add_verbs(app)
 models.add_verbs(app)
+checkpoints.add_verbs(app)
 evaluation.add_verbs(app)
 corpora.add_verbs(app)
 

@@ -1,4 +1,4 @@
-"""Doors to training and its results: `mixture`, `overfit`, `train`, `checkpoint`, `speak`."""
+"""Doors to training and its results: `mixture`, `overfit`, `train`, `speak`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ from vaak.model.sampling import TEMPERATURE
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A stage's name (pt-s1-tiny) or a YAML file.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override one value: --set schedule.peak_lr=1e-4")]
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
-Run = Annotated[Path, typer.Argument(help="The folder of a run.")]
 CheckpointFolder = Annotated[Path, typer.Argument(help="A checkpoint, a run (its newest complete one), or an export.")]
 
 mixture_app = typer.Typer(help="What share of the tokens each stream, source and language gets.", no_args_is_help=True)
-checkpoint_app = typer.Typer(help="List, verify, export and prune the checkpoints of a run.", no_args_is_help=True)
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -30,11 +28,6 @@ def add_verbs(app: typer.Typer) -> None:
     app.command("overfit")(overfit)
     app.command("train")(train)
     app.command("speak")(speak)
-    checkpoint_app.command("list")(list_them)
-    checkpoint_app.command("verify")(verify)
-    checkpoint_app.command("export")(export)
-    checkpoint_app.command("prune")(prune)
-    app.add_typer(checkpoint_app, name="checkpoint")
 
 
 def mixture_plan(
@@ -184,68 +177,3 @@ def _model_folder(path: Path) -> Path:
 
     export = (path / "model.safetensors").exists() and not (path / "MANIFEST.json").exists()
     return path if export else find_checkpoint(path).path
-
-
-def list_them(run: Run, as_json: Json = False) -> None:
-    """The checkpoints of a run.
-
-    Example: `vaak checkpoint list runs/one`
-    """
-    from vaak.checkpoint import list_checkpoints
-
-    found = list_checkpoints(run)
-    if as_json:
-        print_json([asdict(one) for one in found])
-    else:
-        print_table(str(run), ["step", "complete", "id"], [[one.step, one.complete, one.id or None] for one in found])
-
-
-def verify(checkpoint: CheckpointFolder) -> None:
-    """Hash a checkpoint again (exit 1 if it is damaged).
-
-    Example: `vaak checkpoint verify runs/one/checkpoints/step-00000200`
-    """
-    from vaak.checkpoint import list_checkpoints, verify_checkpoint
-
-    folders = [one.path for one in list_checkpoints(checkpoint)] or [checkpoint]
-    damaged = {folder: problems for folder in folders if (problems := verify_checkpoint(folder))}
-    for folder in folders:
-        typer.echo(f"{folder}: {'; '.join(damaged.get(folder, ['whole']))}")
-    if damaged:
-        raise CheckFailed(f"{len(damaged)} of {len(folders)} checkpoints cannot be trusted")
-
-
-def export(
-    checkpoint: CheckpointFolder,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
-) -> None:
-    """Write the weights and tokenizer as an ordinary Hugging Face folder.
-
-    Example: `vaak checkpoint export runs/one --out model`
-    """
-    from vaak.checkpoint import export_model
-
-    typer.echo(f"exported to {export_model(checkpoint, out)}")
-
-
-def prune(run: Run, as_json: Json = False) -> None:
-    """Remove the checkpoints that the run's own recipe does not keep; of some the model stays.
-
-    Example: `vaak checkpoint prune runs/one`
-    """
-    from vaak.checkpoint import prune as remove
-    from vaak.recipe import load_recipe
-
-    done = remove(run, load_recipe(run / "recipe.yaml").checkpoints)
-    if as_json:
-        print_json(asdict(done))
-        return
-    for one in done.removed:
-        typer.echo(f"removed step {one.step}")
-    for one in done.model_only:
-        typer.echo(f"step {one.step}: its model stays")
-    for step, holder in done.held.items():
-        typer.echo(
-            f"{step} is held by {holder}; if that reader is gone, remove {run / 'leases' / step}, then prune again"
-        )
-    typer.echo(f"{len(done.removed)} removed, {len(done.model_only)} left as models")
