@@ -57,8 +57,10 @@ def main(toy: Path, out: Path) -> None:
             for stopping in (True, False):
                 stage = prepare(recipe, out / kind, None, True, quiet, world)
                 assert stage.step == (0 if stopping else 1)
+                # Asked before the first step and after it.
+                stop = iter([False, stopping, False, False, False]).__next__
                 with suppress(Interrupted):
-                    _Loop(stage, out / kind, world, [], quiet, None, lambda: stopping).run()  # noqa: B023
+                    _Loop(stage, out / kind, world, [], quiet, None, stop).run()
 
 
 if __name__ == "__main__":

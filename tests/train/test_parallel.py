@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from tests.train.on_ranks import OPTIMIZERS, ROWS, SETTINGS, after_steps, ended, first_gradients, start_ranks, validated
 from vaak.errors import BadInput
 from vaak.recipe import ParallelSettings
+from vaak.train.parallel import check_shards
 from vaak.train.world import World
 
 pytestmark = pytest.mark.slow
@@ -70,7 +71,5 @@ def test_validation_gives_the_same_numbers(alone, together):
 
 
 def test_shards_must_divide_the_processes(toy, tmp_path):
-    from vaak.train.parallel import _mesh
-
     with pytest.raises(BadInput, match="does not divide 6 processes"):
-        _mesh(ParallelSettings(shards=4), World(size=6))
+        check_shards(ParallelSettings(shards=4), World(size=6))

@@ -33,13 +33,13 @@ def weights(folder):
 
 
 def stop_after(step):
-    """A `stop` that says yes after so many questions."""
+    """A `stop` that says yes after so many steps; it is asked once before the first, too."""
     asked = 0
 
     def stop():
         nonlocal asked
         asked += 1
-        return asked >= step
+        return asked > step
 
     return stop
 

@@ -8,6 +8,7 @@ that `training/` is gone on purpose; the id stays, for the model is the same.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -146,12 +147,23 @@ def _checkpoint(folder: Path, step: int) -> Checkpoint:
     return Checkpoint(folder, step, identity, bool(identity), full)
 
 
+def distrust(folder: Path, problems: list[str]) -> None:
+    """Take the mark of a damaged checkpoint away, so that retention does not count it among those that it keeps."""
+    write_json(folder / "DAMAGED.json", {"id": _identity(folder), "problems": problems})
+    (folder / COMPLETE).unlink()
+
+
 def _identity(folder: Path) -> str:
+    """Raises `BadInput` where the disk does not answer: that is not the same as an unfinished checkpoint."""
     try:
-        identity = read_json(folder / COMPLETE)["id"]
+        identity = json.loads((folder / COMPLETE).read_bytes())["id"]
         return identity if isinstance(identity, str) else ""
-    except (BadInput, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return ""
+    except OSError as error:
+        raise BadInput(
+            f"{folder / COMPLETE} cannot be read ({error.strerror}); mend the disk, then run again"
+        ) from error
 
 
 def _strangers(folder: Path, files: list[tuple[str, int, str]]) -> list[str]:
@@ -178,6 +190,8 @@ def _problem(folder: Path, name: str, size: int, digest: str) -> str:
         return f"{name} is missing"
     if path.stat().st_size != size:
         return f"{name} has {path.stat().st_size} bytes instead of {size}"
-    if sha256_file(path) != digest:
-        return f"{name} does not have the content that was saved"
-    return ""
+    try:
+        found = sha256_file(path)
+    except BadInput as error:
+        return str(error)
+    return "" if found == digest else f"{name} does not have the content that was saved"

@@ -6,6 +6,7 @@ writes its part. Tensors are stored as safetensors and everything else as JSON o
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -90,6 +91,8 @@ class Saver:
             except Exception as error:
                 result = error if isinstance(error, OSError) else OSError(f"{type(error).__name__}: {error}")
                 self._failure = result
+                if self.rank == 0:  # what is there of it would keep a full disk full
+                    shutil.rmtree(step_folder(self.run, content.step), ignore_errors=True)
             except BaseException as error:
                 self._failure = error
                 return
@@ -148,8 +151,8 @@ class Saver:
         found, problem = None, None
         try:
             found = work()
-        except (OSError, BadInput) as error:
-            problem = (getattr(error, "errno", None), str(error))
+        except Exception as error:  # whatever it is, the others must hear of it instead of waiting
+            problem = (getattr(error, "errno", None), str(error) or type(error).__name__)
         everyone = [(found, problem)]
         if self.group is not None:
             everyone = [(None, None)] * dist.get_world_size(self.group)

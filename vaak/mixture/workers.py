@@ -40,7 +40,8 @@ def build_batch(numbers: list[int]) -> PackedBatch:
 
 def _open(opened: Opened) -> None:
     global _reader
-    # An interrupt is for the training: it says when the workers end.
+    # Signals to the training's group are for the training: it says when the workers end.
+    os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _reader = RowReader(*opened)

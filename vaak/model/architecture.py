@@ -61,6 +61,11 @@ def check_architecture(fields: dict[str, Any], name: str) -> None:
         )
     if kind not in FAMILIES:
         raise BadInput(f"{name} has model_type {kind!r}; the families that are supported are {' and '.join(FAMILIES)}")
+    if fields.get("attention_dropout"):
+        raise BadInput(
+            f"{name} has attention_dropout {fields['attention_dropout']}, which the kernels for packed rows do not apply alike; "
+            "set it to 0"
+        )
     if "sliding_attention" in (fields.get("layer_types") or []) or fields.get("use_sliding_window"):
         raise BadInput(
             f"{name} uses sliding-window attention, which packed rows do not; set use_sliding_window to false"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, GenerationConfig, LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging as transformers_logging
@@ -58,7 +60,7 @@ def create_model(
 def check_base(settings: ModelSettings) -> None:
     """Raise `BadInput` for a model that `create_model` would refuse by its name or its architecture; no weights are read."""
     if settings.config is not None:
-        check_architecture(settings.config, "the recipe's model.config")
+        _check_config(settings.config)
         return
     assert settings.path is not None
     if not (Path(settings.path) / "vocabulary.json").is_file():
@@ -153,6 +155,26 @@ def _generation(vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
+def _check_config(fields: dict[str, Any]) -> None:
+    """Refuse a configuration with an unknown field, or of which no model can be built."""
+    name = "the recipe's model.config"
+    check_architecture(fields, name)
+    config_class, model_class = _CLASSES[fields["model_type"]]
+    known = {*config_class().to_dict(), "rope_theta"}
+    for field in fields:
+        if field not in known:
+            near = get_close_matches(field, known, n=1)
+            raise BadInput(
+                f"{name} has the unknown field {field}" + (f"; did you mean {near[0]}?" if near else "; remove it")
+            )
+    given = {field: value for field, value in fields.items() if field != "model_type"}
+    try:
+        with torch.device("meta"):
+            _new(model_class, config_class(**{**given, "vocab_size": 128}))
+    except Exception as error:  # whatever it is that transformers or PyTorch stumble over
+        raise BadInput(f"no model can be built of {name} ({' '.join(str(error).split())[:200]}); correct it") from error
+
+
 def _from_architecture(fields: dict[str, Any], vocabulary: Vocabulary, seed: int) -> SpeechLM:
     check_architecture(fields, "the recipe's model.config")
     config_class, model_class = _CLASSES[fields["model_type"]]
@@ -173,16 +195,21 @@ def _from_base_model(path: str, vocabulary: Vocabulary, seed: int) -> SpeechLM:
     transformers_logging.disable_progress_bar()
     try:
         model_class = _CLASSES[config.model_type][1]
-        lm = model_class.from_pretrained(
+        lm, found = model_class.from_pretrained(
             path,
             config=config,
             dtype=torch.float32,
             use_safetensors=True,
             trust_remote_code=False,
             attn_implementation=attention.NAME,
+            output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _unopened(path, error) from error
+    # transformers would draw what is missing, with a seed that nobody gave.
+    absent = sorted(found["missing_keys"]) + sorted(str(key) for key in found["mismatched_keys"])
+    if absent:
+        raise BadInput(f"the base model {path} lacks {absent[0]}, or holds it in another shape; restore its weights")
     extend_rows(lm, vocabulary, seed)
     lm.config.eos_token_id = vocabulary.speech_end
     lm.generation_config = GenerationConfig(**_generation(vocabulary))

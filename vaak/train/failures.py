@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import torch.distributed as dist
@@ -37,13 +38,22 @@ def sharing_failures(world: World) -> Iterator[None]:
     if world.size == 1:
         yield
         return
-    store = dist.distributed_c10d._get_default_store()
+    # A connection of its own: a call that waits on the group's would hold up the sign of life, and one that never returns, since
+    # the process that hosts the store hangs, must not wait for hours.
+    store: Any = dist.distributed_c10d._get_default_store()
+    store = store.clone()
+    store.set_timeout(timedelta(seconds=SILENCE))
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(world, store, over), name="vaak-failures", daemon=True)
     watch.start()
     try:
-        yield
-    except Interrupted:  # all of them stop at the same step
+        try:
+            yield
+        except Interrupted:  # all of them stop at the same step
+            world.wait()
+            raise
+        world.wait()  # who leaves early would be missed by those that are still here
+    except Interrupted:
         raise
     except BaseException as error:
         # Whoever is first is the one to blame; what follows on other ranks are broken connections.

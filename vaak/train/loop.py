@@ -120,10 +120,12 @@ class _Loop:
             for callback in self.callbacks:
                 callbacks.callback(callback.close)
             self._steps(batches)
-        return self.saving.last or self.saving.save()
+        return self.saving.last or self.stage.resumed or self.saving.save()
 
     def _steps(self, batches: Iterator[list[PackedBatch]]) -> None:
         stage, schedule = self.stage, self.stage.recipe.schedule
+        if self.world.any(self.stop()):  # asked while data and model were prepared
+            raise Interrupted(f"{stage.recipe.name}: stopped before step {stage.step + 1} of {stage.steps}")
         while stage.step < stage.steps:
             for callback in self.callbacks:
                 callback.before(stage.step + 1)

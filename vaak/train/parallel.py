@@ -27,8 +27,8 @@ from vaak.train.world import World
 def parallelise(model: SpeechLM, settings: ParallelSettings, world: World, precision: Precision) -> nn.Module:
     """What to call for a loss: the model itself on one process, else it wrapped (DDP) or cut in place (FSDP2).
 
-    The optimizer is built afterwards, over the parameters that the model then has. Raises `BadInput` if the ranks do not
-    begin with the same weights, or do not divide into groups of `shards`.
+    The optimizer is built afterwards, over the parameters that the model then has; `check_shards` has passed. Raises `BadInput`
+    if the ranks do not begin with the same weights.
     """
     if world.size == 1:
         return model
@@ -51,13 +51,18 @@ def parallelise(model: SpeechLM, settings: ParallelSettings, world: World, preci
 def _mesh(settings: ParallelSettings, world: World) -> DeviceMesh:
     """The processes in a line, each with its part, or as groups that each hold one copy."""
     shards = settings.shards or world.size
-    if world.size % shards:
-        raise BadInput(
-            f"parallel.shards is {shards}, which does not divide {world.size} processes; take the GPUs of one machine"
-        )
     if shards == world.size:
         return init_device_mesh(world.device.type, (shards,), mesh_dim_names=("shard",))
     return init_device_mesh(world.device.type, (world.size // shards, shards), mesh_dim_names=("replicate", "shard"))
+
+
+def check_shards(settings: ParallelSettings, world: World) -> None:
+    """Raise `BadInput` if the processes do not divide into groups of `shards`."""
+    shards = settings.shards or world.size
+    if world.size > 1 and world.size % shards:
+        raise BadInput(
+            f"parallel.shards is {shards}, which does not divide {world.size} processes; take the GPUs of one machine"
+        )
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from vaak.train.stage import Say, Stage
 from vaak.train.world import PATIENCE, World
 
 # How long a loop that ends with an error waits for a save that goes on, in seconds.
-_LAST_WAIT = 20.0
+_LAST_WAIT = 5.0
 
 
 class Saving(Callback):
@@ -105,8 +105,8 @@ class Saving(Callback):
             self.say(f"the checkpoint of step {self.saving} could not be saved ({result}); training goes on")
         elif self.world.is_first:
             try:
-                prune(self.folder, self.stage.recipe.checkpoints, leases=self.leases)
-            except OSError as error:
+                prune(self.folder, self.stage.recipe.checkpoints, keep={result.step}, leases=self.leases)
+            except (OSError, BadInput) as error:
                 self.say(f"old checkpoints could not be removed ({error}); training goes on")
 
     def _content(self, full: bool) -> Content:

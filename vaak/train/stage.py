@@ -18,9 +18,10 @@ from vaak.checkpoint import (
     list_checkpoints,
     load_state,
     load_tensors,
-    newest_complete,
     training_folder,
+    verify_checkpoint,
 )
+from vaak.checkpoint.folder import distrust
 from vaak.codec import code_levels
 from vaak.corpus import Corpus, open_corpus, open_staged_corpus
 from vaak.corpus.pack import open_pack
@@ -46,7 +47,7 @@ from vaak.train.adapters import begin_lora, check_lora, is_lora, resume_lora
 from vaak.train.early_checks import check_start, check_vocabulary
 from vaak.train.host import choose_precision
 from vaak.train.optimizer import build_optimizer, load_optimizer
-from vaak.train.parallel import parallelise
+from vaak.train.parallel import check_shards, parallelise
 from vaak.train.world import World
 
 Say = Callable[[str], None]
@@ -89,6 +90,8 @@ class Stage:
     steps: int
     step: int
     state: dict[str, Any]
+    # The checkpoint that it continues.
+    resumed: Checkpoint | None = None
 
 
 def open_data(recipe: Recipe) -> Data:
@@ -134,13 +137,14 @@ def prepare(
     if begun and not resume:
         raise BadInput(f"{run} already holds a run; resume it, or name a new folder")
     if parent is not None:
-        recipe = recipe.model_copy(update={"parent": str(parent)})
+        recipe = recipe.model_copy(update={"parent": str(parent.resolve())})
     split_batch(recipe.rows_per_step, world.size, recipe.microbatch_rows)
+    check_shards(recipe.parallel, world)
     check_lora(recipe, run)
     if not begun:  # what a run began from need not be there any more when it continues
         check_start(recipe)
     with world.first_before_others():
-        recipe = _resolved(recipe, run, world)
+        recipe = _resolved(recipe, run, world, begun)
         data = open_data(recipe)
         if not begun:
             check_vocabulary(recipe, data.vocabulary)
@@ -154,6 +158,7 @@ def prepare(
     if recipe.lora is not None:
         state["lora"], sentence = begin_lora(model, recipe, origin)
         say(sentence)
+    torch.manual_seed(recipe.seed + world.rank)  # whatever this process has drawn before
     stage = _built(recipe, plan, data, model, steps, world)
     stage.state = state
     return stage
@@ -171,19 +176,30 @@ def _built(recipe: Recipe, plan: Plan, data: Data, model: SpeechLM, steps: int, 
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Hold a run folder for this process. Raises `BadInput` if another one trains there now."""
-    run.mkdir(parents=True, exist_ok=True)
-    with open(run / ".lock", "w") as file:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        opened = open(run / ".lock", "w")  # noqa: SIM115  (closed below)
+    except OSError as error:
+        raise BadInput(f"{run} cannot be a run's folder ({error.strerror}); name another one") from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise BadInput(
                 f"{run} is being trained by another process; stop that one or name another folder"
+            ) from error
+        except OSError as error:
+            raise BadInput(
+                f"{run} cannot be locked ({error.strerror}); put runs on a disk that has file locks"
             ) from error
         yield
 
 
-def _resolved(recipe: Recipe, run: Path, world: World) -> Recipe:
-    """The recipe with nothing left open: the saved one of this run, or the given one, then saved."""
+def _resolved(recipe: Recipe, run: Path, world: World, begun: bool) -> Recipe:
+    """The recipe with nothing left open: the saved one of this run, or the given one, then saved.
+
+    begun: there are checkpoints. What they came from stays in the saved one then, wherever it lies now.
+    """
     path = run / "recipe.yaml"
     if path.is_file():
         saved = load_recipe(path)
@@ -191,7 +207,10 @@ def _resolved(recipe: Recipe, run: Path, world: World) -> Recipe:
         # Data may have moved since; the plan's fingerprint makes sure that it is the same data.
         moved = {name: getattr(recipe, name) for name in _MAY_CHANGE}
         moved["parent"] = recipe.parent or saved.parent
-        return saved.model_copy(update=moved | {"microbatch_rows": _microbatch(recipe, saved, world)})
+        resolved = saved.model_copy(update=moved | {"microbatch_rows": _microbatch(recipe, saved, world)})
+        if not begun and resolved.parent != saved.parent:
+            save_recipe(resolved, path)
+        return resolved
     microbatch, _ = split_batch(recipe.rows_per_step, world.size, recipe.microbatch_rows)
     precision = choose_precision(recipe.precision, world.device)
     recipe = recipe.model_copy(update={"microbatch_rows": microbatch, "precision": precision})
@@ -281,11 +300,39 @@ def _fresh_model(recipe: Recipe, data: Data, say: Say) -> tuple[SpeechLM, str]:
 
 def _newest(run: Path, world: World, say: Say) -> Checkpoint | None:
     """The checkpoint to resume from. The first rank hashes what is there and chooses; the others take the same step."""
-    found = newest_complete(run, say=say, full=True) if world.is_first else None
+    found = _trusted(run, say) if world.is_first else None
     step = int(world.total([found.step if found is not None else -1 if world.is_first else 0])[0])
     if world.is_first or step < 0:
         return found
-    return next(one for one in list_checkpoints(run) if one.step == step)
+    for one in list_checkpoints(run):
+        if one.step == step and one.complete:
+            return one
+    raise BadInput(f"{run} has no step {step} on this machine; put the run on a disk that all machines share")
+
+
+def _trusted(run: Path, say: Say) -> Checkpoint | None:
+    """The newest full checkpoint that verifies. Newer ones that do not are named, and are no checkpoints from now on.
+
+    None where none was ever complete. Raises `BadInput` where some are and none can be used: training would begin anew over
+    what is there.
+    """
+    damaged: list[tuple[Path, list[str]]] = []
+    complete = [one for one in list_checkpoints(run) if one.complete]
+    for one in reversed(complete):
+        problems = verify_checkpoint(one.path) if one.full else []
+        if problems:
+            damaged.append((one.path, problems))
+            say(f"passed over {one.path.name}: {'; '.join(problems)}")
+        elif one.full:
+            for path, found in damaged:
+                distrust(path, found)
+            return one
+    if not complete:
+        return None
+    why = damaged[0][1][0] if damaged else "they hold models alone"
+    raise BadInput(
+        f"no checkpoint of {run} can be resumed from ({why}); restore one, or start a new folder with --parent and a model of this one"
+    )
 
 
 def _resumed(
@@ -310,7 +357,7 @@ def _resumed(
                 "will differ"
             )
     say(f"continues {checkpoint.id}")
-    stage.step, stage.state = int(state["step"]), state
+    stage.step, stage.state, stage.resumed = int(state["step"]), state, checkpoint
     return stage
 
 

@@ -69,19 +69,28 @@ def joined(wanted_device: str = "auto") -> Iterator[World]:
     Every process reaches the same number of threads and ranks by these variables, so a launcher that sets them is all that is
     needed. Raises `BadInput` for a device that is not there.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _number("WORLD_SIZE", "1")
     if size == 1:
         yield World(device=choose_device(wanted_device))
         return
-    local = int(os.environ.get("LOCAL_RANK", "0"))
+    local = _number("LOCAL_RANK", "0")
     device = choose_device(wanted_device, local)
     if device.type == "cuda":
         torch.cuda.set_device(device)
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
         raise BadInput(f"WORLD_SIZE is {size} but {missing[0]} is not set; start the processes with torchrun")
+    if _number("RANK", "0") >= size:
+        raise BadInput(f"RANK is {os.environ['RANK']} of WORLD_SIZE {size}; start the processes with torchrun")
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield World(dist.get_rank(), size, local, device)
     finally:
         dist.destroy_process_group()
+
+
+def _number(name: str, default: str) -> int:
+    value = os.environ.get(name, default)
+    if not value.isdecimal() or (name == "WORLD_SIZE" and value == "0"):
+        raise BadInput(f"the variable {name} is {value!r}, which is no number of processes; start them with torchrun")
+    return int(value)
