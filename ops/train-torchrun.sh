@@ -9,6 +9,7 @@
 # NODES      machines that train together; 1
 # HEAD       name of the machine that the others find, with more than one
 # PORT       where they find it; 29500
+# RESTARTS   how often all processes are started again, from the last checkpoint, when one has died; 0
 # PYTHON     the interpreter that has vaak; python
 set -eu
 python=${PYTHON:-python}
@@ -24,5 +25,5 @@ else
 	set -- --nnodes "$nodes" --nproc-per-node "$processes" --rdzv-backend c10d \
 		--rdzv-endpoint "$HEAD:${PORT:-29500}" --rdzv-id vaak -m vaak.cli.main train "$@"
 fi
-# No restarts: whoever fails ends all with its sentence, and the next start continues at the last checkpoint.
-exec "$python" -m torch.distributed.run --max-restarts 0 "$@"
+# Whoever fails ends all with its sentence, and the next start continues at the last checkpoint.
+exec "$python" -m torch.distributed.run --max-restarts "${RESTARTS:-0}" "$@"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.model.tiny_models import VOCABULARY, architecture
 from vaak.errors import BadInput
@@ -81,6 +82,22 @@ def test_damage_and_missing_files_are_named(model, tmp_path):
         open_model(tmp_path)
     with pytest.raises(BadInput, match=r"has no config\.json"):
         open_model(tmp_path / "nowhere")
+
+
+def test_a_base_model_that_lacks_weights_or_has_others_is_refused(model, tmp_path):
+    save_model(model, tmp_path)
+    (tmp_path / "vocabulary.json").unlink()
+    weights = load_file(tmp_path / "model.safetensors")
+    first = next(name for name in weights if "q_proj" in name)
+    for changed in ({first: None}, {first: weights[first][:-1]}):
+        kept = {name: tensor for name, tensor in (weights | changed).items() if tensor is not None}
+        save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
+        with pytest.raises(BadInput, match="base model"):
+            create_model(ModelSettings(path=str(tmp_path)), model.vocabulary, seed=0)
+    whole = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadInput, match="cannot be opened"):
+        create_model(ModelSettings(path=str(tmp_path)), model.vocabulary, seed=0)
 
 
 @pytest.mark.parametrize(

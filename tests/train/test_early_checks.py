@@ -33,6 +33,26 @@ def test_a_model_of_another_family(toy, tmp_path):
     refused(toy, tmp_path, "thinking-only", model={"path": "Qwen/Qwen3-4B-Thinking-2507"}, **NOWHERE)
 
 
+def tiny(toy, **fields):
+    return {"config": {**(make_recipe(toy).model.config or {}), **fields}}
+
+
+def test_a_configuration_that_is_mistyped_or_impossible(toy, tmp_path):
+    refused(toy, tmp_path, "did you mean num_hidden_layers", model=tiny(toy, num_hidden_layer=3), **NOWHERE)
+    for wrong in ({"hidden_size": "abc"}, {"hidden_act": "nothing"}, {"num_hidden_layers": -1}):
+        refused(toy, tmp_path, "no model can be built", model=tiny(toy, **wrong), **NOWHERE)
+    refused(toy, tmp_path, "attention_dropout", model=tiny(toy, attention_dropout=0.1), **NOWHERE)
+
+
+@pytest.mark.parametrize(
+    "variables", [{"WORLD_SIZE": ""}, {"WORLD_SIZE": "two"}, {"WORLD_SIZE": "2", "LOCAL_RANK": "x"}]
+)
+def test_a_launcher_that_sets_no_numbers(toy, tmp_path, monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    refused(toy, tmp_path, "no number of processes", **NOWHERE)
+
+
 def test_a_batch_that_does_not_divide(toy, tmp_path):
     refused(toy, tmp_path, "8 rows", microbatch_rows=3, **NOWHERE)
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -31,6 +32,9 @@ import os
 
 recipe, out, how = sys.argv[1:4]
 rank = os.environ["RANK"]
+if how == "freeze":
+    import vaak.train.failures
+    vaak.train.failures.SILENCE = 4.0
 steps = 0
 def on_step(done, of, text):
     global steps
@@ -42,6 +46,9 @@ def on_step(done, of, text):
     if how == "hang" and done == 3:
         print("hanging", flush=True)
         time.sleep(1 if rank == "0" else 600)
+    if how == "freeze":
+        print("running", flush=True)
+        time.sleep(0.2)
 
 try:
     train(load_recipe(recipe), out, on_step=on_step, stop=lambda: how == "stop" and rank == "1" and steps == 7, say=lambda _: None)
@@ -112,12 +119,25 @@ def test_a_process_that_is_killed_ends_the_others(recipe_file, tmp_path):
     assert results[0][0] == 1 and "rank" in results[0][1], results
 
 
-def launched(recipe, run):
+def test_a_process_that_hangs_is_missed_also_where_it_hosts_the_store(recipe_file, tmp_path):
+    started = start_ranks(
+        2, "-c", RUN, str(recipe_file(length={"steps": 1000})), str(tmp_path / "run"), "freeze", PYTHONUNBUFFERED="1"
+    )
+    assert started[0].stdout is not None
+    assert started[0].stdout.readline() == "running\n"
+    os.kill(started[0].pid, signal.SIGSTOP)
+    results = ended(started[1:], within=40)
+    started[0].kill()
+    started[0].communicate()
+    assert results[0][0] == 1 and "rank 0 failed" in results[0][1], results
+
+
+def launched(recipe, run, **variables):
     """A run of two processes as a person starts it, in a group of its own as a terminal would have it."""
     return subprocess.Popen(
         ["sh", "ops/train-torchrun.sh", str(recipe), "--out", str(run)],
         cwd=ROOT,
-        env=os.environ | {"PYTHON": sys.executable, "PROCESSES": "2", "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHON": sys.executable, "PROCESSES": "2", "OMP_NUM_THREADS": "1"} | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -144,6 +164,48 @@ def test_ctrl_c_saves_and_stops_all(recipe_file, tmp_path):
     assert started.returncode != 0 and "saved; run the same command again and it continues" in errors, errors
     saved = list_checkpoints(run)
     assert len(saved) == 1 and saved[0].complete and saved[0].step == len(losses(run))
+
+
+def test_torchrun_starts_a_run_again_that_lost_a_process_and_it_continues(recipe_file, tmp_path):
+    run = tmp_path / "run"
+    started = launched(recipe_file(length={"steps": 40}, checkpoints={"every": 5}), run, RESTARTS="1")
+    until(lambda: any(one.complete for one in list_checkpoints(run)))
+    [worker, *_] = [pid for pid in workers_of(started.pid) if b"RANK=1" in environment_of(pid)]
+    os.kill(worker, signal.SIGKILL)
+    output, errors = started.communicate(timeout=120)
+    assert started.returncode == 0, errors
+    assert "continues run/" in output and output.count("done; the last checkpoint is") == 1
+    assert [row["step"] for row in read_jsonl(run / "metrics.jsonl") if "loss" in row] == list(range(1, 41))
+
+
+def workers_of(launcher):
+    tasks = Path(f"/proc/{launcher}/task").iterdir()
+    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+
+
+def environment_of(pid):
+    return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_to_the_whole_group_saves_although_it_has_worker_processes(recipe_file, tmp_path, number):
+    """Validation after every step: the signal mostly comes while no batch is asked for."""
+    run = tmp_path / "run"
+    many = {"every": 1, "samples": 60}
+    recipe = recipe_file(length={"steps": 10_000}, checkpoints={"every": 10_000}, loader_workers=1, validation=many)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "vaak.cli.main", "train", str(recipe), "--out", str(run)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until(lambda: (run / "metrics.jsonl").is_file() and len(losses(run)) >= 2)
+    os.killpg(started.pid, number)
+    _, errors = started.communicate(timeout=60)
+    assert started.returncode == 130, errors
+    assert [one.step for one in list_checkpoints(run)] == [len(losses(run))]
 
 
 def test_ctrl_c_of_one_process_ends_with_one_sentence(recipe_file, tmp_path):

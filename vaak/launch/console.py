@@ -61,13 +61,16 @@ class Bar:
             self._console.line(f"{self._what} {done:.0f}/{total:.0f} {words}")
 
 
+# From a person, a launcher, and a scheduler that says that the time ends (Slurm's --signal=USR1@…).
+_ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
 # Seconds within which signals mean the same request.
 _ONE_REQUEST = 2.0
 
 
 @contextmanager
 def stopping() -> Iterator[Callable[[], bool]]:
-    """A flag that the first Ctrl-C or SIGTERM raises, so that work ends cleanly; another one later ends it at once."""
+    """A flag that the first Ctrl-C, SIGTERM or SIGUSR1 raises, so that work ends cleanly; another one later ends it at once."""
     asked: list[float] = []
 
     def ask(number: int, frame: object) -> None:
@@ -77,7 +80,7 @@ def stopping() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked.append(now)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in _ASKING}
     try:
         yield lambda: bool(asked)
     finally:

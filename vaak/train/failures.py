@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import Any
 
 import torch.distributed as dist
@@ -38,14 +37,13 @@ def sharing_failures(world: World) -> Iterator[None]:
     if world.size == 1:
         yield
         return
-    # A connection of its own: a call that waits on the group's would hold up the sign of life, and one that never returns, since
-    # the process that hosts the store hangs, must not wait for hours.
+    # A connection of its own: a call that waits on the group's would hold up the sign of life.
     store: Any = dist.distributed_c10d._get_default_store()
     store = store.clone()
-    store.set_timeout(timedelta(seconds=SILENCE))
-    over = threading.Event()
-    watch = threading.Thread(target=_watch, args=(world, store, over), name="vaak-failures", daemon=True)
+    over, rounds = threading.Event(), [0]
+    watch = threading.Thread(target=_watch, args=(world, store, over, rounds), name="vaak-failures", daemon=True)
     watch.start()
+    threading.Thread(target=_guard, args=(over, rounds), name="vaak-failures-guard", daemon=True).start()
     try:
         try:
             yield
@@ -66,14 +64,28 @@ def sharing_failures(world: World) -> Iterator[None]:
         raise
     finally:
         over.set()
-        watch.join()
+        watch.join(LAST_WORDS)
 
 
-def _watch(world: World, store: Any, over: threading.Event) -> None:
+def _guard(over: threading.Event, rounds: list[int]) -> None:
+    """End this process where a call of the watch never returns, because the process that hosts the store hangs.
+
+    Counted in turns of this thread and not by a clock: what holds up the interpreter holds up both.
+    """
+    seen, turns = -1, 0
+    while not over.wait(EVERY):
+        turns = turns + 1 if rounds[0] == seen else 0
+        seen = rounds[0]
+        if turns * EVERY > SILENCE:
+            _leave({"rank": 0, "message": f"no sign of life for {SILENCE:.0f} s", "code": 1})
+
+
+def _watch(world: World, store: Any, over: threading.Event, rounds: list[int]) -> None:
     beats: dict[int, tuple[bytes, float]] = {}
     beat = 0
     while not over.wait(EVERY):
         beat += 1
+        rounds[0] = beat
         try:
             if store.check([_FAILED]):
                 report = json.loads(store.get(_FAILED))
