@@ -37,8 +37,12 @@ def make(kind, tied, tokenizer):
 
 
 def save(run, model, tokenizer, precision="fp32"):
-    state, files = {"step": 3, "precision": precision}, {"tokenizer.json": tokenizer.source.encode()}
-    return save_checkpoint(run, 3, model, state=state, files=files)
+    return save_step(run, 3, model, tokenizer, precision)
+
+
+def save_step(run, step, model, tokenizer, precision="fp32"):
+    state, files = {"step": step, "precision": precision}, {"tokenizer.json": tokenizer.source.encode()}
+    return save_checkpoint(run, step, model, state=state, files=files, tensors={"exp_avg/w": torch.ones(3)})
 
 
 @pytest.fixture
