@@ -18,6 +18,7 @@ from vaak.checkpoint.policy import Policy, Pruned, due, milestone, model_due, pr
 
 if TYPE_CHECKING:
     from vaak.checkpoint.export import export_model
+    from vaak.checkpoint.milestones import publish_milestone
     from vaak.checkpoint.save import Content, Saver, load_tensors, save_checkpoint, training_folder, weights_of
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "model_due",
     "newest_complete",
     "prune",
+    "publish_milestone",
     "save_checkpoint",
     "step_folder",
     "training_folder",
@@ -46,7 +48,7 @@ __all__ = [
 ]
 
 _SAVE = ("Content", "Saver", "load_tensors", "save_checkpoint", "training_folder", "weights_of")
-_HOME = {"export_model": "export"} | dict.fromkeys(_SAVE, "save")
+_HOME = {"export_model": "export", "publish_milestone": "milestones"} | dict.fromkeys(_SAVE, "save")
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -67,14 +67,18 @@ def verify(checkpoint: CheckpointFolder) -> None:
 def export(
     checkpoint: CheckpointFolder,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
+    dtype: Annotated[
+        Literal["float32", "bfloat16"] | None,
+        typer.Option("--dtype", help="Of the weights; by default what the run computed in."),
+    ] = None,
 ) -> None:
-    """Write the weights and tokenizer as an ordinary Hugging Face folder.
+    """Write the model and tokenizer as an ordinary Hugging Face folder, which vLLM opens too.
 
-    Example: `vaak checkpoint export runs/one --out model`
+    Example: `vaak checkpoint export runs/one --out model --dtype bfloat16`
     """
     from vaak.checkpoint import export_model
 
-    typer.echo(f"exported to {export_model(checkpoint, out)}")
+    typer.echo(f"exported to {export_model(checkpoint, out, dtype)}")
 
 
 def prune(run: Run, as_json: Json = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,7 +23,7 @@ from vaak.model.architecture import check_architecture, check_name
 from vaak.model.sampling import TEMPERATURE, TOP_K, TOP_P
 from vaak.model.settings import ModelSettings
 from vaak.model.speech_lm import SpeechLM
-from vaak.model.vocabulary_rows import extend_rows, place_codes
+from vaak.model.vocabulary_rows import extend_rows, place_codes, with_padding, without_padding
 from vaak.storage.files import read_json, write_json
 from vaak.storage.tensors import read_tensors
 
@@ -76,7 +77,8 @@ def _placed(model: SpeechLM, levels: Sequence[int] | None, seed: int) -> SpeechL
 def open_model(folder: str | Path) -> SpeechLM:
     """Open a trained model: a checkpoint or an export, with config.json, vocabulary.json and its weights.
 
-    The weights are a folder `model/` in a checkpoint and one `model.safetensors` in an export.
+    The weights are a folder `model/` in a checkpoint and one `model.safetensors` in an export, which has no rows of padding:
+    here they are zeros again, outside of every softmax as ever.
 
     Parameters come in float32, the module in evaluation mode. Raises `BadInput` if a file is missing or does not fit,
     and for a checkpoint that was never completed.
@@ -92,13 +94,16 @@ def open_model(folder: str | Path) -> SpeechLM:
     check_architecture(fields, str(folder))
     config_class, model_class = _CLASSES[fields["model_type"]]
     config = config_class.from_dict(fields)
-    if config.vocab_size != vocabulary.padded_size:
+    if config.vocab_size not in (vocabulary.size, vocabulary.padded_size):
         raise BadInput(
-            f"{folder}: config.json has {config.vocab_size} rows, vocabulary.json needs {vocabulary.padded_size}"
+            f"{folder}: config.json has {config.vocab_size} rows, vocabulary.json needs {vocabulary.size}; export the model again"
         )
+    weights = _weights(folder)
+    if config.vocab_size == vocabulary.size:
+        weights = with_padding(weights, vocabulary)
+        config.vocab_size = vocabulary.padded_size
     with torch.device("meta"):
         lm = _new(model_class, config)
-    weights = _weights(folder)
     _fill(lm, {name: tensor.float() for name, tensor in weights.items()}, folder)
     model = SpeechLM(lm, vocabulary)
     model.eval()
@@ -114,40 +119,68 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
         raise BadInput(f"{folder / 'model.safetensors'} is damaged ({error}); use another checkpoint") from error
 
 
-def save_model(model: SpeechLM, folder: str | Path) -> None:
-    """Write config.json, generation_config.json, model.safetensors and vocabulary.json.
+def save_model(model: SpeechLM, folder: str | Path, dtype: torch.dtype = torch.float32) -> None:
+    """Write config.json, generation_config.json, model.safetensors and vocabulary.json, as other programs read them.
 
-    A tied matrix is written once. Each file is whole or absent; the folder as a whole is the caller's care.
+    Rows of padding are left out: what samples from this folder cannot draw them, whether or not it knows `suppress_tokens`.
+    A tied matrix is written once. Each file is whole or absent; the folder as a whole is the caller's care. Raises `OSError`
+    if the disk is full.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().contiguous() for name, tensor in model.lm.state_dict().items()}
+    tensors = without_padding(model.lm.state_dict(), model.vocabulary)
     if model.config.tie_word_embeddings:
         tensors.pop("lm_head.weight", None)
     temporary = folder / ".model.safetensors.tmp"
-    save_file(tensors, temporary, metadata={"format": "pt"})
+    try:
+        save_file(
+            {name: one.detach().to(dtype).contiguous() for name, one in tensors.items()}, temporary, {"format": "pt"}
+        )
+    except SafetensorError as error:
+        temporary.unlink(missing_ok=True)
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else 0, f"{temporary} could not be written: {error}") from error
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
     os.replace(temporary, folder / "model.safetensors")
-    save_model_files(model, folder)
-
-
-def save_model_files(model: SpeechLM, folder: Path) -> None:
-    """Write what stands beside the weights: config.json, generation_config.json and vocabulary.json."""
-    fields = json.loads(model.config.to_json_string(use_diff=False))
-    # An absent bos_token_id would be read back as the family's default, so what is None is written as null.
-    fields = {name: value for name, value in fields.items() if not name.startswith("_") and "label" not in name}
-    write_json(folder / "config.json", {**fields, "architectures": [type(model.lm).__name__], "dtype": "float32"})
+    changed = {
+        "vocab_size": model.vocabulary.size,
+        "dtype": str(dtype).removeprefix("torch."),
+        **_older_rope(model.config),
+    }
+    _save_config(model, folder, changed)
     write_json(folder / "generation_config.json", _generation(model.vocabulary))
     model.vocabulary.save(folder / "vocabulary.json")
 
 
+def save_model_files(model: SpeechLM, folder: Path) -> None:
+    """Write what stands beside a checkpoint's weights: config.json, generation_config.json and vocabulary.json."""
+    _save_config(model, folder, {"dtype": "float32"})
+    padding = list(range(model.vocabulary.size, model.vocabulary.padded_size))
+    write_json(folder / "generation_config.json", {**_generation(model.vocabulary), "suppress_tokens": padding})
+    model.vocabulary.save(folder / "vocabulary.json")
+
+
+def _save_config(model: SpeechLM, folder: Path, changed: dict[str, Any]) -> None:
+    fields = json.loads(model.config.to_json_string(use_diff=False))
+    # An absent bos_token_id would be read back as the family's default, so what is None is written as null.
+    fields = {name: value for name, value in fields.items() if not name.startswith("_") and "label" not in name}
+    write_json(folder / "config.json", {**fields, "architectures": [type(model.lm).__name__], **changed})
+
+
+def _older_rope(config: Any) -> dict[str, Any]:
+    """The rotary settings under the names of transformers before version 5, which would take its defaults without a word."""
+    settings = dict(config.rope_parameters)
+    theta = settings.pop("rope_theta")
+    scaled = settings.get("rope_type", "default") != "default"
+    return {"rope_theta": theta, "rope_scaling": settings if scaled else None}
+
+
 def _generation(vocabulary: Vocabulary) -> dict[str, Any]:
-    """Sampling defaults of an exported model: it stops at speech_end and can never sample a padded row."""
+    """Sampling defaults of a saved model: it stops at speech_end."""
     return {
         "eos_token_id": [vocabulary.speech_end, vocabulary.end_of_text_id],
         "pad_token_id": vocabulary.end_of_text_id,
-        "suppress_tokens": list(range(vocabulary.size, vocabulary.padded_size)),
         "do_sample": True,
         "temperature": TEMPERATURE,
         "top_p": TOP_P,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,25 @@ def extend_rows(lm: nn.Module, vocabulary: Vocabulary, seed: int) -> None:
     source.num_embeddings = target.out_features = vocabulary.padded_size
     lm.config.vocab_size = vocabulary.padded_size  # pyright: ignore
     lm.vocab_size = lm.model.vocab_size = vocabulary.padded_size  # pyright: ignore
+
+
+# The matrices with a row for each id, by the names of the supported families.
+_MATRICES = ("model.embed_tokens.weight", "lm_head.weight")
+
+
+def without_padding(weights: Mapping[str, Tensor], vocabulary: Vocabulary) -> dict[str, Tensor]:
+    """The weights of a model with only those rows of embedding and head that mean something."""
+    return {name: one[: vocabulary.size] if name in _MATRICES else one for name, one in weights.items()}
+
+
+def with_padding(weights: Mapping[str, Tensor], vocabulary: Vocabulary) -> dict[str, Tensor]:
+    """The inverse of `without_padding`; the rows are zeros, and stay so: they are no target, no input, and get no gradient."""
+    found = dict(weights)
+    for name in _MATRICES:
+        if name in found and len(found[name]) == vocabulary.size:
+            rows = found[name].new_zeros(vocabulary.padded_size - vocabulary.size, *found[name].shape[1:])
+            found[name] = torch.cat([found[name], rows])
+    return found
 
 
 def _extended(base: Tensor, vocabulary: Vocabulary, generator: torch.Generator) -> Tensor:
