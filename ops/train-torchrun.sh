@@ -25,5 +25,7 @@ else
 	set -- --nnodes "$nodes" --nproc-per-node "$processes" --rdzv-backend c10d \
 		--rdzv-endpoint "$HEAD:${PORT:-29500}" --rdzv-id vaak -m vaak.cli.main train "$@"
 fi
+# A new store for every start: torchrun's own still holds the addresses of processes that are gone.
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 # Whoever fails ends all with its sentence, and the next start continues at the last checkpoint.
 exec "$python" -m torch.distributed.run --max-restarts "${RESTARTS:-0}" "$@"

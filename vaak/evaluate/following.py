@@ -6,11 +6,11 @@ import fcntl
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vaak.checkpoint import Checkpoint, list_checkpoints, verify_checkpoint
+from vaak.checkpoint import Checkpoint, lease, list_checkpoints, verify_checkpoint
 from vaak.codec import Codec, open_codec
 from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack
@@ -149,9 +149,18 @@ def _run(
     identity = job.checkpoint.id
     for attempt in range(_ATTEMPTS):
         try:
-            evaluate_checkpoint(
-                job.checkpoint.path, pack, codec, results, level=job.level, asr=asr, threads=threads, say=say, stop=stop
-            )
+            with _held(job.checkpoint):
+                evaluate_checkpoint(
+                    job.checkpoint.path,
+                    pack,
+                    codec,
+                    results,
+                    level=job.level,
+                    asr=asr,
+                    threads=threads,
+                    say=say,
+                    stop=stop,
+                )
             done.evaluated.append(identity)
             break
         except Stopped:
@@ -167,6 +176,15 @@ def _run(
             if attempt + 1 == _ATTEMPTS:
                 done.failed[identity] = reason
     gc.collect()
+
+
+@contextmanager
+def _held(checkpoint: Checkpoint) -> Iterator[None]:
+    """A lease, so that retention does not remove what is being evaluated; a run on a disk that only it may write goes without."""
+    with ExitStack() as held:
+        with suppress(BadInput, OSError):
+            held.enter_context(lease(checkpoint.path.parents[1], checkpoint.step, "sidecar"))
+        yield
 
 
 def _requested(path: str | Path | None, say: Callable[[str], None]) -> list[str]:

@@ -23,7 +23,7 @@ from vaak.train.profiling import ProfilerWindows
 from vaak.train.saving import Saving
 from vaak.train.schedule import learning_rate
 from vaak.train.spikes import SpikeGuard
-from vaak.train.stage import Say, Stage, check_same_recipe, locked, prepare
+from vaak.train.stage import Say, Stage, check_same_recipe, locked, parent_held, prepare
 from vaak.train.step import Stepper
 from vaak.train.world import World, joined
 
@@ -60,6 +60,7 @@ def train(
         with ExitStack() as opened:
             trackers: list[Tracker] = []
             if world.is_first:
+                opened.enter_context(parent_held(stage.recipe, say))
                 trackers = [opened.enter_context(JsonlTracker(run / "metrics.jsonl", resume_step=stage.step))]
                 trackers += [tracker] if tracker is not None else []
             last = _Loop(stage, run, world, trackers, say, on_step, stop).run()

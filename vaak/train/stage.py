@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import nn
 from vaak.checkpoint import (
     Checkpoint,
     find_checkpoint,
+    lease,
     list_checkpoints,
     load_state,
     load_tensors,
@@ -171,6 +172,23 @@ def _built(recipe: Recipe, plan: Plan, data: Data, model: SpeechLM, steps: int, 
     module = parallelise(model, recipe.parallel, world, recipe.precision)
     optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr, recipe.precision)
     return Stage(recipe, plan, data, model, module, optimizer, steps, 0, {})
+
+
+@contextmanager
+def parent_held(recipe: Recipe, say: Say) -> Iterator[None]:
+    """Hold a lease on the checkpoint that a stage comes from while it runs: with LoRA it is read again to resume."""
+    found = None
+    if recipe.parent is not None:
+        path = resolve_path(recipe.parent)
+        among = list_checkpoints(path.parents[1] if path.parent.name == "checkpoints" else path)
+        found = next((one for one in reversed(among) if one.complete and path in (one.path, one.path.parents[1])), None)
+    with ExitStack() as held:
+        if found is not None:
+            try:
+                held.enter_context(lease(found.path.parents[1], found.step, "parent"))
+            except (BadInput, OSError) as error:
+                say(f"retention may remove the parent {found.id}, since no lease can be written beside it ({error})")
+        yield
 
 
 @contextmanager

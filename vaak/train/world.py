@@ -80,6 +80,11 @@ def joined(wanted_device: str = "auto") -> Iterator[World]:
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
         raise BadInput(f"WORLD_SIZE is {size} but {missing[0]} is not set; start the processes with torchrun")
+    if _number("TORCHELASTIC_RESTART_COUNT", "0") and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise BadInput(
+            "torchrun has started the processes again with the store of those that are gone; set "
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 and start it again, it continues"
+        )
     if _number("RANK", "0") >= size:
         raise BadInput(f"RANK is {os.environ['RANK']} of WORLD_SIZE {size}; start the processes with torchrun")
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
