@@ -176,12 +176,9 @@ def verify_remote(url: str, step: int) -> list[str]:
             return f"{objects.at(entry.path)} is missing"
         if there[entry.path].size != entry.size:
             return f"{objects.at(entry.path)} has {there[entry.path].size} bytes instead of {entry.size}"
-        recorded = hash_of(objects, entry.path)
-        return (
-            ""
-            if recorded == entry.sha256
-            else f"{objects.at(entry.path)} is not recorded with the hash of the manifest"
-        )
+        if hash_of(objects, entry.path) != entry.sha256:
+            return f"{objects.at(entry.path)} is not recorded with the hash of the manifest"
+        return ""
 
     with ThreadPoolExecutor(JOBS) as pool:
         problems = list(pool.map(problem, content.entries))
