@@ -27,7 +27,7 @@ from vaak.storage.objects import StorageFailed
 
 QUICK = Pace(poll=0.05, first=0.1, most=0.4, rarely=0.3)
 POLICY = Kept(milestones=30, keep_last_full=2, keep_last_model_only=0)
-NAMES = re.compile(r"step-\d+-(full|milestone)-[0-9a-f]{16}\.json|lock")
+NAMES = re.compile(r"step-\d+-(full|milestone)-[0-9a-f]{16}\.json|run\.json|lock")
 
 
 def done(run: Path) -> None:
@@ -281,14 +281,17 @@ def test_what_cannot_be_published_to_is_refused_at_once(tmp_path, model, s3):
         publish_run(tmp_path / "none", to=s3, policy=POLICY)
 
 
-def test_it_stops_between_two_parts_when_it_is_asked(tmp_path, model, s3, proxy):
-    run, asked = tmp_path / "run", []
-    save(run, 10, model, numbers=5 << 20)
-    proxy.rule = lambda request: asked.append(request) if "partNumber" in request.query else None
-    left = publish_run(run, to=s3, policy=POLICY, stop=lambda: bool(asked), say=lambda line: None)
+def test_it_stops_between_two_files_when_it_is_asked(tmp_path, model, s3, proxy):
+    run = tmp_path / "run"
+    save(run, 10, model)
+    proxy.latency = 0.05
+
+    def stop() -> bool:
+        return any(one.method == "PUT" and "/checkpoints/" in one.path for one in proxy.requests)
+
+    left = publish_run(run, to=s3, policy=POLICY, stop=stop, say=lambda line: None)
     assert [(one.step, one.attempts) for one in left.waiting] == [(10, 0)]
     assert [one.complete for one in list_remote(s3)] == [False]
-    proxy.rule = lambda request: None
     publish_run(run, to=s3, policy=POLICY, say=lambda line: None)
     assert verify_remote(s3, 10) == []
 

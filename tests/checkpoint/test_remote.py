@@ -53,7 +53,7 @@ def test_what_was_published_comes_back_and_goes_on(tmp_path, model, s3):
         path: data for path, data in files_of(two.path).items() if path != "COMPLETE.json"
     }
     assert verify_remote(s3, 10) == verify_remote(s3, 20) == []
-    assert list_objects(open_objects(f"{s3}/leases")) == {}
+    assert {path.partition("/")[0] for path in list_objects(open_objects(s3))} == {"checkpoints", "publish"}
     pulled = pull_checkpoint(s3, tmp_path / "copy" / "run")
     assert (pulled.id, pulled.full, pulled.leased) == (two.id, True, True)
     found = find_checkpoint(tmp_path / "copy" / "run")
@@ -111,6 +111,22 @@ def test_another_run_is_refused_but_its_own_continuation_is_not(tmp_path, model,
     pull_checkpoint(s3, tmp_path / "three")
     publish_checkpoint(save(tmp_path / "three", 20, model).path, s3)
     assert steps(s3) == [(10, True, True), (20, True, True)]
+
+
+def test_another_run_of_the_same_name_is_refused_too(tmp_path, model, s3):
+    one = save(tmp_path / "a/sft", 10, model)
+    publish_checkpoint(one.path, s3)
+    with pytest.raises(BadInput, match=r"belongs to another run 'sft'"):
+        publish_checkpoint(save(tmp_path / "b/sft", 10, model, value=3).path, s3)
+    assert [one.id for one in list_remote(s3)] == [one.id]
+    pull_checkpoint(s3, tmp_path / "c/sft")
+    publish_checkpoint(save(tmp_path / "c/sft", 20, model).path, s3)  # it shares step 10
+    shutil.rmtree(tmp_path / "c/sft/checkpoints")
+    publish_checkpoint(save(tmp_path / "c/sft", 30, model).path, s3)  # and keeps the key
+    assert [one.step for one in list_remote(s3)] == [10, 20, 30]
+    write_object(open_objects(s3), "publish/run.json", b"[")
+    with pytest.raises(BadInput, match="none of ours"):
+        publish_checkpoint(one.path, s3)
 
 
 def test_a_model_alone_is_published_as_it_is(tmp_path, model, s3):

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from vaak.checkpoint.claim import run_of
 from vaak.checkpoint.folder import (
     COMPLETE,
     MANIFEST,
@@ -20,7 +21,7 @@ from vaak.checkpoint.folder import (
     verify_checkpoint,
 )
 from vaak.checkpoint.leases import lease
-from vaak.checkpoint.remote import RemoteContent, list_remote, read_content, run_of, split_address, step_address
+from vaak.checkpoint.remote import RemoteContent, list_remote, read_content, split_address, step_address
 from vaak.errors import BadInput
 from vaak.storage.files import write_bytes, write_json
 from vaak.storage.locks import lock_file, unlock

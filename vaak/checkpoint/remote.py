@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vaak.checkpoint.claim import claim_address
 from vaak.checkpoint.folder import (
     COMPLETE,
     MANIFEST,
@@ -114,11 +115,6 @@ def step_address(url: str, step: int) -> str:
     return f"{url}/checkpoints/{step_name(step)}"
 
 
-def run_of(identity: str) -> str:
-    """The name of the run in a checkpoint's id."""
-    return identity.rsplit("/", 2)[0]
-
-
 def list_remote(url: str) -> list[RemoteCheckpoint]:
     """All checkpoints at the address of a run, by step; unfinished ones too. Nothing is downloaded but their marks.
 
@@ -149,10 +145,10 @@ def publish_checkpoint(folder: str | Path, url: str, progress: Progress | None =
     `upload_files` raises.
     """
     folder, url = Path(folder), url.rstrip("/")
-    open_objects(url, create=True)
+    objects = open_objects(url, create=True)
     found = list_remote(url)  # before anything is hashed: with a service that is away this ends soon
     local = _trusted(folder)
-    _refuse_another_run(folder.parent.parent, local.id, found, url)
+    claim_address(objects, folder.parent.parent, local.id, [one.id for one in found if one.complete])
     with lease(url, local.step, "publish"):
         return _upload(local, step_address(url, local.step), progress, jobs)
 
@@ -300,15 +296,6 @@ def _trusted(folder: Path) -> Checkpoint:
     if folder.parent.name != "checkpoints" or not found:
         raise BadInput(f"{folder} is not published: it is no RUN/checkpoints/step-…; name one that is")
     return found[0]
-
-
-def _refuse_another_run(run: Path, identity: str, found: list[RemoteCheckpoint], url: str) -> None:
-    """A run that was pulled and goes on in a folder of another name shares a checkpoint with the address."""
-    there = [one.id for one in found if one.complete]
-    names = {run_of(one) for one in there}
-    if not names or run_of(identity) in names or {one.id for one in list_checkpoints(run)} & set(there):
-        return
-    raise BadInput(f"{url} holds checkpoints of run {min(names)!r}, not of {run_of(identity)!r}; choose another prefix")
 
 
 def _remove_unless_held(one: RemoteCheckpoint, leases: LeaseWatch) -> str | None:
