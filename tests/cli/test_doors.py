@@ -36,6 +36,8 @@ VERBS = [
     ["checkpoint", "verify"],
     ["checkpoint", "export"],
     ["checkpoint", "prune"],
+    ["checkpoint", "publish"],
+    ["checkpoint", "pull"],
 ]
 
 

@@ -58,6 +58,13 @@ def test_the_wrong_key_is_a_sentence_without_any_key(s3, monkeypatch):
     assert wrong not in shown and SECRET not in shown and "Signature=" not in shown
 
 
+def test_a_refused_listing_is_no_failure_that_passes(s3, proxy):
+    proxy.rule = lambda request: Fault("status", status=403)
+    with pytest.raises(BadInput, match=r"was refused \(403 Forbidden\)") as refused:
+        list_objects(open_objects(s3))
+    assert not isinstance(refused.value, StorageFailed) and len(proxy.requests) == 1
+
+
 def test_storage_out_of_reach_is_a_sentence(s3, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
     monkeypatch.setattr(room, "ATTEMPTS", 1)

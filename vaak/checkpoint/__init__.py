@@ -19,6 +19,16 @@ from vaak.checkpoint.policy import Policy, Pruned, due, milestone, model_due, pr
 if TYPE_CHECKING:
     from vaak.checkpoint.export import export_model
     from vaak.checkpoint.milestones import publish_milestone
+    from vaak.checkpoint.pull import Pulled, pull_checkpoint
+    from vaak.checkpoint.remote import (
+        Published,
+        RemoteCheckpoint,
+        RemotePruned,
+        list_remote,
+        prune_remote,
+        publish_checkpoint,
+        verify_remote,
+    )
     from vaak.checkpoint.save import Content, Saver, load_tensors, save_checkpoint, training_folder, weights_of
 
 __all__ = [
@@ -27,32 +37,55 @@ __all__ = [
     "LeaseWatch",
     "Policy",
     "Pruned",
+    "Published",
+    "Pulled",
+    "RemoteCheckpoint",
+    "RemotePruned",
     "Saver",
     "due",
     "export_model",
     "find_checkpoint",
     "lease",
     "list_checkpoints",
+    "list_remote",
     "load_state",
     "load_tensors",
     "milestone",
     "model_due",
     "newest_complete",
     "prune",
+    "prune_remote",
+    "publish_checkpoint",
     "publish_milestone",
+    "pull_checkpoint",
     "save_checkpoint",
     "step_folder",
     "training_folder",
     "verify_checkpoint",
+    "verify_remote",
     "weights_of",
 ]
 
 _SAVE = ("Content", "Saver", "load_tensors", "save_checkpoint", "training_folder", "weights_of")
-_HOME = {"export_model": "export", "publish_milestone": "milestones"} | dict.fromkeys(_SAVE, "save")
+_REMOTE = (
+    "Published",
+    "RemoteCheckpoint",
+    "RemotePruned",
+    "list_remote",
+    "prune_remote",
+    "publish_checkpoint",
+    "verify_remote",
+)
+_HOME = (
+    {"export_model": "export", "publish_milestone": "milestones"}
+    | dict.fromkeys(_SAVE, "save")
+    | dict.fromkeys(_REMOTE, "remote")
+    | dict.fromkeys(("Pulled", "pull_checkpoint"), "pull")
+)
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what needs PyTorch on first use: listing and verifying need files alone."""
+    """Imports what needs PyTorch or storage on first use: listing and verifying need files alone."""
     if name not in _HOME:
         raise AttributeError(f"module 'vaak.checkpoint' has no attribute {name!r}")
     import importlib

@@ -47,6 +47,12 @@ def step_name(step: int) -> str:
     return f"step-{step:08d}"
 
 
+def step_of(name: str) -> int | None:
+    """The step of a checkpoint folder's name, or None if it is no such name."""
+    match = _NAME.fullmatch(name)
+    return int(match[1]) if match else None
+
+
 def step_folder(run: str | Path, step: int) -> Path:
     return checkpoints_folder(run) / step_name(step)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +81,7 @@ def prune(run: str | Path, policy: Policy, keep: Collection[int] = (), leases: L
     complete = [one for one in found if one.complete]
     if not complete:
         return Pruned([], [], {})
-    whole, models = _kept(complete, policy, keep)
+    whole, models = kept(complete, policy, keep)
     held = leases.held()
     done = Pruned([], [], {})
     for one in found:
@@ -104,8 +104,17 @@ def prune(run: str | Path, policy: Policy, keep: Collection[int] = (), leases: L
     return done
 
 
-def _kept(complete: list[Checkpoint], policy: Policy, keep: Collection[int]) -> tuple[set[int], set[int]]:
-    """Steps that stay as they are, and steps of which the model stays."""
+class Kept(Protocol):
+    """A complete checkpoint, wherever it is."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def full(self) -> bool: ...
+
+
+def kept(complete: Sequence[Kept], policy: Policy, keep: Collection[int] = ()) -> tuple[set[int], set[int]]:
+    """Steps that stay as they are, and steps of which the model stays, of at least one complete checkpoint in order."""
     full = [one.step for one in complete if one.full]
     whole = {one.step for one in complete if one.step in keep or milestone(policy, one.step)}
     whole |= set(full[-max(policy.keep_last_full, 1) :])

@@ -1,7 +1,8 @@
-"""Doors to the checkpoints of a run: `checkpoint list|verify|export|prune`."""
+"""Doors to the checkpoints of a run: `checkpoint list|verify|export|prune|publish|pull`; a run may be an address, `s3://…`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,14 +10,18 @@ from typing import Annotated, Literal
 import typer
 
 from vaak.checkpoint.folder import Checkpoint
+from vaak.checkpoint.remote import RemoteCheckpoint, RemotePruned
 from vaak.cli.show import print_json, print_table
-from vaak.errors import CheckFailed
+from vaak.errors import BadInput, CheckFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
 Run = Annotated[Path, typer.Argument(help="The folder of a run.")]
+RunOrUrl = Annotated[
+    str, typer.Argument(help="The folder of a run, or the address it was published to: s3://bucket/run.")
+]
 CheckpointFolder = Annotated[Path, typer.Argument(help="A checkpoint, or a run (its newest complete one).")]
 
-checkpoint_app = typer.Typer(help="List, verify, export and prune the checkpoints of a run.", no_args_is_help=True)
+checkpoint_app = typer.Typer(help="List, verify, export, prune, publish and pull checkpoints.", no_args_is_help=True)
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -25,43 +30,69 @@ def add_verbs(app: typer.Typer) -> None:
     checkpoint_app.command("verify")(verify)
     checkpoint_app.command("export")(export)
     checkpoint_app.command("prune")(prune)
+    checkpoint_app.command("publish")(publish)
+    checkpoint_app.command("pull")(pull)
     app.add_typer(checkpoint_app, name="checkpoint")
 
 
-def list_them(run: Run, as_json: Json = False) -> None:
+def list_them(run: RunOrUrl, as_json: Json = False) -> None:
     """The checkpoints of a run.
 
     Example: `vaak checkpoint list runs/one`
     """
-    from vaak.checkpoint import list_checkpoints
+    from vaak.checkpoint import list_checkpoints, list_remote
 
-    found = list_checkpoints(run)
+    found = list_remote(run) if _is_address(run) else list_checkpoints(run)
     if as_json:
         print_json([asdict(one) for one in found])
     else:
         rows = [[one.step, _kind(one), one.id or None] for one in found]
-        print_table(str(run), ["step", "what", "id"], rows)
+        print_table(run, ["step", "what", "id"], rows)
 
 
-def _kind(one: Checkpoint) -> str:
+def _is_address(run: str) -> bool:
+    return "://" in run
+
+
+def _kind(one: Checkpoint | RemoteCheckpoint) -> str:
     if not one.complete:
         return "unfinished"
     return "full" if one.full else "model"
 
 
-def verify(checkpoint: CheckpointFolder) -> None:
-    """Hash a checkpoint again (exit 1 if it is damaged).
+def verify(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint or a run, in a folder or at an address.")],
+) -> None:
+    """Hash a checkpoint again, or compare what is recorded at an address (exit 1 if it is damaged).
 
     Example: `vaak checkpoint verify runs/one/checkpoints/step-00000200`
     """
+    found = _verified_there(checkpoint) if _is_address(checkpoint) else _verified(Path(checkpoint))
+    damaged = [where for where, problems in found.items() if problems]
+    for where, problems in found.items():
+        typer.echo(f"{where}: {'; '.join(problems or ['whole'])}")
+    if damaged:
+        raise CheckFailed(f"{len(damaged)} of {len(found)} checkpoints cannot be trusted")
+
+
+def _verified(checkpoint: Path) -> dict[str, list[str]]:
     from vaak.checkpoint import list_checkpoints, verify_checkpoint
 
     folders = [one.path for one in list_checkpoints(checkpoint)] or [checkpoint]
-    damaged = {folder: problems for folder in folders if (problems := verify_checkpoint(folder))}
-    for folder in folders:
-        typer.echo(f"{folder}: {'; '.join(damaged.get(folder, ['whole']))}")
-    if damaged:
-        raise CheckFailed(f"{len(damaged)} of {len(folders)} checkpoints cannot be trusted")
+    return {str(folder): verify_checkpoint(folder) for folder in folders}
+
+
+def _verified_there(url: str) -> dict[str, list[str]]:
+    from vaak.checkpoint import list_remote, verify_remote
+    from vaak.checkpoint.remote import split_address
+
+    run, step = split_address(url)
+    if step is not None:
+        return {url: verify_remote(run, step)}
+    found = list_remote(run)
+    if not found:
+        raise BadInput(f"{url} holds no checkpoint; correct the address")
+    return {one.url: verify_remote(run, one.step) for one in found}
 
 
 def export(
@@ -81,24 +112,103 @@ def export(
     typer.echo(f"exported to {export_model(checkpoint, out, dtype)}")
 
 
-def prune(run: Run, as_json: Json = False) -> None:
-    """Remove the checkpoints that the run's own recipe does not keep; of some the model stays.
+def prune(
+    run: RunOrUrl,
+    recipe: Annotated[
+        Path | None, typer.Option(help="Whose policy holds at an address, such as RUN/recipe.yaml.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Remove the checkpoints that the run's own recipe does not keep; in a folder the model of some stays.
 
     Example: `vaak checkpoint prune runs/one`
     """
     from vaak.checkpoint import prune as remove
+    from vaak.checkpoint import prune_remote
     from vaak.recipe import load_recipe
 
-    done = remove(run, load_recipe(run / "recipe.yaml").checkpoints)
+    if _is_address(run):
+        if recipe is None:
+            raise BadInput(f"{run} has no recipe of its own; name one, as in --recipe RUN/recipe.yaml")
+        done = prune_remote(run, load_recipe(recipe).checkpoints)
+    else:
+        done = remove(run, load_recipe(recipe or Path(run) / "recipe.yaml").checkpoints)
     if as_json:
         print_json(asdict(done))
         return
+    models = [] if isinstance(done, RemotePruned) else done.model_only
     for one in done.removed:
         typer.echo(f"removed step {one.step}")
-    for one in done.model_only:
+    for one in models:
         typer.echo(f"step {one.step}: its model stays")
     for step, holder in done.held.items():
         typer.echo(
-            f"{step} is held by {holder}; if that reader is gone, remove {run / 'leases' / step}, then prune again"
+            f"{step} is held by {holder}; if that reader is gone, remove {run.rstrip('/')}/leases/{step}, then prune again"
         )
-    typer.echo(f"{len(done.removed)} removed, {len(done.model_only)} left as models")
+    typer.echo(f"{len(done.removed)} removed" + ("" if _is_address(run) else f", {len(models)} left as models"))
+
+
+def publish(
+    run: Run,
+    to: Annotated[str | None, typer.Option(help="Where full checkpoints go: s3://bucket/run.")] = None,
+    hub: Annotated[str | None, typer.Option(help="The Hub repository that milestones go to: owner/name.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the run is done and all is published.")] = False,
+    db: Annotated[Path | None, typer.Option("--db", help="Results database: milestones wait for their notes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send a run's full checkpoints to S3-compatible storage and its milestones, as models, to the Hub.
+
+    Beside a training it never holds up: what fails is tried again, what waits is on disk in RUN/publish. Endpoint and
+    credentials come from AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the Hub's from HF_TOKEN.
+
+    Example: `vaak checkpoint publish runs/one --to s3://bucket/runs/one --hub me/one --follow --db results.db`
+    """
+    from vaak.checkpoint.publish import publish_run
+    from vaak.launch.console import stopping
+    from vaak.recipe import load_recipe
+
+    policy = load_recipe(run / "recipe.yaml").checkpoints
+    notes = None if db is None else _notes_from(db)
+    say = (lambda line: None) if as_json else typer.echo
+    with stopping() as stop:
+        done = publish_run(run, to=to, hub=hub, policy=policy, notes=notes, follow=follow, stop=stop, say=say)
+    if as_json:
+        print_json(asdict(done))
+    else:
+        typer.echo(f"{len(done.published)} published, {len(done.superseded)} superseded, {len(done.waiting)} wait")
+    failed = [one for one in done.waiting if one.error]
+    if failed:
+        raise CheckFailed(f"step {failed[0].step} still waits ({failed[0].error}); publish again and it continues")
+
+
+def _notes_from(db: Path) -> Callable[[str], str | None]:
+    from vaak.evaluate import evaluation_notes
+
+    return lambda identity: evaluation_notes(db, identity)
+
+
+def pull(
+    url: Annotated[str, typer.Argument(help="s3://bucket/run (its newest complete one), or …/checkpoints/step-….")],
+    run: Run,
+    as_json: Json = False,
+) -> None:
+    """Download a published checkpoint into a run folder, every file against its hash; `vaak train --out RUN` continues there.
+
+    Interrupt it, run it again, and it continues.
+
+    Example: `vaak checkpoint pull s3://bucket/runs/one runs/one`
+    """
+    from vaak.checkpoint import pull_checkpoint
+    from vaak.launch.console import Console
+
+    with Console(quiet=as_json).progress("pull") as bar:
+        done = pull_checkpoint(url, run, bar)
+    if as_json:
+        print_json(asdict(done))
+        return
+    typer.echo(
+        f"{done.moved.files} files ({done.moved.bytes / 1e6:,.1f} MB) came, {done.moved.there} were there already"
+    )
+    if not done.leased:
+        typer.echo("the key may not write there, so no lease kept the checkpoint meanwhile")
+    typer.echo(f"whole: {done.id} in {done.path}" + ("" if done.full else ", the model alone"))

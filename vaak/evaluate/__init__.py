@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaak.evaluate.checkpoint import evaluate_checkpoint
     from vaak.evaluate.following import follow
+    from vaak.evaluate.notes import evaluation_notes
     from vaak.evaluate.reference import reference_scores
     from vaak.evaluate.sidecar import start_sidecar
     from vaak.evaluate.store import Results, open_results
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Results",
     "evaluate_checkpoint",
+    "evaluation_notes",
     "follow",
     "item_results",
     "newest_versions",
@@ -31,6 +33,7 @@ __all__ = [
 _HOME = {
     "Results": "store",
     "evaluate_checkpoint": "checkpoint",
+    "evaluation_notes": "notes",
     "follow": "following",
     "item_results": "summaries",
     "newest_versions": "summaries",

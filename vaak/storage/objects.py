@@ -364,7 +364,9 @@ def _said(error: Exception, address: str) -> BadInput:
         return _changed(address)  # 416: it ends before the range that its listed size promised
     if isinstance(error, exceptions.AlreadyExistsError):
         return ObjectExists(f"{address} exists already; choose another prefix")
-    if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
+    # Of a listing that was refused the client makes an error without a kind.
+    refused = isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError)
+    if refused or why[:3] in ("401", "403"):
         return BadInput(f"{address} was refused ({why or 'no permission'}); check the credentials and their rights")
     if not why:
         why = "it cannot be reached" if "HTTP error" in text else type(error).__name__

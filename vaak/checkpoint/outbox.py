@@ -1,0 +1,68 @@
+"""What a publisher has sent, has still to send, and has given up, on disk: `RUN/publish/`, a file per checkpoint and target."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from vaak.checkpoint.folder import step_name
+from vaak.errors import BadInput
+from vaak.storage.files import read_json, write_json
+
+Kind = Literal["full", "milestone"]
+WAITING, PUBLISHED, SUPERSEDED = "waiting", "published", "superseded"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One checkpoint on its way to one target.
+
+    target: an address, or a repository of the Hub. since: when it began to wait. attempts: that failed, and `error` the last
+    one's sentence, or why it is superseded. where, files, bytes, seconds: of what was published, `ended` when.
+    """
+
+    kind: Kind
+    target: str
+    checkpoint: str
+    step: int
+    state: str
+    since: str
+    attempts: int = 0
+    error: str = ""
+    where: str = ""
+    files: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    ended: str = ""
+
+
+def publish_folder(run: str | Path) -> Path:
+    return Path(run) / "publish"
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_record(run: Path, record: Record) -> None:
+    """Write a record whole or not at all. Raises `OSError` if the disk takes it not."""
+    key = hashlib.sha256(f"{record.kind}\0{record.target}\0{record.checkpoint}".encode()).hexdigest()[:16]
+    write_json(publish_folder(run) / f"{step_name(record.step)}-{record.kind}-{key}.json", asdict(record))
+
+
+def read_records(run: str | Path) -> list[Record]:
+    """All records of a run by step. One that cannot be read is left out: its checkpoint is looked at again."""
+    return sorted(_readable(publish_folder(run).glob("step-*.json")), key=lambda one: (one.step, one.since))
+
+
+def _readable(paths: Iterable[Path]) -> Iterable[Record]:
+    for path in paths:
+        try:
+            found = read_json(path)
+            yield Record(**{field.name: found[field.name] for field in fields(Record)})
+        except (BadInput, KeyError, TypeError):
+            continue
