@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -208,8 +208,12 @@ class _Publisher:
 
     def work(self, follow: bool) -> None:
         while not self.stop():
-            ended = (self.run / _DONE).exists()  # looked at first: a checkpoint that came before it is still seen
-            complete = self._look(ended)
+            ended, complete = False, {}
+            try:
+                ended = (self.run / _DONE).exists()  # looked at first: a checkpoint that came before it is still seen
+                complete = self._look(ended)
+            except OSError as error:
+                self.say(f"{self.run} cannot be read ({_sentence(error)})", once=True)
             job = self._next(complete)
             if job is not None:
                 self._send(*job)
@@ -227,11 +231,7 @@ class _Publisher:
 
     def _look(self, ended: bool) -> dict[str, Checkpoint]:
         """Queue what is new, give up what is gone, and hold what waits; the run's complete checkpoints by id."""
-        try:
-            complete = [one for one in list_checkpoints(self.run) if one.complete]
-        except OSError as error:
-            self.say(f"{self.run} cannot be read ({_sentence(error)})", once=True)
-            return {}
+        complete = [one for one in list_checkpoints(self.run) if one.complete]
         hold: set[int] = set()
         stays = kept(complete, self.policy)[0] if complete else set()
         for lane in self._lanes:
@@ -292,8 +292,9 @@ class _Publisher:
         self.say(f"step {one.step}: published to {done.where} ({size}{done.seconds:,.0f} s)")
 
     def _failed(self, lane: _Lane, one: Checkpoint, error: Exception) -> None:
-        if not any(other.id == one.id for other in list_checkpoints(self.run)):
-            return  # it was removed meanwhile, and the next look says so
+        with suppress(OSError):
+            if not any(other.id == one.id for other in list_checkpoints(self.run)):
+                return  # it was removed meanwhile, and the next look says so
         sentence = _sentence(error)
         record = lane.records[one.id]
         self._write(lane, replace(record, attempts=record.attempts + 1, error=sentence))
