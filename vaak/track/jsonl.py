@@ -7,10 +7,11 @@ it is about to do those steps again.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -34,10 +35,13 @@ class JsonlTracker:
     `resume_step=s` first removes every row of a step later than s. Without it an existing file is continued
     as it stands. Either way a half-written last line is removed, so that no row is glued to its remains.
     A row survives the death of the process; it is not synced to the disk, so the last rows may be lost with the power.
+    With `say`, a disk that takes no rows (it is full) is said once, and so is that it takes them again; without it is an error.
     """
 
-    def __init__(self, path: str | Path, resume_step: int | None = None) -> None:
-        self.path = Path(path)
+    def __init__(
+        self, path: str | Path, resume_step: int | None = None, say: Callable[[str], None] | None = None
+    ) -> None:
+        self.path, self._say, self._lost = Path(path), say, 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             _repair(self.path, resume_step)
@@ -46,8 +50,25 @@ class JsonlTracker:
     def log(self, values: Mapping[str, Any], step: int) -> None:
         """Append `{"step": step, **values}`. Scalars of numpy and torch become plain numbers."""
         row = {"step": int(step), **{name: _plain(value) for name, value in values.items() if name != "step"}}
-        # One write per row: with O_APPEND another writer's row can stand before or after it, never inside.
-        self._file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        try:
+            self._append(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        except OSError as error:
+            if self._say is None:
+                raise
+            self._lost += 1
+            if self._lost == 1:
+                self._say(f"{self.path} takes no more rows from step {step} on ({error.strerror}); make room")
+            return
+        if self._lost and self._say is not None:
+            self._say(f"{self.path} takes rows again; {self._lost} are missing before step {step}")
+            self._lost = 0
+
+    def _append(self, line: bytes) -> None:
+        """One write per row: with O_APPEND another writer's row can stand before or after it, never inside."""
+        written = self._file.write(line)
+        if written != len(line):
+            os.ftruncate(self._file.fileno(), os.fstat(self._file.fileno()).st_size - (written or 0))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         self._file.close()

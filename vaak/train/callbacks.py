@@ -169,23 +169,29 @@ class SkippedSteps(Callback):
             return
         rows, losses = self._rows(done)
         if self.world.is_first:
+            self._write(done, rows, losses)
+        why = "not finite" if fault == "nonfinite" else f"{done.result.grad_norm:.3g}, above {self.guard.limit:.3g}"
+        self.say(
+            f"step {done.step} was skipped: its gradient is {why}; rows {rows[0]} to {rows[-1]}, see {self.folder}"
+        )
+        self.guard.check((rows[0], rows[-1]))
+
+    def _write(self, done: StepDone, rows: list[int], losses: list[float]) -> None:
+        try:
             self.folder.mkdir(exist_ok=True)
             write_json(
                 self.folder / f"step-{done.step:08d}.json",
                 {
                     "step": done.step,
-                    "fault": fault,
+                    "fault": done.result.fault,
                     "grad_norm": _plain(done.result.grad_norm),
                     "limit": _plain(self.guard.limit),
                     "loss": _plain(done.result.loss),
                     "rows": [{"row": row, "loss": _plain(loss)} for row, loss in zip(rows, losses, strict=True)],
                 },
             )
-        why = "not finite" if fault == "nonfinite" else f"{done.result.grad_norm:.3g}, above {self.guard.limit:.3g}"
-        self.say(
-            f"step {done.step} was skipped: its gradient is {why}; rows {rows[0]} to {rows[-1]}, see {self.folder}"
-        )
-        self.guard.check((rows[0], rows[-1]))
+        except OSError as error:
+            self.say(f"step {done.step} could not be written down in {self.folder} ({error.strerror}); make room")
 
     def _rows(self, done: StepDone) -> tuple[list[int], list[float]]:
         """Row numbers of the whole step in order, and the mean loss of each row's targets."""

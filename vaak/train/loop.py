@@ -61,7 +61,7 @@ def train(
             trackers: list[Tracker] = []
             if world.is_first:
                 opened.enter_context(parent_held(stage.recipe, say))
-                trackers = [opened.enter_context(JsonlTracker(run / "metrics.jsonl", resume_step=stage.step))]
+                trackers = [opened.enter_context(JsonlTracker(run / "metrics.jsonl", stage.step, say))]
                 trackers += [tracker] if tracker is not None else []
             last = _Loop(stage, run, world, trackers, say, on_step, stop).run()
         if world.is_first:
