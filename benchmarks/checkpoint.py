@@ -81,7 +81,7 @@ def save_figures(run: Path, body: dict[str, int]) -> Iterator[Figure]:
         return time.perf_counter() - began
 
     def waited_for() -> None:
-        saver.begin(content())
+        saver.begin(saver.stage(content()))
         saver.wait()
 
     alone, beside, held, whole = [], [], [], []
@@ -90,7 +90,7 @@ def save_figures(run: Path, body: dict[str, int]) -> Iterator[Figure]:
         saved = seconds_of(waited_for)
         alone.append(seconds_of(lambda: one_step(model, optimizer)))
         step += 1
-        begun = seconds_of(lambda: saver.begin(content()))
+        begun = seconds_of(lambda: saver.begin(saver.stage(content())))
         steps = 0.0, 0
         while saver.running:
             steps = steps[0] + seconds_of(lambda: one_step(model, optimizer)), steps[1] + 1
@@ -167,7 +167,7 @@ def interrupted(recipe: Recipe, run: Path, step: int) -> Path:
     old = find_checkpoint(run).path
     files = {name: (old / name).read_bytes() for name in ("recipe.yaml", "plan.json", "tokenizer.json")}
     saver = Saver(run, stage.model)
-    saver.begin(Content(step, weights_of(stage.model), training, state, files))
+    saver.begin(saver.stage(Content(step, weights_of(stage.model), training, state, files)))
     saver.wait()
     return run
 
@@ -176,7 +176,7 @@ def retention_figures(run: Path, count: int) -> Iterator[Figure]:
     """Small checkpoints with all their files, copied; of a policy that keeps five and twenty."""
     model, optimizer = stepped_model(SMALL)
     saver = Saver(run, model)
-    saver.begin(Content(1, weights_of(model), dict(optimizer_tensors(model, optimizer)), {"step": 1}, {}))
+    saver.begin(saver.stage(Content(1, weights_of(model), dict(optimizer_tensors(model, optimizer)), {"step": 1}, {})))
     first = saver.wait()
     assert first is not None
     copies(first, run, count)

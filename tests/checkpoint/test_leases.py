@@ -97,3 +97,20 @@ def test_a_reader_that_comes_in_the_moment_of_removal_is_seen(run, monkeypatch):
     done = prune(run, ONE, leases=watch)
     assert steps(run) == [10, 30] and done.held == {"step-00000010": "late"}
     assert all(one.complete for one in list_checkpoints(run))
+
+
+def test_a_reader_that_comes_in_the_moment_of_taking_its_moments_is_seen(run, monkeypatch):
+    watch = LeaseWatch(run)
+    looks = iter([{}, {"step-00000020": "late"}])
+    monkeypatch.setattr(watch, "held", lambda: next(looks, {"step-00000020": "late"}))
+    done = prune(run, Kept(milestones=None, keep_last_full=1, keep_last_model_only=1), leases=watch)
+    assert done.held == {"step-00000020": "late"} and [one.full for one in list_checkpoints(run)][-2:] == [True, True]
+
+
+def test_what_is_unfinished_and_held_is_somebodys_work(run):
+    make(run, 15, complete=False)
+    with lease(run, 15, "pull"):
+        prune(run, ONE)
+        assert 15 in steps(run)
+    prune(run, ONE)
+    assert 15 not in steps(run)

@@ -83,7 +83,7 @@ def test_what_dies_between_full_and_model_only_is_finished_the_next_time(tmp_pat
         make(tmp_path, step)
     policy = Kept(keep_last_full=1, keep_last_model_only=1)
 
-    def dying(path):
+    def dying(path, ignore_errors=False):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

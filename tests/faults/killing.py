@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 
 from vaak.checkpoint import (
-    Checkpoint,
     list_checkpoints,
     list_remote,
     newest_complete,
@@ -68,7 +67,7 @@ def kill_often(recipe: Recipe, folder: Path, kills: int, seed: int, address: str
         _check_chosen(run, done)
         with _processes(folder, address) as (trainer, publisher):
             _aim(aims[done.total % len(aims)], run, address, trainer, rng)
-            found = [one for one in list_checkpoints(run) if not one.complete]
+            found = _half_written(run)
             half = address is not None and any(not one.complete for one in list_remote(address))
             for process in (trainer, publisher):
                 if process is not None:
@@ -124,7 +123,7 @@ def _published(run: Path, address: str | None) -> bool:
 def _check_chosen(run: Path, done: Kills) -> None:
     """What the next start will take is complete and whole; what is not is counted."""
     newest = newest_complete(run, full=True, say=lambda _: None) if run.exists() else None
-    done.passed_over += sum(not one.complete for one in (list_checkpoints(run) if run.exists() else []))
+    done.passed_over += len(_half_written(run))
     assert newest is None or verify_checkpoint(newest.path) == []
 
 
@@ -168,16 +167,16 @@ def _aim(aim: str, run: Path, address: str | None, trainer: subprocess.Popen[str
     if aim == "step":
         time.sleep(rng.uniform(0.0, 1.0))
     elif aim == "save":
-        _until(lambda: any(not one.complete for one in _newer(run)), trainer)
+        _until(lambda: bool(_half_written(run)), trainer)
         time.sleep(rng.uniform(0.0, 0.02))
     elif address is not None:
         _until(lambda: any(not one.complete for one in list_remote(address)), trainer, 10.0)
 
 
-def _newer(run: Path) -> list[Checkpoint]:
-    """Checkpoints behind the newest complete one: being written, or what an earlier kill has left."""
-    found = list_checkpoints(run)
-    return found[-1:] if found else []
+def _half_written(run: Path) -> list[Path]:
+    """Folders of saves that have no name yet, or no mark."""
+    unmarked = [one.path for one in list_checkpoints(run) if not one.complete]
+    return [*(run / "checkpoints").glob(".step-*.part"), *unmarked]
 
 
 def _rows(run: Path) -> int:

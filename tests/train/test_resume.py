@@ -1,14 +1,18 @@
 """Where a run goes on, and where it refuses to."""
 
+import time
 from pathlib import Path
 
 import pytest
+import torch
 
+import vaak.checkpoint.save as save_module
 from tests.train.test_train import SHARD, quiet, stop_after
 from tests.train.toy_stage import make_recipe
-from vaak.checkpoint import list_checkpoints
+from vaak.checkpoint import LeaseWatch, Saver, list_checkpoints
 from vaak.errors import BadInput, Interrupted
 from vaak.recipe import load_recipe
+from vaak.storage.tensors import read_tensors
 from vaak.track.jsonl import read_jsonl
 from vaak.train.loop import train
 
@@ -79,3 +83,77 @@ def test_a_folder_that_cannot_be_a_runs_is_said(toy, tmp_path):
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(BadInput, match="cannot be a run's folder"):
             train(make_recipe(toy), out, say=quiet)
+
+
+def test_when_to_save_and_what_to_keep_may_change(toy, tmp_path):
+    policy = {"every": 5, "milestones": None, "keep_last_full": 3}
+    with pytest.raises(Interrupted):
+        train(make_recipe(toy, checkpoints=policy), tmp_path, stop=stop_after(6), say=quiet)
+    final = train(make_recipe(toy, checkpoints={**policy, "every": 2, "keep_last_full": 1}), tmp_path, say=quiet)
+    assert [(one.step, one.full) for one in list_checkpoints(tmp_path)] == [(5, False), (6, False), (8, False), (10, False), (12, True)]  # fmt: skip
+    for saved in (tmp_path, final):
+        assert load_recipe(saved / "recipe.yaml").checkpoints.every == 2
+
+
+def test_a_finished_run_whose_last_checkpoint_is_damaged_does_its_last_steps_again(toy, tmp_path):
+    final = train(make_recipe(toy), tmp_path, say=quiet)
+    before = read_tensors(final / "model")
+    flip(final / "model" / SHARD)
+    said = []
+    assert train(make_recipe(toy), tmp_path, say=said.append) == final
+    assert any("passed over step-00000012" in one for one in said) and any("continues" in one for one in said)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in read_tensors(final / "model").items())
+
+
+def test_files_that_somebody_moves_and_memory_that_is_short_cost_no_training(toy, tmp_path, monkeypatch):
+    recipe, said, stage = make_recipe(toy, checkpoints={"every": 2, "milestones": None}), [], Saver.stage
+
+    def on_step(done, of, words):
+        if done == 3:
+            (tmp_path / "recipe.yaml").rename(tmp_path / "moved.yaml")
+        if done == 7:
+            (tmp_path / "moved.yaml").rename(tmp_path / "recipe.yaml")
+
+    def short(saver, content):
+        if content.step == 6:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return stage(saver, content)
+
+    monkeypatch.setattr(Saver, "stage", short)
+    train(recipe, tmp_path, on_step=on_step, say=said.append)
+    assert [one for one in said if "could not be saved" in one] == [
+        "the checkpoint of step 6 could not be saved (there is no memory for its copies: DefaultCPUAllocator: can't allocate "
+        "memory); training goes on"
+    ]
+    assert [one.step for one in list_checkpoints(tmp_path)] == [2, 4, 8, 10, 12]
+
+
+def test_a_parent_is_held_while_a_stage_prepares_and_runs(whole, toy, tmp_path):
+    schedule, held = {"peak_lr": 5e-3, "min_lr": 5e-4, "warmup_ratio": 0.1}, []
+
+    def say(sentence):
+        held.append((sentence.split()[0], LeaseWatch(whole[0]).held()))
+
+    recipe = make_recipe(toy, length={"steps": 1}, schedule=schedule)
+    train(recipe, tmp_path, parent=whole[0], say=say)
+    prepared = dict(held)["weights"]
+    assert prepared["step-00000012"].startswith("parent-") and LeaseWatch(whole[0]).held() == {}
+
+
+def test_a_save_that_is_slow_is_said_and_never_overlaps(toy, tmp_path, monkeypatch):
+    recipe = make_recipe(toy, checkpoints={"every": 2, "milestones": 6})
+    write, running, most, said = save_module.write_tensors, [0], [0], []
+
+    def slow(*arguments):
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.5)
+        write(*arguments)
+        running[0] -= 1
+
+    monkeypatch.setattr(save_module, "write_tensors", slow)
+    train(recipe, tmp_path, say=said.append)
+    steps = [one.step for one in list_checkpoints(tmp_path)]
+    assert most[0] == 1 and 6 in steps and 12 in steps and len(steps) < 6, steps  # a milestone is waited for
+    left_out = [one for one in said if "is not saved: the checkpoint of step" in one]
+    assert len(left_out) == 6 - len(steps), said

@@ -18,7 +18,8 @@ from vaak.model import open_model
 from vaak.storage.tensors import read_tensors
 from vaak.track.jsonl import read_jsonl
 from vaak.train.loop import train
-from vaak.train.stage import locked, open_data
+from vaak.train.run_folder import locked
+from vaak.train.stage import open_data
 
 # The file of the first process.
 SHARD = "shard-00001-model-00001-of-00001.safetensors"

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -71,7 +71,10 @@ def list_checkpoints(run: str | Path) -> list[Checkpoint]:
 
 
 def verify_checkpoint(folder: str | Path) -> list[str]:
-    """What is wrong with a checkpoint, one sentence each; an empty list means that it can be trusted."""
+    """What is wrong with a checkpoint, one sentence each; an empty list means that it can be trusted.
+
+    Raises `BadInput` where the disk does not answer: that is not the same as damage.
+    """
     folder = Path(folder)
     identity = _identity(folder)
     if not identity:
@@ -79,15 +82,27 @@ def verify_checkpoint(folder: str | Path) -> list[str]:
     try:
         manifest = read_json(folder / MANIFEST)
         files = [(str(f["path"]), int(f["size"]), str(f["sha256"])) for f in manifest["files"]]
-    except (BadInput, KeyError, TypeError, ValueError) as error:
+        found = hash_json(manifest)
+    except (BadInput, KeyError, TypeError, ValueError, RecursionError) as error:
         return [f"{folder / MANIFEST} cannot be read ({error})"]
-    if identity.rsplit("/", 1)[-1] != hash_json(manifest):
+    if identity.rsplit("/", 1)[-1] != found:
         return [f"{folder / MANIFEST} is not the one that {COMPLETE} names"]
+    missing = what_lacks(name for name, _, _ in files)
+    lacking = [f"{folder / MANIFEST} names no {missing}"] if missing else []
     if (folder / MODEL_ONLY).exists():
         files = [entry for entry in files if not entry[0].startswith(f"{TRAINING}/")]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         problems = list(pool.map(lambda entry: _problem(folder, *entry), files))
-    return [problem for problem in [*problems, *_strangers(folder, files)] if problem]
+    return [problem for problem in [*problems, *_strangers(folder, files), *lacking] if problem]
+
+
+def what_lacks(names: Iterable[str]) -> str:
+    """What every checkpoint has and these files have not, or nothing."""
+    named = set(names)
+    lacking = [name for name in ("config.json", "vocabulary.json", "state.json") if name not in named]
+    if not any(name.startswith(f"{MODEL}/") for name in named):
+        lacking.append(f"{MODEL}/")
+    return " and no ".join(lacking)
 
 
 def newest_complete(
@@ -141,10 +156,14 @@ def remove_checkpoint(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
+def announce_model_only(folder: Path) -> None:
+    write_json(folder / MODEL_ONLY, {"removed": TRAINING})
+
+
 def make_model_only(folder: Path) -> None:
     """Take away what only training reads; that this was meant stands there first, so a kill between leaves it whole."""
-    write_json(folder / MODEL_ONLY, {"removed": TRAINING})
-    shutil.rmtree(folder / TRAINING)
+    announce_model_only(folder)
+    shutil.rmtree(folder / TRAINING, ignore_errors=True)
 
 
 def _checkpoint(folder: Path, step: int) -> Checkpoint:
@@ -153,10 +172,9 @@ def _checkpoint(folder: Path, step: int) -> Checkpoint:
     return Checkpoint(folder, step, identity, bool(identity), full)
 
 
-def distrust(folder: Path, problems: list[str]) -> None:
-    """Take the mark of a damaged checkpoint away, so that retention does not count it among those that it keeps."""
-    write_json(folder / "DAMAGED.json", {"id": _identity(folder), "problems": problems})
-    (folder / COMPLETE).unlink()
+def distrust(folder: Path) -> None:
+    """Take the mark of a damaged checkpoint away, so that retention does not count it; it stays as `DAMAGED.json`."""
+    os.replace(folder / COMPLETE, folder / "DAMAGED.json")
 
 
 def _identity(folder: Path) -> str:
@@ -196,8 +214,4 @@ def _problem(folder: Path, name: str, size: int, digest: str) -> str:
         return f"{name} is missing"
     if path.stat().st_size != size:
         return f"{name} has {path.stat().st_size} bytes instead of {size}"
-    try:
-        found = sha256_file(path)
-    except BadInput as error:
-        return str(error)
-    return "" if found == digest else f"{name} does not have the content that was saved"
+    return "" if sha256_file(path) == digest else f"{name} does not have the content that was saved"

@@ -13,6 +13,7 @@ from vaak.checkpoint.folder import (
     MODEL_ONLY,
     TRAINING,
     Checkpoint,
+    announce_model_only,
     list_checkpoints,
     make_model_only,
     remove_checkpoint,
@@ -28,7 +29,8 @@ class Policy(Protocol):
     intervals: (up to this step, every so many steps) in rising order; the last one also holds beyond its end.
     model_only_every: models alone are saved at multiples of it, where no full checkpoint is due (None: none are).
     milestones: checkpoints at multiples of it are never removed (None: there are none).
-    keep_last_full: how many others are kept whole; keep_last_model_only: how many more as models alone.
+    keep_last_full: how many of the newest full ones are kept whole, milestones among them or not.
+    keep_last_model_only: how many more are kept as models alone.
     """
 
     @property
@@ -74,7 +76,8 @@ def prune(run: str | Path, policy: Policy, keep: Collection[int] = (), leases: L
 
     `keep` names further steps to spare. Never removed, whatever the policy says: the newest complete checkpoint, the newest
     full one, milestones, and what somebody holds a lease on, such as the parent of a running stage. An unfinished folder goes
-    only once a newer one is complete. `leases` should be the same from call to call, or no lease ever expires.
+    only once a newer one is complete. `leases` should be the same from call to call, or no lease ever expires. Only one process
+    prunes a run at a time: who calls this holds the run's lock.
     """
     leases = leases or LeaseWatch(run)
     found = list_checkpoints(run)
@@ -87,7 +90,7 @@ def prune(run: str | Path, policy: Policy, keep: Collection[int] = (), leases: L
     for one in found:
         name = step_name(one.step)
         if not one.complete:
-            if one.step < complete[-1].step:
+            if one.step < complete[-1].step and name not in held:
                 remove_checkpoint(one.path)
                 done.removed.append(one)
         elif one.step in whole or (one.step in models and not one.full):
@@ -95,8 +98,10 @@ def prune(run: str | Path, policy: Policy, keep: Collection[int] = (), leases: L
         elif name in held:
             done.held[name] = held[name]
         elif one.step in models:
-            make_model_only(one.path)
-            done.model_only.append(one)
+            if (holder := _make_model_only_unless_held(one, leases)) is None:
+                done.model_only.append(one)
+            else:
+                done.held[name] = holder
         elif (holder := _remove_unless_held(one, leases)) is None:
             done.removed.append(one)
         else:
@@ -135,6 +140,17 @@ def _remove_unless_held(one: Checkpoint, leases: LeaseWatch) -> str | None:
         write_bytes(one.path / COMPLETE, mark)
         return holder
     remove_checkpoint(one.path)
+    return None
+
+
+def _make_model_only_unless_held(one: Checkpoint, leases: LeaseWatch) -> str | None:
+    """Likewise: what is going to be taken away is said first, and taken back for a reader that has come meanwhile."""
+    announce_model_only(one.path)
+    holder = leases.held().get(step_name(one.step))
+    if holder is not None:
+        (one.path / MODEL_ONLY).unlink()
+        return holder
+    make_model_only(one.path)
     return None
 
 

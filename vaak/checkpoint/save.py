@@ -6,6 +6,7 @@ writes its part. Tensors are stored as safetensors and everything else as JSON o
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
@@ -27,12 +28,14 @@ from vaak.checkpoint.folder import (
     checkpoints_folder,
     remove_checkpoint,
     step_folder,
+    step_name,
+    what_lacks,
 )
 from vaak.errors import BadInput
 from vaak.model.open import save_model_files
 from vaak.model.speech_lm import SpeechLM
 from vaak.storage.files import hash_json, list_files, sha256_file, sync_folder, write_bytes, write_json
-from vaak.storage.tensors import read_tensors, write_tensors, written_by
+from vaak.storage.tensors import read_tensors, shapes_of, write_tensors, written_by
 
 
 @dataclass(frozen=True)
@@ -71,34 +74,43 @@ class Saver:
         """Whether a save goes on in this process."""
         return self._thread is not None and self._thread.is_alive()
 
-    def begin(self, content: Content, then: Callable[[Checkpoint | OSError], None] = lambda _: None) -> None:
-        """Copy what is to be saved and write it in the background; returns as soon as training may change it.
-
-        then: called on every process at the end, from the thread, with the checkpoint or with why there is none.
-        """
-        assert not self.running, "two saves never overlap"
-        tensors = {MODEL: dict(content.weights), TRAINING: dict(content.training or {})}
-        staged = self._stager.stage(tensors)
+    def stage(self, content: Content) -> Content:
+        """A copy in memory of the host of what is to be saved: training may change it from now on. No save may be running."""
+        assert not self.running, "the copies of a save that goes on are in use"
+        staged = self._stager.stage({MODEL: dict(content.weights), TRAINING: dict(content.training or {})})
         assert isinstance(staged, dict)
         full = content.training is not None
-        content = replace(content, weights=staged[MODEL], training=staged[TRAINING] if full else None)
+        return replace(content, weights=staged[MODEL], training=staged[TRAINING] if full else None)
+
+    def begin(
+        self,
+        staged: Content,
+        then: Callable[[Checkpoint | OSError], None] = lambda _: None,
+        held: Callable[[int], str | None] = lambda _: None,
+    ) -> None:
+        """Write what `stage` gave in the background.
+
+        then: called on every process at the end, from the thread, with the checkpoint or with why there is none.
+        held: who holds a lease on the checkpoint of a step, if anybody; one that is held is not replaced, and the save fails.
+        """
+        assert not self.running, "two saves never overlap"
         self._saved = self._failure = None
 
         def work() -> None:
             result: Checkpoint | OSError
             try:
-                result = self._saved = self._write(content)
+                result = self._saved = self._write(staged, held)
             except Exception as error:
                 result = error if isinstance(error, OSError) else OSError(f"{type(error).__name__}: {error}")
                 self._failure = result
                 if self.rank == 0:  # what is there of it would keep a full disk full
-                    shutil.rmtree(step_folder(self.run, content.step), ignore_errors=True)
+                    shutil.rmtree(_part(self.run, staged.step), ignore_errors=True)
             except BaseException as error:
                 self._failure = error
                 return
             then(result)
 
-        self._thread = threading.Thread(target=work, name=f"save-{content.step}", daemon=True)
+        self._thread = threading.Thread(target=work, name=f"save-{staged.step}", daemon=True)
         self._thread.start()
 
     def wait(self, seconds: float | None = None) -> Checkpoint | None:
@@ -115,26 +127,31 @@ class Saver:
         if not self.running:
             self._stager.close()
 
-    def _write(self, content: Content) -> Checkpoint:
-        """A folder of that step left by an unfinished or damaged save is removed first; `COMPLETE.json` comes last, after every
-        file is on disk and its hash in the manifest."""
-        folder = step_folder(self.run, content.step)
-        self._together(lambda: self._prepare(folder, content) if self.rank == 0 else None)
-        write_tensors(folder / MODEL, content.weights, self.group)
-        if content.training is not None:
-            write_tensors(folder / TRAINING, content.training, self.group)
-        hashed = self._together(lambda: self._hashed(folder))
-        saved = self._together(lambda: _complete(self.run, folder, content, hashed) if self.rank == 0 else None)
-        return saved[0]
+    def _write(self, content: Content, held: Callable[[int], str | None]) -> Checkpoint:
+        """Into a folder beside, which gets its name once every file is on disk and in the manifest; the mark comes last.
 
-    def _prepare(self, folder: Path, content: Content) -> None:
-        if folder.exists():
-            remove_checkpoint(folder)
-        folder.mkdir(parents=True)
-        save_model_files(self.model, folder)
+        After the last exchange only the first process is at work: whether others live does not matter any more.
+        """
+        part, folder = _part(self.run, content.step), step_folder(self.run, content.step)
+        self._together(lambda: self._prepare(part, content) if self.rank == 0 else None)
+        write_tensors(part / MODEL, content.weights, self.group)
+        if content.training is not None:
+            write_tensors(part / TRAINING, content.training, self.group)
+        hashed = self._together(lambda: self._hashed(part))
+        if self.rank:
+            return Checkpoint(folder, content.step, "", True, content.training is not None)
+        manifest = _manifest(self.run, part, content, hashed)
+        return _complete(self.run, part, content, manifest, held)
+
+    def _prepare(self, part: Path, content: Content) -> None:
+        """Make the folder, without what kills have left of earlier ones."""
+        for remains in part.parent.glob(".step-*.part"):
+            shutil.rmtree(remains)
+        part.mkdir(parents=True)
+        save_model_files(self.model, part)
         for name, data in content.files.items():
-            write_bytes(folder / name, data)
-        write_json(folder / "state.json", dict(content.state))
+            write_bytes(part / name, data)
+        write_json(part / "state.json", dict(content.state))
 
     def _hashed(self, folder: Path) -> list[dict[str, Any]]:
         """Of the files that this process wrote, in the form of a manifest, each read back from the disk's folder."""
@@ -174,7 +191,7 @@ def save_checkpoint(
 ) -> Checkpoint:
     """Save a model of one process and wait for it: `<run>/checkpoints/step-NNNNNNNN/`. The arguments are those of `Content`."""
     saver = Saver(run, model)
-    saver.begin(Content(step, weights_of(model), tensors, state, files or {}))
+    saver.begin(saver.stage(Content(step, weights_of(model), tensors, state, files or {})))
     saved = saver.wait()
     saver.close()
     assert saved is not None
@@ -204,17 +221,42 @@ def training_folder(folder: str | Path) -> Path:
     return path
 
 
-def _complete(run: Path, folder: Path, content: Content, hashed: list[list[dict[str, Any]]]) -> Checkpoint:
-    """Write the manifest and the mark. The folders come to disk before the mark does."""
+def _part(run: Path, step: int) -> Path:
+    return checkpoints_folder(run) / f".{step_name(step)}.part"
+
+
+def _manifest(run: Path, part: Path, content: Content, hashed: list[list[dict[str, Any]]]) -> dict[str, Any]:
+    """The manifest of what was written. Raises `OSError` if it is not all that was to be."""
     files = sorted((file for of_one in hashed for file in of_one), key=lambda file: file["path"])
-    present = list_files(folder)
-    if [file["path"] for file in files] != present:
-        raise OSError(f"{folder} holds {len(present)} files and {len(files)} were written; is it on a shared disk?")
-    manifest = {"run": run.resolve().name, "step": content.step, "files": files}
-    write_json(folder / MANIFEST, manifest)
-    for part in (folder / MODEL, folder / TRAINING, folder, checkpoints_folder(run)):
-        if part.is_dir():
-            sync_folder(part)
+    names, present = [file["path"] for file in files], list_files(part)
+    if names != present:
+        raise OSError(f"{part} holds {len(present)} files and {len(names)} were written; is it on a shared disk?")
+    missing = what_lacks(names)
+    for name, tensors in ((MODEL, content.weights), (TRAINING, content.training)):
+        # Those of this process, whole as they are in all parts together: what the disk gives back has their shapes.
+        wanted = {key: tuple(tensor.shape) for key, tensor in (tensors or {}).items()}
+        if wanted and not wanted.items() <= shapes_of(part / name).items():
+            missing = missing or f"{name}/ as it was written"
+    if missing:
+        raise OSError(f"{part} reads back without {missing}")
+    return {"run": run.resolve().name, "step": content.step, "files": files}
+
+
+def _complete(
+    run: Path, part: Path, content: Content, manifest: dict[str, Any], held: Callable[[int], str | None]
+) -> Checkpoint:
+    """Give the folder its name in place of an older one of that step, and then the mark."""
+    folder = step_folder(run, content.step)
+    write_json(part / MANIFEST, manifest)
+    for one in (part / MODEL, part / TRAINING, part):
+        if one.is_dir():
+            sync_folder(one)
+    if folder.exists():
+        if holder := held(content.step):
+            raise OSError(f"{folder} is there already and held by {holder}")
+        remove_checkpoint(folder)
+    os.replace(part, folder)
+    sync_folder(folder.parent)
     identity = f"{manifest['run']}/{content.step}/{hash_json(manifest)}"
     write_json(folder / COMPLETE, {"id": identity})
     return Checkpoint(folder, content.step, identity, True, content.training is not None)

@@ -16,8 +16,9 @@ from vaak.storage.files import write_json
 from vaak.track.jsonl import Tracker
 from vaak.train.host import Precision
 from vaak.train.meters import LossMeter, total_mass
+from vaak.train.run_folder import Say
 from vaak.train.spikes import SpikeGuard
-from vaak.train.stage import Say, Stage
+from vaak.train.stage import Stage
 from vaak.train.step import StepResult
 from vaak.train.validation import Validation
 from vaak.train.world import World

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, nullcontext
 from itertools import islice
 from pathlib import Path
 
+from vaak.checkpoint import verify_checkpoint
 from vaak.errors import Interrupted
 from vaak.mixture import PackedBatch, open_loader
 from vaak.model.layers import compile_layers, recompute_layers
@@ -20,10 +21,11 @@ from vaak.train.context_noise import with_context_noise
 from vaak.train.failures import sharing_failures
 from vaak.train.host import keep_freed_memory
 from vaak.train.profiling import ProfilerWindows
+from vaak.train.run_folder import Say, locked, parent_held
 from vaak.train.saving import Saving
 from vaak.train.schedule import learning_rate
 from vaak.train.spikes import SpikeGuard
-from vaak.train.stage import Say, Stage, check_same_recipe, locked, parent_held, prepare
+from vaak.train.stage import Stage, check_same_recipe, prepare
 from vaak.train.step import Stepper
 from vaak.train.world import World, joined
 
@@ -49,18 +51,19 @@ def train(
     """
     run = Path(run)
     with joined(recipe.device) as world, sharing_failures(world), locked(run) if world.is_first else nullcontext():
-        with world.first_before_others():
-            done = finished(run)
-        if done is not None:
+        done = finished(run) if world.is_first else None
+        if world.any(done is not None):
             check_same_recipe(recipe, run)
-            return done
+            return done or _last_folder(run)
         keep_freed_memory()
         say = say if world.is_first else _say_nothing
-        stage = prepare(recipe, run, Path(parent) if parent is not None else None, resume, say, world)
+        parent = Path(parent) if parent is not None else None
         with ExitStack() as opened:
+            if world.is_first:
+                opened.enter_context(parent_held(recipe, run, parent, say))
+            stage = prepare(recipe, run, parent, resume, say, world)
             trackers: list[Tracker] = []
             if world.is_first:
-                opened.enter_context(parent_held(stage.recipe, say))
                 trackers = [opened.enter_context(JsonlTracker(run / "metrics.jsonl", stage.step, say))]
                 trackers += [tracker] if tracker is not None else []
             last = _Loop(stage, run, world, trackers, say, on_step, stop).run()
@@ -70,11 +73,15 @@ def train(
 
 
 def finished(run: Path) -> Path | None:
-    """The final checkpoint of a run that has reached its end, or None."""
+    """The final checkpoint of a run that has reached its end, or None; also None if it is damaged: its last steps are due again."""
     if not (run / "DONE.json").is_file():
         return None
-    path = run / "checkpoints" / read_json(run / "DONE.json")["folder"]
-    return path if (path / "COMPLETE.json").is_file() else None
+    path = _last_folder(run)
+    return None if verify_checkpoint(path) else path
+
+
+def _last_folder(run: Path) -> Path:
+    return run / "checkpoints" / read_json(run / "DONE.json")["folder"]
 
 
 def _say_nothing(_: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,28 @@ from vaak.checkpoint import (
     LeaseWatch,
     Saver,
     due,
+    milestone,
     model_due,
     prune,
     weights_of,
 )
+from vaak.checkpoint.folder import step_name
 from vaak.errors import BadInput
 from vaak.model.lora import merged_weights
 from vaak.train.adapters import lora_tensors
 from vaak.train.callbacks import Callback, Meters, StepDone
 from vaak.train.optimizer import optimizer_tensors
 from vaak.train.parallel import on_first_rank
+from vaak.train.run_folder import Say
 from vaak.train.schedule import learning_rate
-from vaak.train.stage import Say, Stage
-from vaak.train.world import PATIENCE, World
+from vaak.train.stage import Stage
+from vaak.train.world import World
+
+# How long one rank of a save waits for another: to write what one rank holds takes minutes.
+_PATIENCE = timedelta(minutes=30)
+
+# After so many seconds it is said what an ending run waits for.
+_SAY_AFTER = 30.0
 
 # How long a loop that ends with an error waits for a save that goes on, in seconds.
 _LAST_WAIT = 5.0
@@ -43,10 +53,11 @@ class Saving(Callback):
         # Of its own, since the ranks of a save talk while those of the training do.
         group = None
         if world.size > 1:
-            group = dist.new_group(backend="gloo", timeout=PATIENCE)
+            group = dist.new_group(backend="gloo", timeout=_PATIENCE)
             assert isinstance(group, dist.ProcessGroup)
         self.saver = Saver(folder, stage.model, group)
         self.leases = LeaseWatch(folder)
+        self.files = self._files()
         self.saving = 0
         # Of the step that ended the loop.
         self.last: Checkpoint | None = None
@@ -70,8 +81,8 @@ class Saving(Callback):
     def save(self) -> Checkpoint:
         """Save the step that is done and wait for it; every rank calls this. Raises `BadInput` if it cannot be saved."""
         self._settle()
-        self._save(full=True)
         try:
+            self._save(full=True)
             saved = self.saver.wait()
         except OSError as error:
             raise BadInput(
@@ -83,21 +94,40 @@ class Saving(Callback):
 
     def _begin(self, full: bool) -> None:
         """A save that fails or is slow does not hold up a run that goes well: it is said, and tried again at the next one due."""
+        if milestone(self.stage.recipe.checkpoints, self.stage.step):  # it does not come again
+            self._settle()
         if self.world.any(self.saver.running):
             self.say(
                 f"step {self.stage.step} is not saved: the checkpoint of step {self.saving} is still being written; save less "
                 "often, or to a faster disk"
             )
             return
-        self._save(full)
+        with suppress(OSError):  # said already
+            self._save(full)
 
     def _settle(self) -> None:
         with suppress(OSError):  # said already
+            self.saver.wait(_SAY_AFTER)
+            if self.saver.running:
+                self.say(f"waiting for the checkpoint of step {self.saving}, which is still being written")
             self.saver.wait()
 
     def _save(self, full: bool) -> None:
+        """Raises `OSError` on all ranks if one of them has no memory for the copies."""
         self.saving = self.stage.step
-        self.saver.begin(self._content(full), self._saved)
+        content, staged, why = self._content(full), None, "on another process"
+        try:
+            staged = self.saver.stage(content)
+        except (RuntimeError, MemoryError) as error:
+            why = str(error)
+        if self.world.any(staged is None) or staged is None:
+            self._saved(failed := OSError(f"there is no memory for its copies: {why}"))
+            raise failed
+        ending = self.stage.step == self.stage.steps
+        self.saver.begin(staged, self._saved, (lambda _: None) if ending else self._holder)
+
+    def _holder(self, step: int) -> str | None:
+        return self.leases.held().get(step_name(step))
 
     def _saved(self, result: Checkpoint | OSError) -> None:
         """Called from the saver's thread."""
@@ -119,14 +149,17 @@ class Saving(Callback):
         training = None
         if full:
             training = {**optimizer_tensors(stage.model, stage.optimizer), **adapters, **self._random_state()}
-        files = {}
-        if self.world.is_first:
-            files = {
-                "recipe.yaml": (self.folder / "recipe.yaml").read_bytes(),
-                "plan.json": (self.folder / "plan" / "plan.json").read_bytes(),
-                "tokenizer.json": stage.data.tokenizer.source.encode(),
-            }
-        return Content(stage.step, weights, training, self._state(), files)
+        return Content(stage.step, weights, training, self._state(), self.files)
+
+    def _files(self) -> dict[str, bytes]:
+        """Read once: that somebody moves them later is no reason to lose a checkpoint."""
+        if not self.world.is_first:
+            return {}
+        return {
+            "recipe.yaml": (self.folder / "recipe.yaml").read_bytes(),
+            "plan.json": (self.folder / "plan" / "plan.json").read_bytes(),
+            "tokenizer.json": self.stage.data.tokenizer.source.encode(),
+        }
 
     def _random_state(self) -> dict[str, Tensor]:
         found = {f"rng/{self.world.rank}": torch.get_rng_state()}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +12,11 @@ from torch import nn
 from vaak.checkpoint import (
     Checkpoint,
     find_checkpoint,
-    lease,
     list_checkpoints,
     load_state,
     load_tensors,
     training_folder,
-    verify_checkpoint,
 )
-from vaak.checkpoint.folder import distrust
 from vaak.codec import code_levels
 from vaak.corpus import Corpus, open_corpus, open_staged_corpus
 from vaak.corpus.pack import open_pack
@@ -49,9 +43,9 @@ from vaak.train.early_checks import check_start, check_vocabulary
 from vaak.train.host import choose_precision
 from vaak.train.optimizer import build_optimizer, load_optimizer
 from vaak.train.parallel import check_shards, parallelise
+from vaak.train.run_folder import Say, newest_trusted
 from vaak.train.world import World
 
-Say = Callable[[str], None]
 # A short stage over many cells has a note for each that gets no row: all are in plan.json, these are said aloud.
 _NOTES_SAID = 3
 
@@ -151,7 +145,7 @@ def prepare(
             check_vocabulary(recipe, data.vocabulary)
         plan = _plan(recipe, run, data, say)
     steps = steps_of(recipe, plan)
-    checkpoint = _newest(run, world, say) if resume else None
+    checkpoint = newest_trusted(run, world, say) if resume else None
     if checkpoint is not None:
         return _resumed(recipe, plan, data, steps, checkpoint, world, say)
     model, origin = _fresh_model(recipe, data, say)
@@ -174,45 +168,6 @@ def _built(recipe: Recipe, plan: Plan, data: Data, model: SpeechLM, steps: int, 
     return Stage(recipe, plan, data, model, module, optimizer, steps, 0, {})
 
 
-@contextmanager
-def parent_held(recipe: Recipe, say: Say) -> Iterator[None]:
-    """Hold a lease on the checkpoint that a stage comes from while it runs: with LoRA it is read again to resume."""
-    found = None
-    if recipe.parent is not None:
-        path = resolve_path(recipe.parent)
-        among = list_checkpoints(path.parents[1] if path.parent.name == "checkpoints" else path)
-        found = next((one for one in reversed(among) if one.complete and path in (one.path, one.path.parents[1])), None)
-    with ExitStack() as held:
-        if found is not None:
-            try:
-                held.enter_context(lease(found.path.parents[1], found.step, "parent"))
-            except (BadInput, OSError) as error:
-                say(f"retention may remove the parent {found.id}, since no lease can be written beside it ({error})")
-        yield
-
-
-@contextmanager
-def locked(run: Path) -> Iterator[None]:
-    """Hold a run folder for this process. Raises `BadInput` if another one trains there now."""
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        opened = open(run / ".lock", "w")  # noqa: SIM115  (closed below)
-    except OSError as error:
-        raise BadInput(f"{run} cannot be a run's folder ({error.strerror}); name another one") from error
-    with opened as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BadInput(
-                f"{run} is being trained by another process; stop that one or name another folder"
-            ) from error
-        except OSError as error:
-            raise BadInput(
-                f"{run} cannot be locked ({error.strerror}); put runs on a disk that has file locks"
-            ) from error
-        yield
-
-
 def _resolved(recipe: Recipe, run: Path, world: World, begun: bool) -> Recipe:
     """The recipe with nothing left open: the saved one of this run, or the given one, then saved.
 
@@ -226,8 +181,11 @@ def _resolved(recipe: Recipe, run: Path, world: World, begun: bool) -> Recipe:
         moved = {name: getattr(recipe, name) for name in _MAY_CHANGE}
         moved["parent"] = recipe.parent or saved.parent
         resolved = saved.model_copy(update=moved | {"microbatch_rows": _microbatch(recipe, saved, world)})
-        if not begun and resolved.parent != saved.parent:
-            save_recipe(resolved, path)
+        written = saved.model_copy(update={"checkpoints": resolved.checkpoints})
+        if not begun:
+            written = written.model_copy(update={"parent": resolved.parent})
+        if written != saved:
+            save_recipe(written, path)
         return resolved
     microbatch, _ = split_batch(recipe.rows_per_step, world.size, recipe.microbatch_rows)
     precision = choose_precision(recipe.precision, world.device)
@@ -244,8 +202,9 @@ def _microbatch(recipe: Recipe, saved: Recipe, world: World) -> int:
     return before if before and each % before == 0 else split_batch(recipe.rows_per_step, world.size)[0]
 
 
-# Where the data lies and how the work is cut do not change what a step means; sums are then taken in another order.
+# Where the data lies, how the work is cut and what is kept do not change what a step means; sums may be taken in another order.
 _MAY_CHANGE = (
+    "checkpoints",
     "corpora",
     "staging",
     "pack",
@@ -314,43 +273,6 @@ def _fresh_model(recipe: Recipe, data: Data, say: Say) -> tuple[SpeechLM, str]:
         f"the parent's final {before.schedule.min_lr:g}"
     )
     return model, parent.id
-
-
-def _newest(run: Path, world: World, say: Say) -> Checkpoint | None:
-    """The checkpoint to resume from. The first rank hashes what is there and chooses; the others take the same step."""
-    found = _trusted(run, say) if world.is_first else None
-    step = int(world.total([found.step if found is not None else -1 if world.is_first else 0])[0])
-    if world.is_first or step < 0:
-        return found
-    for one in list_checkpoints(run):
-        if one.step == step and one.complete:
-            return one
-    raise BadInput(f"{run} has no step {step} on this machine; put the run on a disk that all machines share")
-
-
-def _trusted(run: Path, say: Say) -> Checkpoint | None:
-    """The newest full checkpoint that verifies. Newer ones that do not are named, and are no checkpoints from now on.
-
-    None where none was ever complete. Raises `BadInput` where some are and none can be used: training would begin anew over
-    what is there.
-    """
-    damaged: list[tuple[Path, list[str]]] = []
-    complete = [one for one in list_checkpoints(run) if one.complete]
-    for one in reversed(complete):
-        problems = verify_checkpoint(one.path) if one.full else []
-        if problems:
-            damaged.append((one.path, problems))
-            say(f"passed over {one.path.name}: {'; '.join(problems)}")
-        elif one.full:
-            for path, found in damaged:
-                distrust(path, found)
-            return one
-    if not complete:
-        return None
-    why = damaged[0][1][0] if damaged else "they hold models alone"
-    raise BadInput(
-        f"no checkpoint of {run} can be resumed from ({why}); restore one, or start a new folder with --parent and a model of this one"
-    )
 
 
 def _resumed(
