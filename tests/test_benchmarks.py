@@ -66,6 +66,24 @@ def test_the_corpus_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp
     assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
 
 
+@pytest.mark.slow
+def test_the_checkpoint_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp_path):
+    root = Path(__file__).parents[1]
+    out = subprocess.run(
+        [sys.executable, "benchmarks/checkpoint.py", "--small", "--json", str(tmp_path / "figures.json")],
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)}, capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert out.returncode in (0, 1), out.stderr
+    figures = {figure["name"]: figure for figure in json.loads((tmp_path / "figures.json").read_text())}
+    assert list(figures) == [
+        "loop held by a save beside it", "held, and steps slowed while it writes", "bytes of a full checkpoint",
+        "resume at step 9,000,000", "list 100 checkpoints", "prune 100 checkpoints",
+    ]  # fmt: skip
+    assert figures["bytes of a full checkpoint"]["holds"]
+    assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
+
+
 def test_the_loader_benchmark_measures_what_it_says(tmp_path):
     root = Path(__file__).parents[1]
     command = [

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.train.toy_stage import make_recipe
 from vaak.checkpoint import list_checkpoints
 from vaak.model.open import open_model
 from vaak.recipe import save_recipe
+from vaak.storage.tensors import read_tensors
 from vaak.track.jsonl import read_jsonl
 from vaak.train.loop import train
 
@@ -95,6 +97,23 @@ def test_a_run_may_continue_on_another_number_of_processes(recipe_file, toy, tmp
     assert [sorted(row) for row in rows] == [sorted(row) for row in whole]
     one, two = open_model(final).state_dict(), open_model(list_checkpoints(tmp_path / "whole")[-1].path).state_dict()
     assert all(torch.allclose(one[name], two[name], atol=2e-3) for name in two)
+
+
+def test_a_stopped_run_of_two_continues_to_the_bit_and_on_one_with_the_same_losses(recipe_file, toy, tmp_path):
+    recipe, length = recipe_file(length={"steps": 10}), {"steps": 10}
+    ended(start_ranks(2, "-c", RUN, str(recipe), str(tmp_path / "two"), "stop"))
+    shutil.copytree(tmp_path / "two", tmp_path / "one")
+    for run in ("two", "whole"):
+        results = ended(start_ranks(2, "-c", RUN, str(recipe), str(tmp_path / run), ""))
+        assert [code for code, _ in results] == [0, 0], results
+    train(make_recipe(toy, length=length), tmp_path / "one", say=lambda _: None)
+    finals = [list_checkpoints(tmp_path / run)[-1].path for run in ("two", "whole")]
+    for part in ("model", "training"):
+        two, whole = (read_tensors(final / part) for final in finals)
+        assert two.keys() == whole.keys() and all(torch.equal(two[name], whole[name]) for name in whole)
+    assert {"rng/0", "rng/1"} < two.keys()
+    assert losses(tmp_path / "two") == losses(tmp_path / "whole")
+    assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "whole"), rel=1e-6)
 
 
 @pytest.mark.parametrize("how, code, sentence", [
