@@ -69,7 +69,9 @@ def _there(objects: Objects) -> tuple[str, str] | None:
     """Name and key of the run that the address belongs to."""
     try:
         found = json.loads(read_object(objects, _MARK, 1 << 16))
-        return str(found["run"]), str(found["key"])
+        name, key = str(found["run"]), str(found["key"])
+        (name + key).encode()  # half a character could not be kept in the run's folder
+        return name, key
     except ObjectMissing:
         return None
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -68,7 +68,8 @@ def pull_checkpoint(url: str, run: str | Path, progress: Progress | None = None,
         content = read_content(remote, step, there)
         _refuse_another(run, step, content)
         try:
-            with _locked(run):
+            # The run's own retention may be at work beside it, and would take a step older than its newest for a remnant.
+            with _locked(run), lease(run, step, "pull"):
                 moved = _download(remote, there, content, step_folder(run, step), progress, jobs)
                 _put_recipe(run, step_folder(run, step))
         except OSError as error:
