@@ -21,6 +21,7 @@ from vaak.checkpoint.folder import (
     verify_checkpoint,
 )
 from vaak.checkpoint.leases import lease
+from vaak.checkpoint.outbox import PUBLISHED, Record, now, write_record
 from vaak.checkpoint.remote import RemoteContent, list_remote, read_content, split_address, step_address
 from vaak.errors import BadInput
 from vaak.storage.files import write_bytes, write_json
@@ -72,6 +73,10 @@ def pull_checkpoint(url: str, run: str | Path, progress: Progress | None = None,
             with _locked(run), lease(run, step, "pull"):
                 moved = _download(remote, there, content, step_folder(run, step), progress, jobs)
                 _put_recipe(run, step_folder(run, step))
+                if content.full:  # a publisher of this folder knows then that it brings nothing new
+                    write_record(
+                        run, Record("full", address, content.id, step, PUBLISHED, now(), where=remote, ended=now())
+                    )
         except OSError as error:
             raise unwritable(error, run) from error
     size = sum(one.size for one in content.entries)

@@ -70,7 +70,7 @@ class RemoteCheckpoint:
 
 @dataclass(frozen=True)
 class Published:
-    """The checkpoint that is whole at the address now, and what had to travel for it."""
+    """The checkpoint that is whole at the address now, and what had to travel for it; fresh: it was not whole there before."""
 
     id: str
     url: str
@@ -78,6 +78,7 @@ class Published:
     files: int
     bytes: int
     moved: Moved
+    fresh: bool
 
 
 @dataclass(frozen=True)
@@ -286,7 +287,7 @@ def _upload(local: Checkpoint, address: str, progress: Progress | None, jobs: in
     if not same:
         write_object(objects, MANIFEST, manifest)
         write_object(objects, COMPLETE, canonical_json({"id": local.id}))
-    return Published(local.id, address, full, len(entries), sum(one.size for one in entries), moved)
+    return Published(local.id, address, full, len(entries), sum(one.size for one in entries), moved, not same)
 
 
 def _content_or_none(address: str, step: int, there: dict[str, ObjectState]) -> RemoteContent | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from vaak.checkpoint.folder import Checkpoint
+from vaak.checkpoint.outbox import Record
 from vaak.checkpoint.remote import RemoteCheckpoint, RemotePruned
 from vaak.cli.show import print_json, print_table
 from vaak.errors import BadInput, CheckFailed
@@ -176,9 +177,15 @@ def publish(
         print_json(asdict(done))
     else:
         typer.echo(f"{len(done.published)} published, {len(done.superseded)} superseded, {len(done.waiting)} wait")
-    failed = [one for one in done.waiting if one.error]
-    if failed:
-        raise CheckFailed(f"step {failed[0].step} still waits ({failed[0].error}); publish again and it continues")
+    left = [f"step {one.step} for {one.target} ({_why(one)})" for one in done.waiting if one.error or not follow]
+    if left:
+        raise CheckFailed(f"still waiting: {', '.join(left)}; publish again and it continues")
+    if done.unseen:
+        raise CheckFailed(f"{done.unseen}; publish again when that is mended")
+
+
+def _why(one: Record) -> str:
+    return one.error or ("its evaluation is not there yet" if one.kind == "milestone" else "not tried yet")
 
 
 def _notes_from(db: Path) -> Callable[[str], str | None]:
