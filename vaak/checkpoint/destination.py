@@ -28,7 +28,7 @@ class Destination:
         self._policy, self._say = policy, say
         self._watch = LeaseWatch(url)
         self._said: set[str] = set()
-        self._brought: set[str] = set()  # ids that were never there before
+        self._brought: set[str] = set()  # ids that the run made since it publishes here
         self._look_at = 0.0
 
     def send(self, one: Checkpoint, record: Record, progress: Progress) -> Record:
@@ -36,7 +36,7 @@ class Destination:
         done = publish_checkpoint(one.path, self.url, progress)
         if not done.full:
             raise Reduced
-        if done.fresh and not record.where:
+        if done.fresh and not record.ended:
             self._brought.add(one.id)
         return replace(record, where=done.url, files=done.files, bytes=done.bytes)
 

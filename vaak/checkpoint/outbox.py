@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,8 @@ class Record:
     """One checkpoint on its way to one target.
 
     target: an address, or a repository of the Hub. since: when it began to wait. attempts: that failed, and `error` the last
-    one's sentence, or why it is superseded. where, files, bytes, seconds: of what was published, `ended` when.
+    one's sentence, or why it is superseded. where, files, bytes, seconds: of what was published. ended: when it was published
+    or superseded the last time, also of one that waits again.
     """
 
     kind: Kind
@@ -40,6 +41,11 @@ class Record:
     bytes: int = 0
     seconds: float = 0.0
     ended: str = ""
+
+
+def again(record: Record) -> Record:
+    """The record of what was published or superseded and is to be sent after all."""
+    return replace(record, state=WAITING, since=now(), attempts=0, error="")
 
 
 def publish_folder(run: str | Path) -> Path:

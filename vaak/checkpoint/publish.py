@@ -24,6 +24,7 @@ from vaak.checkpoint.outbox import (
     WAITING,
     Kind,
     Record,
+    again,
     now,
     only_one,
     publish_folder,
@@ -246,7 +247,7 @@ class _Publisher:
             return
         sent = [one for one in lane.records.values() if one.state == PUBLISHED and one.checkpoint in stays]
         for record in self._there.gone(sent, self.pace.compare, self.pace.most):
-            self._write(lane, replace(record, state=WAITING, since=now(), attempts=0))
+            self._write(lane, again(record))
             self.say(f"step {record.step}: is not whole at {lane.target} any more, so it is sent again")
 
     def _queue(self, lane: Lane, complete: list[Checkpoint], stays: set[int], ended: bool) -> set[int]:
@@ -258,8 +259,10 @@ class _Publisher:
             wanted = {one.id for one in [*last, *complete] if one in last or milestone(self.policy, one.step)}
         for one in complete:
             record = lane.records.get(one.id)
-            if one.id in wanted and (record is None or (record.state == SUPERSEDED and one.step in stays)):
+            if one.id in wanted and record is None:
                 self._write(lane, Record(lane.kind, lane.target, one.id, one.step, WAITING, now()))
+            elif one.id in wanted and record is not None and record.state == SUPERSEDED and one.step in stays:
+                self._write(lane, again(record))
         hold, few = set(), MOST_WAITING
         sent = {one.step for one in lane.records.values() if one.state == PUBLISHED}
         sent = {step for step in sent if complete and step <= complete[-1].step}  # above, the training went back

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vaak.checkpoint.claim import run_of
+from vaak.checkpoint.claim import adopt_address, run_of
 from vaak.checkpoint.folder import (
     COMPLETE,
     MANIFEST,
@@ -73,6 +73,8 @@ def pull_checkpoint(url: str, run: str | Path, progress: Progress | None = None,
             with _locked(run), lease(run, step, "pull"):
                 moved = _download(remote, there, content, step_folder(run, step), progress, jobs)
                 _put_recipe(run, step_folder(run, step))
+                with suppress(BadInput):  # it may be another's mark: what was asked for is here anyhow
+                    adopt_address(open_objects(address), run)
                 if content.full:  # a publisher of this folder knows then that it brings nothing new
                     write_record(
                         run, Record("full", address, content.id, step, PUBLISHED, now(), where=remote, ended=now())

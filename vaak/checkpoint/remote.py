@@ -186,6 +186,11 @@ def verify_remote(url: str, step: int) -> list[str]:
     return [one for one in problems if one] + [f"{objects.at(path)} is not in {MANIFEST}" for path in strangers]
 
 
+def marked(address: str) -> bool:
+    """Whether a checkpoint at an address was finished once: it has a mark, be it damaged. Raises what `list_remote` raises."""
+    return COMPLETE in _listed(address)
+
+
 def prune_remote(
     url: str,
     policy: Policy,
