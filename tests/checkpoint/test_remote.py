@@ -264,6 +264,11 @@ def test_what_is_pulled_is_held_against_the_runs_own_retention(tmp_path, model, 
     proxy.rule = look
     pull_checkpoint(s3, tmp_path / "copy")
     assert held and set(map(tuple, held)) == {("step-00000010",)} and LeaseWatch(tmp_path / "copy").held() == {}
+    proxy.rule = NOTHING
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/leases").write_text("no folder")
+    with pytest.raises(BadInput, match="leases cannot be written; make it writable"):
+        pull_checkpoint(s3, tmp_path / "other")
 
 
 def test_a_step_that_is_trained_again_while_it_is_sent_is_never_mixed(tmp_path, model, s3, proxy):
@@ -356,7 +361,7 @@ def test_a_publish_that_is_killed_leaves_nothing_complete_that_is_not(tmp_path, 
 def test_a_pull_that_is_killed_leaves_nothing_complete_that_is_not(tmp_path, model, s3, proxy):
     one = save(tmp_path / "run", 10, model)
     publish_checkpoint(one.path, s3)
-    proxy.latency = 0.02
+    proxy.latency = 0.05
     rng, kills, unfinished, run = random.Random(2), 0, 0, tmp_path / "copy-0"
     while kills < 6:
         kills += killed("pull", "pull_checkpoint", s3, str(run), rng.uniform(0, 0.7))

@@ -69,8 +69,7 @@ def pull_checkpoint(url: str, run: str | Path, progress: Progress | None = None,
         content = read_content(remote, step, there)
         _refuse_another(run, step, content)
         try:
-            # The run's own retention may be at work beside it, and would take a step older than its newest for a remnant.
-            with _locked(run), lease(run, step, "pull"):
+            with _locked(run), _held_here(run, step):
                 moved = _download(remote, there, content, step_folder(run, step), progress, jobs)
                 _put_recipe(run, step_folder(run, step))
                 with suppress(BadInput):  # it may be another's mark: what was asked for is here anyhow
@@ -156,6 +155,17 @@ def _locked(run: Path) -> Iterator[None]:
         yield
     finally:
         unlock(lock)
+
+
+@contextmanager
+def _held_here(run: Path, step: int) -> Iterator[None]:
+    """A lease in the run's folder: its own retention would take a step older than its newest for the remains of a save."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(lease(run, step, "pull"))
+        except BadInput as error:
+            raise BadInput(f"{run}/leases cannot be written; make it writable, then pull again") from error
+        yield
 
 
 def _put_recipe(run: Path, folder: Path) -> None:
