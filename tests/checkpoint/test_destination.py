@@ -108,17 +108,18 @@ def test_an_address_that_does_not_answer_is_no_proof_that_all_is_there(tmp_path,
 
 def test_what_became_a_model_before_it_was_held_is_not_sent_as_whole(tmp_path, model, s3, monkeypatch):
     run, said = tmp_path / "run", []
-    one = save(run, 10, model)
-    save(run, 20, model)
+    save(run, 10, model)
+    one = save(run, 20, model)
 
     def quicker(run, step, purpose):
-        if step == 10:
+        if step == 20:
             make_model_only(one.path)
         return lease(run, step, purpose)
 
     monkeypatch.setattr(lanes, "lease", quicker)
     publish_run(run, to=s3, policy=POLICY, say=said.append)
-    assert states(run) == {10: SUPERSEDED, 20: PUBLISHED} and list(ids(s3)) == [20]
+    assert states(run) == {10: PUBLISHED, 20: SUPERSEDED} and list(ids(s3)) == [10]
+    assert [line for line in said if "step 20" in line and "before it was published" in line]  # nothing of it was sent
 
 
 def test_what_becomes_a_model_while_it_is_sent_is_superseded_and_said(tmp_path, model, s3, monkeypatch):

@@ -270,7 +270,9 @@ class _Publisher:
             good = lane.kind == "milestone" or milestone(self.policy, record.step)
             newer = [step for step in sent if step > record.step]
             if record.checkpoint not in wanted:
-                self._supersede(lane, record, "it was removed or trained again before it was published")
+                self._supersede(
+                    lane, record, "it was removed, made a model alone or trained again before it was published"
+                )
             elif good or record.step in stays or (few > 0 and len(newer) < max(self.policy.keep_last_full, 1)):
                 if good or few > 0:
                     hold.add(record.step)
