@@ -1,15 +1,18 @@
-"""Small real runs to publish, and what is downloaded of them."""
+"""Small real runs to publish, what is recorded and what is downloaded of them."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import obstore
 import torch
 
-from vaak.checkpoint import Checkpoint, save_checkpoint
-from vaak.storage.files import list_files
+from vaak.checkpoint import Checkpoint, list_checkpoints, save_checkpoint
+from vaak.checkpoint.outbox import read_records
+from vaak.storage.files import list_files, write_json
 from vaak.storage.objects import list_objects, open_objects
 
 
@@ -37,3 +40,19 @@ def stored(url: str) -> dict[str, bytes]:
 
 def files_of(folder: Path) -> dict[str, bytes]:
     return {path: (folder / path).read_bytes() for path in list_files(folder)}
+
+
+def done(run: Path) -> None:
+    last = list_checkpoints(run)[-1]
+    write_json(run / "DONE.json", {"checkpoint": last.id, "folder": last.path.name, "step": last.step})
+
+
+def states(run: Path, kind: str = "full") -> dict[int, str]:
+    return {one.step: one.state for one in read_records(run) if one.kind == kind}
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)

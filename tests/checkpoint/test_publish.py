@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoint.remote_runs import Kept, files_of, save, stored
+from tests.checkpoint.remote_runs import Kept, done, files_of, save, states, stored, until
 from tests.storage.proxy import Fault
 from tests.storage.server import KEY, SECRET
 from vaak.checkpoint import list_checkpoints, list_remote, prune, verify_remote
@@ -22,21 +22,11 @@ from vaak.checkpoint.leases import LeaseWatch, lease
 from vaak.checkpoint.outbox import PUBLISHED, SUPERSEDED, WAITING, read_records
 from vaak.checkpoint.publish import Pace, publish_run
 from vaak.errors import BadInput
-from vaak.storage.files import write_json
 from vaak.storage.objects import StorageFailed
 
 QUICK = Pace(poll=0.05, first=0.1, most=0.4, rarely=0.3)
 POLICY = Kept(milestones=30, keep_last_full=2, keep_last_model_only=0)
 NAMES = re.compile(r"step-\d+-(full|milestone)-[0-9a-f]{16}\.json|run\.json|lock")
-
-
-def done(run: Path) -> None:
-    last = list_checkpoints(run)[-1]
-    write_json(run / "DONE.json", {"checkpoint": last.id, "folder": last.path.name, "step": last.step})
-
-
-def states(run: Path, kind: str = "full") -> dict[int, str]:
-    return {one.step: one.state for one in read_records(run) if one.kind == kind}
 
 
 class Hub:
@@ -93,7 +83,7 @@ def test_an_outage_is_waited_for_while_training_goes_on(tmp_path, model, s3, pro
 
     thread = threading.Thread(target=publisher, daemon=True)
     thread.start()
-    _until(lambda: any("not published" in line and "again in" in line for line in said), 60)
+    until(lambda: any("not published" in line and "again in" in line for line in said), 60)
     save(run, 20, model)
     done(run)
     proxy.rule = lambda request: None
@@ -120,7 +110,7 @@ def test_credentials_that_expire_are_said_once_and_never_shown(tmp_path, model, 
         target=publish_run, args=(run,), kwargs=dict(to=s3, policy=POLICY, follow=True, stop=stopped.is_set,
                                                      say=said.append, pace=QUICK), daemon=True)  # fmt: skip
     thread.start()
-    _until(lambda: read_records(run) and read_records(run)[0].attempts >= 3, 30)
+    until(lambda: bool(read_records(run)) and read_records(run)[0].attempts >= 3, 30)
     refused = [line for line in said if "refused" in line]
     assert len(refused) == len(set(refused)) <= 2  # of the upload, then of the listing: each once
     assert list_remote_without(proxy, s3) == [False]
@@ -169,7 +159,7 @@ def test_what_waits_is_held_against_the_runs_own_retention(tmp_path, model, s3, 
         target=publish_run, args=(run,), kwargs=dict(to=s3, policy=one_kept, follow=True, stop=stopped.is_set,
                                                      say=lambda line: None, pace=QUICK), daemon=True)  # fmt: skip
     thread.start()
-    _until(lambda: len(LeaseWatch(run).held()) == 3 and SUPERSEDED in states(run).values(), 20)
+    until(lambda: len(LeaseWatch(run).held()) == 3 and SUPERSEDED in states(run).values(), 20)
     assert sorted(LeaseWatch(run).held()) == ["step-00000030", "step-00000040", "step-00000050"]
     prune(run, one_kept)
     assert [one.step for one in list_checkpoints(run)] == [30, 40, 50]
@@ -359,10 +349,3 @@ def test_the_doors_publish_list_verify_prune_and_pull(tmp_path, model, s3, capsy
     assert leave("verify", str(tmp_path / "copy"))[0] == 0
     code, _, err = leave("pull", f"{s3}/nothing", str(tmp_path / "none"))
     assert code == 2 and "no complete checkpoint" in err and not (tmp_path / "none").exists()
-
-
-def _until(holds, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import shutil
@@ -10,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,6 @@ from vaak.checkpoint.folder import make_model_only
 from vaak.checkpoint.leases import SECONDS, LeaseWatch
 from vaak.checkpoint.remote import split_address
 from vaak.errors import BadInput
-from vaak.storage.files import hash_json
 from vaak.storage.objects import PART_BYTES, StorageFailed, delete_object, list_objects, open_objects, write_object
 
 NOTHING = lambda request: None  # noqa: E731
@@ -254,32 +253,50 @@ def test_a_reader_that_comes_while_a_mark_is_taken_keeps_its_checkpoint(tmp_path
     assert steps(s3) == [(10, True, True), (20, True, True)] and verify_remote(s3, 10) == []
 
 
-@pytest.mark.parametrize("path", ["../../evil", "/evil", "a/../../evil", "model//x", "COMPLETE.json"])
-def test_a_manifest_cannot_reach_out_of_its_folder(tmp_path, model, s3, path):
+def test_what_is_pulled_is_held_against_the_runs_own_retention(tmp_path, model, s3, proxy):
     publish_checkpoint(save(tmp_path / "run", 10, model).path, s3)
-    objects = open_objects(f"{s3}/checkpoints/step-00000010")
-    manifest = json.loads((tmp_path / "run/checkpoints/step-00000010/MANIFEST.json").read_text())
-    manifest["files"][0]["path"] = path
-    write_object(objects, "MANIFEST.json", json.dumps(manifest).encode())
-    assert "is not the one that COMPLETE.json names" in verify_remote(s3, 10)[0]
-    write_object(objects, "COMPLETE.json", json.dumps({"id": f"run/10/{hash_json(manifest)}"}).encode())
-    before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(BadInput, match=r"cannot be|names itself"):
-        pull_checkpoint(s3, tmp_path / "copy")
-    assert len(verify_remote(s3, 10)) == 1 and sorted(tmp_path.rglob("*")) == before
+    held = []
+
+    def look(request: Request) -> None:
+        if gets(".safetensors")(request):
+            held.append(list(LeaseWatch(tmp_path / "copy").held()))
+
+    proxy.rule = look
+    pull_checkpoint(s3, tmp_path / "copy")
+    assert held and set(map(tuple, held)) == {("step-00000010",)} and LeaseWatch(tmp_path / "copy").held() == {}
+    proxy.rule = NOTHING
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/leases").write_text("no folder")
+    with pytest.raises(BadInput, match="leases cannot be written; make it writable"):
+        pull_checkpoint(s3, tmp_path / "other")
 
 
-def test_nothing_is_written_through_a_link_or_over_another_checkpoint(tmp_path, model, s3):
-    publish_checkpoint(save(tmp_path / "run", 10, model).path, s3)
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "copy/checkpoints/step-00000010").mkdir(parents=True)
-    (tmp_path / "copy/checkpoints/step-00000010/model").symlink_to(tmp_path / "outside")
-    with pytest.raises(BadInput, match="is a link"):
-        pull_checkpoint(s3, tmp_path / "copy")
-    assert list((tmp_path / "outside").iterdir()) == []
-    save(tmp_path / "other/run", 10, model, value=5)
-    with pytest.raises(BadInput, match="holds another checkpoint of step-00000010"):
-        pull_checkpoint(s3, tmp_path / "other/run")
+def test_a_step_that_is_trained_again_while_it_is_sent_is_never_mixed(tmp_path, model, s3, proxy):
+    one, new = save(tmp_path / "run", 10, model), None
+
+    def again(request: Request) -> None:
+        nonlocal new
+        if new is None and request.method == "PUT" and "/checkpoints/" in request.path:
+            new = save(tmp_path / "run", 10, model, value=9)
+
+    proxy.rule = again
+    with suppress(BadInput):
+        publish_checkpoint(one.path, s3)
+    proxy.rule = NOTHING
+    assert new is not None and all(verify_remote(s3, each.step) == [] for each in list_remote(s3) if each.complete)
+    publish_checkpoint(one.path, s3)
+    assert [each.id for each in list_remote(s3)] == [new.id] and verify_remote(s3, 10) == []
+
+
+def test_what_is_abandoned_goes_there_but_for_who_reads_and_what_is_all(tmp_path, model, s3):
+    for step in (10, 20, 40, 50, 60):
+        publish_checkpoint(save(tmp_path / "run", step, model).path, s3)
+    policy = Kept(milestones=20, keep_last_full=2)
+    with lease(s3, 50, "pull"):
+        done = prune_remote(s3, policy, abandoned=lambda one: one.step > 20)
+    assert [one.step for one in done.removed] == [40, 60] and list(done.held) == ["step-00000050"]
+    assert [one.step for one in list_remote(s3)] == [10, 20, 50]
+    assert prune_remote(s3, policy, abandoned=lambda one: True).removed == []
 
 
 def test_a_key_that_may_only_read_pulls_without_a_lease(tmp_path, model, s3, proxy):
@@ -344,7 +361,7 @@ def test_a_publish_that_is_killed_leaves_nothing_complete_that_is_not(tmp_path, 
 def test_a_pull_that_is_killed_leaves_nothing_complete_that_is_not(tmp_path, model, s3, proxy):
     one = save(tmp_path / "run", 10, model)
     publish_checkpoint(one.path, s3)
-    proxy.latency = 0.02
+    proxy.latency = 0.05
     rng, kills, unfinished, run = random.Random(2), 0, 0, tmp_path / "copy-0"
     while kills < 6:
         kills += killed("pull", "pull_checkpoint", s3, str(run), rng.uniform(0, 0.7))

@@ -57,6 +57,16 @@ def claim_address(objects: Objects, run: Path, identity: str, there: Collection[
     _keep(run, key)
 
 
+def adopt_address(objects: Objects, run: Path) -> None:
+    """Let a run's folder that has no key belong to the run of an address, of which it holds a checkpoint now.
+
+    Retention there may remove that checkpoint before the folder publishes. Raises `BadInput` if the address cannot be read or the
+    folder cannot be written.
+    """
+    if _here(run) is None and (found := _there(objects)) is not None:
+        _keep(run, found[1])
+
+
 def _here(run: Path) -> str | None:
     """The key in the run's folder; one that cannot be read is none, and comes back where a checkpoint is shared."""
     try:
@@ -69,7 +79,9 @@ def _there(objects: Objects) -> tuple[str, str] | None:
     """Name and key of the run that the address belongs to."""
     try:
         found = json.loads(read_object(objects, _MARK, 1 << 16))
-        return str(found["run"]), str(found["key"])
+        name, key = str(found["run"]), str(found["key"])
+        (name + key).encode()  # half a character could not be kept in the run's folder
+        return name, key
     except ObjectMissing:
         return None
     except (ValueError, KeyError, TypeError, RecursionError) as error:

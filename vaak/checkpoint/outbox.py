@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from typing import Literal
 from vaak.checkpoint.folder import step_name
 from vaak.errors import BadInput
 from vaak.storage.files import read_json, write_json
+from vaak.storage.locks import lock_file, unlock
 
 Kind = Literal["full", "milestone"]
 WAITING, PUBLISHED, SUPERSEDED = "waiting", "published", "superseded"
@@ -22,7 +24,8 @@ class Record:
     """One checkpoint on its way to one target.
 
     target: an address, or a repository of the Hub. since: when it began to wait. attempts: that failed, and `error` the last
-    one's sentence, or why it is superseded. where, files, bytes, seconds: of what was published, `ended` when.
+    one's sentence, or why it is superseded. where, files, bytes, seconds: of what was published. ended: when it was published
+    or superseded the last time, also of one that waits again.
     """
 
     kind: Kind
@@ -40,12 +43,34 @@ class Record:
     ended: str = ""
 
 
+def again(record: Record) -> Record:
+    """The record of what was published or superseded and is to be sent after all."""
+    return replace(record, state=WAITING, since=now(), attempts=0, error="")
+
+
 def publish_folder(run: str | Path) -> Path:
     return Path(run) / "publish"
 
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def only_one(run: Path) -> Iterator[None]:
+    """Be the only publisher of a run, by a lock that ends with its process. Raises `BadInput` if there is another."""
+    folder = publish_folder(run)
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = lock_file(folder / "lock", exclusive=True, wait=False, create=True)
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be written ({error.strerror}); correct that, then publish again") from error
+    if lock is None:
+        raise BadInput(f"{run} is being published by another process; stop that one first")
+    try:
+        yield
+    finally:
+        unlock(lock)
 
 
 def write_record(run: Path, record: Record) -> None:

@@ -6,30 +6,33 @@ nothing twice. Nothing that fails reaches the training or ends the publisher.
 
 from __future__ import annotations
 
-import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from vaak.checkpoint.destination import Destination, Reduced
 from vaak.checkpoint.folder import COMPLETE, Checkpoint, list_checkpoints
-from vaak.checkpoint.leases import LeaseWatch, lease
+from vaak.checkpoint.lanes import Held, Lane, sentence_of
+from vaak.checkpoint.leases import LeaseWatch
 from vaak.checkpoint.outbox import (
     PUBLISHED,
     SUPERSEDED,
     WAITING,
     Kind,
     Record,
+    again,
     now,
+    only_one,
     publish_folder,
     read_records,
     write_record,
 )
-from vaak.checkpoint.policy import Policy, kept, milestone
-from vaak.checkpoint.remote import prune_remote, publish_checkpoint, split_address
+from vaak.checkpoint.policy import Policy, kept, milestone, prune
+from vaak.checkpoint.remote import split_address
 from vaak.errors import BadInput
 from vaak.storage.locks import lock_file, unlock
 from vaak.storage.objects import ObjectChanged, StorageFailed, open_objects
@@ -40,7 +43,6 @@ MOST_WAITING = 3
 
 _DONE = "DONE.json"
 _PROGRESS_SECONDS = 30.0
-_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 # What was measured of the checkpoint with this id, as markdown, or None while it is not evaluated.
 Notes = Callable[[str], str | None]
@@ -55,23 +57,28 @@ class SendMilestone(Protocol):
 @dataclass(frozen=True)
 class Pace:
     """Seconds. poll: between looks at the run. first, most: the pause after a failure that may pass by itself, doubled from time
-    to time, of which chance takes up to a half. rarely: before another try of what needs a person. evaluation: how long
-    after it was complete a milestone waits for its notes."""
+    to time, of which chance takes up to a half. rarely: before another try of what needs a person. compare: between looks at
+    the address. evaluation: how long after it was complete a milestone waits for its notes."""
 
     poll: float = 5.0
     first: float = 2.0
     most: float = 600.0
     rarely: float = 1800.0
+    compare: float = 900.0
     evaluation: float = 6 * 3600.0
 
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """What one call published and what was superseded before it could be; what waits still."""
+    """What one call published and what was superseded before it could be; what waits still.
+
+    unseen: why it is not known whether more should wait, one sentence, or nothing.
+    """
 
     published: list[Record]
     superseded: list[Record]
     waiting: list[Record]
+    unseen: str = ""
 
 
 def publish_run(
@@ -89,17 +96,19 @@ def publish_run(
 ) -> PublishedRun:
     """Send the full checkpoints of a run to the address `to` and its milestones to the repository `hub`, newest first.
 
-    After each upload the address is pruned by the policy. A milestone waits for its `notes`. Without `follow` everything
-    that waits is tried once; with it, until the run is done and nothing waits, or soon after `stop` turns true.
-    Raises `BadInput` for a run that is not there, for no target or one that cannot be, and while another process publishes
-    the run; what fails later is said, and tried again.
+    After each upload the address is pruned by the policy, which removes there what the training went back before, and keeps
+    what the folder keeps; what was published and is gone from there is sent again. A milestone waits for its `notes`.
+    Without `follow` everything that waits is tried once, as long as its service answers; with it, until the run is done and
+    nothing waits, or soon after `stop` turns true. Of a run that is done the folder is pruned in the end, unless somebody
+    trains in it. Raises `BadInput` for a run that is not there, for no target or one that cannot be, and while another
+    process publishes the run; what fails later is said, and tried again.
     """
     run = Path(run)
     if not run.is_dir():
         raise BadInput(f"{run} is no folder of a run; correct it, or start the training first")
     if to is None and hub is None:
         raise BadInput(f"{run} has nowhere to be published to; name --to s3://bucket/prefix, --hub owner/name, or both")
-    with _only_one(run):
+    with only_one(run):
         publisher = _Publisher(run, policy, stop, say, pace)
         if to is not None:
             open_objects(to, create=True)
@@ -110,6 +119,7 @@ def publish_run(
             publisher.to_hub(hub, notes, send_milestone or _send_milestone)
         try:
             publisher.work(follow)
+            publisher.finish()
         finally:
             publisher.held.hold(set())
         return publisher.report()
@@ -121,55 +131,18 @@ def _send_milestone(folder: Path, repo_id: str, *, notes: str | None, work_folde
     return publish_milestone(folder, repo_id, notes=notes, work_folder=work_folder)
 
 
-@dataclass
-class _Lane:
-    """The way to one target. resume_at: of its clock, after a failure; parked: checkpoints that need a person, until when."""
-
-    kind: Kind
-    target: str
-    records: dict[str, Record]
-    send: Callable[[Checkpoint], Record]
-    ready: Callable[[Checkpoint], bool] = lambda _: True
-    failures: int = 0
-    resume_at: float = 0.0
-    parked: dict[str, float] = field(default_factory=dict)
-
-    def waiting(self) -> list[Record]:
-        """Newest first."""
-        found = [one for one in self.records.values() if one.state == WAITING]
-        return sorted(found, key=lambda one: one.step, reverse=True)
-
-
-class _Held:
-    """The leases that the publisher holds on checkpoints of the run's folder."""
-
-    def __init__(self, run: Path, say: Callable[[str], None]) -> None:
-        self._run, self._say = run, say
-        self._leases: dict[int, ExitStack] = {}
-
-    def hold(self, steps: set[int]) -> None:
-        """Hold these and no others."""
-        for step in set(self._leases) - steps:
-            self._leases.pop(step).close()
-        for step in steps - set(self._leases):
-            stack = ExitStack()
-            try:
-                stack.enter_context(lease(self._run, step, "publish"))
-                self._leases[step] = stack
-            except (BadInput, OSError) as error:
-                self._say(f"step {step} could not be kept from removal ({_sentence(error)})")
-
-
 class _Publisher:
     def __init__(
         self, run: Path, policy: Policy, stop: Callable[[], bool], say: Callable[[str], None], pace: Pace
     ) -> None:
         self.run, self.policy, self.stop, self.pace = run, policy, stop, pace
-        self.held = _Held(run, self.say)
+        self.held = Held(run, lambda line: self.say(line, once=True))
         self._say = say
         self._said: set[str] = set()
-        self._lanes: list[_Lane] = []
+        self._lanes: list[Lane] = []
         self._ended: list[Record] = []
+        self._there: Destination | None = None
+        self._unread, self._follow = "", False
 
     def say(self, sentence: str, once: bool = False) -> None:
         if not (once and sentence in self._said):
@@ -178,14 +151,14 @@ class _Publisher:
             self._said.add(sentence)
 
     def to_storage(self, url: str) -> None:
-        watch = LeaseWatch(url)
+        self._there = there = Destination(url, self.policy, self.say)
+        records = self._recorded("full", url)
 
         def send(one: Checkpoint) -> Record:
-            done = publish_checkpoint(one.path, url, self._progress(one.step))
-            self._prune(url, watch)
-            return replace(self._lane("full").records[one.id], where=done.url, files=done.files, bytes=done.bytes)
+            return there.send(one, records[one.id], self._progress(one.step))
 
-        self._lanes.append(_Lane("full", url, self._recorded("full", url), send))
+        lane = Lane("full", url, records, send, after=lambda: self._prune(lane, there))
+        self._lanes.append(lane)
 
     def to_hub(self, repo_id: str, notes: Notes | None, send_milestone: SendMilestone) -> None:
         texts: dict[str, str | None] = {}
@@ -196,7 +169,7 @@ class _Publisher:
             try:
                 texts[one.id] = notes(one.id)
             except Exception as error:
-                self.say(f"step {one.step}: its evaluation cannot be read ({_sentence(error)})", once=True)
+                self.say(f"step {one.step}: its evaluation cannot be read ({sentence_of(error)})", once=True)
             return texts.get(one.id) is not None or _age(one) >= self.pace.evaluation
 
         def send(one: Checkpoint) -> Record:
@@ -204,42 +177,80 @@ class _Publisher:
             where = send_milestone(one.path, repo_id, notes=texts.get(one.id), work_folder=work)
             return replace(self._lane("milestone").records[one.id], where=where)
 
-        self._lanes.append(_Lane("milestone", repo_id, self._recorded("milestone", repo_id), send, ready))
+        self._lanes.append(Lane("milestone", repo_id, self._recorded("milestone", repo_id), send, ready))
 
     def work(self, follow: bool) -> None:
+        self._follow = follow
         while not self.stop():
             ended, complete = False, {}
             try:
                 ended = (self.run / _DONE).exists()  # looked at first: a checkpoint that came before it is still seen
                 complete = self._look(ended)
-            except OSError as error:
-                self.say(f"{self.run} cannot be read ({_sentence(error)})", once=True)
-            job = self._next(complete)
+                self._unread = ""
+            except (BadInput, OSError) as error:
+                self._unread = f"{self.run} cannot be read ({sentence_of(error)})"
+                self.say(self._unread, once=True)
+            job = self._next(complete, follow)
             if job is not None:
                 self._send(*job)
-            elif not follow or (ended and not any(lane.waiting() for lane in self._lanes)):
+            elif not follow or (ended and not self._unseen() and not any(lane.waiting() for lane in self._lanes)):
                 return
             else:
                 until = time.monotonic() + self.pace.poll
                 while not self.stop() and time.monotonic() < until:
                     time.sleep(min(self.pace.poll, 0.2))
 
+    def finish(self) -> None:
+        """Retention has the last word: what a wait or a lease of ours kept stood outside of the policy."""
+        for lane in self._lanes:
+            if lane.sent and not lane.waiting() and not self.stop():
+                lane.after()
+        self.held.hold(set())
+        waiting = {one.step for lane in self._lanes for one in lane.waiting()}
+        try:
+            if (self.run / _DONE).exists():
+                for one in _prune_unless_trained(self.run, self.policy, waiting):
+                    self.say(f"step {one.step}: removed from {self.run}, as its recipe says")
+        except (BadInput, OSError) as error:
+            self.say(f"{self.run} could not be pruned ({sentence_of(error)})")
+
     def report(self) -> PublishedRun:
         published = [one for one in self._ended if one.state == PUBLISHED]
         superseded = [one for one in self._ended if one.state == SUPERSEDED]
-        return PublishedRun(published, superseded, [one for lane in self._lanes for one in lane.waiting()])
+        waiting = [one for lane in self._lanes for one in lane.waiting()]
+        return PublishedRun(published, superseded, waiting, self._unseen())
+
+    def _unseen(self) -> str:
+        return self._unread or (self._there.unseen if self._there is not None else "")
 
     def _look(self, ended: bool) -> dict[str, Checkpoint]:
         """Queue what is new, give up what is gone, and hold what waits; the run's complete checkpoints by id."""
-        complete = [one for one in list_checkpoints(self.run) if one.complete]
-        hold: set[int] = set()
-        stays = kept(complete, self.policy)[0] if complete else set()
-        for lane in self._lanes:
-            hold |= self._queue(lane, complete, stays, ended)
-        self.held.hold(hold)
+        complete = self._complete()
+        if self.held.hold(self._queued(complete, ended)):
+            complete = self._complete()  # retention may have been quicker than our leases
+            self.held.hold(self._queued(complete, ended))
         return {one.id: one for one in complete}
 
-    def _queue(self, lane: _Lane, complete: list[Checkpoint], stays: set[int], ended: bool) -> set[int]:
+    def _complete(self) -> list[Checkpoint]:
+        return [one for one in list_checkpoints(self.run) if one.complete]
+
+    def _queued(self, complete: list[Checkpoint], ended: bool) -> set[int]:
+        """Bring all records up to date; the steps that are to be held."""
+        stays = kept(complete, self.policy)[0] if complete else set()
+        for lane in self._lanes:
+            self._compare(lane, {one.id for one in complete if one.full and one.step in stays})
+        return {step for lane in self._lanes for step in self._queue(lane, complete, stays, ended)}
+
+    def _compare(self, lane: Lane, stays: set[str]) -> None:
+        """Queue again what was published, should be there, and is not."""
+        if self._there is None or lane.kind != "full" or time.monotonic() < lane.resume_at:
+            return
+        sent = [one for one in lane.records.values() if one.state == PUBLISHED and one.checkpoint in stays]
+        for record in self._there.gone(sent, self.pace.compare, self.pace.most):
+            self._write(lane, again(record))
+            self.say(f"step {record.step}: is not whole at {lane.target} any more, so it is sent again")
+
+    def _queue(self, lane: Lane, complete: list[Checkpoint], stays: set[int], ended: bool) -> set[int]:
         """Bring a lane's records up to date; the steps of it that are to be held."""
         if lane.kind == "full":
             wanted = {one.id for one in complete if one.full}
@@ -248,14 +259,20 @@ class _Publisher:
             wanted = {one.id for one in [*last, *complete] if one in last or milestone(self.policy, one.step)}
         for one in complete:
             record = lane.records.get(one.id)
-            if one.id in wanted and (record is None or (record.state == SUPERSEDED and one.step in stays)):
+            if one.id in wanted and record is None:
                 self._write(lane, Record(lane.kind, lane.target, one.id, one.step, WAITING, now()))
+            elif one.id in wanted and record is not None and record.state == SUPERSEDED and one.step in stays:
+                self._write(lane, again(record))
         hold, few = set(), MOST_WAITING
+        sent = {one.step for one in lane.records.values() if one.state == PUBLISHED}
+        sent = {step for step in sent if complete and step <= complete[-1].step}  # above, the training went back
         for record in lane.waiting():
             good = lane.kind == "milestone" or milestone(self.policy, record.step)
-            newer = [one for one in lane.records.values() if one.state == PUBLISHED and one.step > record.step]
+            newer = [step for step in sent if step > record.step]
             if record.checkpoint not in wanted:
-                self._supersede(lane, record, "it was removed or trained again before it was published")
+                self._supersede(
+                    lane, record, "it was removed, made a model alone or trained again before it was published"
+                )
             elif good or record.step in stays or (few > 0 and len(newer) < max(self.policy.keep_last_full, 1)):
                 if good or few > 0:
                     hold.add(record.step)
@@ -264,38 +281,43 @@ class _Publisher:
                 self._supersede(lane, record, "newer ones came, and the policy does not keep it")
         return hold
 
-    def _next(self, complete: dict[str, Checkpoint]) -> tuple[_Lane, Checkpoint] | None:
-        clock = time.monotonic()
+    def _next(self, complete: dict[str, Checkpoint], follow: bool) -> tuple[Lane, Checkpoint] | None:
         for lane in self._lanes:
-            for record in lane.waiting() if clock >= lane.resume_at else []:
-                one = complete.get(record.checkpoint)
-                if one is not None and clock >= lane.parked.get(one.id, 0.0) and lane.ready(one):
-                    return lane, one
+            one = lane.next(complete, again=follow)
+            if one is not None:
+                return lane, one
         return None
 
-    def _send(self, lane: _Lane, one: Checkpoint) -> None:
+    def _send(self, lane: Lane, one: Checkpoint) -> None:
         # The other target comes first the next time.
         self._lanes.sort(key=lambda other: other is lane)
         began = time.monotonic()
+        lane.tried.add(one.id)
         try:
             done = lane.send(one)
         except Stopped:
             return
+        except Reduced:
+            self._supersede(lane, lane.records[one.id], "retention left its model alone before all of it was sent")
+            return
         except Exception as error:
             self._failed(lane, one, error)
             return
-        lane.failures = 0
+        lane.failures, lane.away, lane.sent = 0, False, True
         done = replace(done, state=PUBLISHED, error="", seconds=round(time.monotonic() - began, 1), ended=now())
         self._write(lane, done)
         self._ended.append(done)
         size = f"{done.files} files, {done.bytes / 1e6:,.1f} MB, " if done.files else ""
         self.say(f"step {one.step}: published to {done.where} ({size}{done.seconds:,.0f} s)")
+        lane.after()
 
-    def _failed(self, lane: _Lane, one: Checkpoint, error: Exception) -> None:
-        with suppress(OSError):
-            if not any(other.id == one.id for other in list_checkpoints(self.run)):
+    def _failed(self, lane: Lane, one: Checkpoint, error: Exception) -> None:
+        with suppress(BadInput, OSError):
+            if not any(other.id == one.id for other in self._complete()):
                 return  # it was removed meanwhile, and the next look says so
-        sentence = _sentence(error)
+        if self._there is not None:
+            self._there.look_soon()
+        sentence = sentence_of(error)
         record = lane.records[one.id]
         self._write(lane, replace(record, attempts=record.attempts + 1, error=sentence))
         if isinstance(error, BadInput) and not isinstance(error, StorageFailed | ObjectChanged):
@@ -304,26 +326,22 @@ class _Publisher:
             return
         pause = min(self.pace.most, self.pace.first * 2 ** min(lane.failures, 30)) * random.uniform(0.5, 1)
         lane.failures += 1
+        lane.away = isinstance(error, StorageFailed)
         lane.resume_at = time.monotonic() + pause
-        self.say(f"step {one.step}: not published to {lane.target} yet ({sentence}); again in {pause:,.0f} s")
+        then = f"again in {pause:,.0f} s" if self._follow else "publish again and it continues"
+        self.say(f"step {one.step}: not published to {lane.target} yet ({sentence}); {then}")
 
-    def _supersede(self, lane: _Lane, record: Record, why: str) -> None:
+    def _supersede(self, lane: Lane, record: Record, why: str) -> None:
         record = replace(record, state=SUPERSEDED, error=why, ended=now())
         self._write(lane, record)
         self._ended.append(record)
         self.say(f"step {record.step}: superseded, not published to {lane.target}: {why}")
 
-    def _prune(self, url: str, watch: LeaseWatch) -> None:
-        waiting = [one.step for one in self._lane("full").waiting()]
+    def _prune(self, lane: Lane, there: Destination) -> None:
         try:
-            done = prune_remote(url, self.policy, watch, waiting)
+            there.prune(self._complete(), [one.step for one in lane.waiting()])
         except (BadInput, OSError) as error:
-            self.say(f"{url} could not be pruned ({_sentence(error)})", once=True)
-            return
-        for one in done.removed:
-            self.say(f"step {one.step}: removed from {url}")
-        for step, holder in done.held.items():
-            self.say(f"{step} stays at {url} while {holder} holds it", once=True)
+            self.say(f"{there.url} could not be pruned ({sentence_of(error)})", once=True)
 
     def _progress(self, step: int) -> Progress:
         told = time.monotonic()
@@ -338,34 +356,28 @@ class _Publisher:
 
         return progress
 
-    def _lane(self, kind: Kind) -> _Lane:
+    def _lane(self, kind: Kind) -> Lane:
         return next(lane for lane in self._lanes if lane.kind == kind)
 
     def _recorded(self, kind: Kind, target: str) -> dict[str, Record]:
         return {one.checkpoint: one for one in read_records(self.run) if (one.kind, one.target) == (kind, target)}
 
-    def _write(self, lane: _Lane, record: Record) -> None:
+    def _write(self, lane: Lane, record: Record) -> None:
         """Without its file a record lives as long as the process; a checkpoint sent again then finds itself there."""
         lane.records[record.checkpoint] = record
         try:
             write_record(self.run, record)
         except OSError as error:
-            self.say(f"{publish_folder(self.run)} cannot be written ({_sentence(error)})", once=True)
+            self.say(f"{publish_folder(self.run)} cannot be written ({sentence_of(error)})", once=True)
 
 
-@contextmanager
-def _only_one(run: Path) -> Iterator[None]:
-    """A lock that ends with the process that holds it, however it ends."""
-    folder = publish_folder(run)
-    try:
-        folder.mkdir(exist_ok=True)
-        lock = lock_file(folder / "lock", exclusive=True, wait=False, create=True)
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written ({error.strerror}); correct that, then publish again") from error
+def _prune_unless_trained(run: Path, policy: Policy, keep: set[int]) -> list[Checkpoint]:
+    """Prune a run's folder if nobody trains in it now; the checkpoints that were removed."""
+    lock = lock_file(run / ".lock", exclusive=True, wait=False, create=True)
     if lock is None:
-        raise BadInput(f"{run} is being published by another process; stop that one first")
+        return []
     try:
-        yield
+        return prune(run, policy, keep, LeaseWatch(run)).removed
     finally:
         unlock(lock)
 
@@ -376,15 +388,3 @@ def _age(one: Checkpoint) -> float:
         return time.time() - (one.path / COMPLETE).stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _sentence(error: Exception) -> str:
-    """What to tell of a failure. Errors of other libraries may hold whole requests: of those only the kind."""
-    text = type(error).__name__
-    if isinstance(error, BadInput):
-        text = str(error)
-    elif isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    for value in filter(None, map(os.environ.get, _SECRETS)):
-        text = text.replace(value, "…")
-    return " ".join(text.split())[:500]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vaak.checkpoint.claim import run_of
+from vaak.checkpoint.claim import adopt_address, run_of
 from vaak.checkpoint.folder import (
     COMPLETE,
     MANIFEST,
@@ -21,6 +21,7 @@ from vaak.checkpoint.folder import (
     verify_checkpoint,
 )
 from vaak.checkpoint.leases import lease
+from vaak.checkpoint.outbox import PUBLISHED, Record, now, write_record
 from vaak.checkpoint.remote import RemoteContent, list_remote, read_content, split_address, step_address
 from vaak.errors import BadInput
 from vaak.storage.files import write_bytes, write_json
@@ -68,9 +69,15 @@ def pull_checkpoint(url: str, run: str | Path, progress: Progress | None = None,
         content = read_content(remote, step, there)
         _refuse_another(run, step, content)
         try:
-            with _locked(run):
+            with _locked(run), _held_here(run, step):
                 moved = _download(remote, there, content, step_folder(run, step), progress, jobs)
                 _put_recipe(run, step_folder(run, step))
+                with suppress(BadInput):  # it may be another's mark: what was asked for is here anyhow
+                    adopt_address(open_objects(address), run)
+                if content.full:  # a publisher of this folder knows then that it brings nothing new
+                    write_record(
+                        run, Record("full", address, content.id, step, PUBLISHED, now(), where=remote, ended=now())
+                    )
         except OSError as error:
             raise unwritable(error, run) from error
     size = sum(one.size for one in content.entries)
@@ -148,6 +155,17 @@ def _locked(run: Path) -> Iterator[None]:
         yield
     finally:
         unlock(lock)
+
+
+@contextmanager
+def _held_here(run: Path, step: int) -> Iterator[None]:
+    """A lease in the run's folder: its own retention would take a step older than its newest for the remains of a save."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(lease(run, step, "pull"))
+        except BadInput as error:
+            raise BadInput(f"{run}/leases cannot be written; make it writable, then pull again") from error
+        yield
 
 
 def _put_recipe(run: Path, folder: Path) -> None:

@@ -7,7 +7,7 @@ removed first: what is there without it was never finished, or its removal had b
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from vaak.checkpoint.folder import (
 from vaak.checkpoint.leases import LeaseWatch, lease
 from vaak.checkpoint.policy import Policy, kept
 from vaak.errors import BadInput
-from vaak.storage.files import canonical_json, hash_json, read_json
+from vaak.storage.files import canonical_json, hash_json
 from vaak.storage.objects import (
     ObjectMissing,
     Objects,
@@ -47,6 +47,8 @@ from vaak.storage.transfer import JOBS, FileEntry, Moved, Progress, file_entries
 # Nothing that a foreign server sends is read without end.
 _MOST_MARK_BYTES, _MOST_MANIFEST_BYTES = 1 << 16, 64 << 20
 _MARKS = {COMPLETE, MANIFEST, MODEL_ONLY}
+# What no file of a checkpoint may be called, nor any folder of one: a reader trusts these.
+_RESERVED = {*_MARKS, "DAMAGED.json"}
 
 
 class DamagedRemote(BadInput):
@@ -68,7 +70,7 @@ class RemoteCheckpoint:
 
 @dataclass(frozen=True)
 class Published:
-    """The checkpoint that is whole at the address now, and what had to travel for it."""
+    """The checkpoint that is whole at the address now, and what had to travel for it; fresh: it was not whole there before."""
 
     id: str
     url: str
@@ -76,6 +78,7 @@ class Published:
     files: int
     bytes: int
     moved: Moved
+    fresh: bool
 
 
 @dataclass(frozen=True)
@@ -183,26 +186,38 @@ def verify_remote(url: str, step: int) -> list[str]:
     return [one for one in problems if one] + [f"{objects.at(path)} is not in {MANIFEST}" for path in strangers]
 
 
+def marked(address: str) -> bool:
+    """Whether a checkpoint at an address was finished once: it has a mark, be it damaged. Raises what `list_remote` raises."""
+    return COMPLETE in _listed(address)
+
+
 def prune_remote(
-    url: str, policy: Policy, leases: LeaseWatch | None = None, keep: Collection[int] = ()
+    url: str,
+    policy: Policy,
+    leases: LeaseWatch | None = None,
+    keep: Collection[int] = (),
+    abandoned: Callable[[RemoteCheckpoint], bool] = lambda one: False,
 ) -> RemotePruned:
     """Remove at the address of a run what the policy does not keep there, and the remains of unfinished uploads.
 
     Milestones stay, of the others the last `keep_last_full` full ones and the last `keep_last_model_only` models; never
     removed are the newest complete one, the newest full one, the steps of `keep`, and what somebody holds a lease on.
-    `leases`, of the same address, should be the same from call to call, or no lease ever expires. Raises what
+    What is `abandoned` counts as none of these and goes, milestones too, unless nothing else were left. `leases`, of the same address, should be the same from call to call, or no lease ever expires. Raises what
     `list_remote` raises.
     """
     leases = leases or LeaseWatch(url.rstrip("/"))
     found = list_remote(url)
-    complete = [one for one in found if one.complete]
+    lost = {one.step for one in found if one.complete and abandoned(one)}
+    complete = [one for one in found if one.complete and one.step not in lost]
     done = RemotePruned([], {})
     if not complete:
         return done
     whole, models = kept(complete, policy, keep)
     held = leases.held()
     for one in found:
-        if one.complete:
+        if one.step in lost:
+            stays = False
+        elif one.complete:
             stays = one.step in whole or (not one.full and one.step in models)
         else:
             stays = one.step in keep or one.step > complete[-1].step
@@ -233,12 +248,8 @@ def read_content(address: str, step: int, there: dict[str, ObjectState]) -> Remo
     mark = read_object(objects, COMPLETE, _MOST_MARK_BYTES)
     manifest = read_object(objects, MANIFEST, _MOST_MANIFEST_BYTES)
     identity = _id_in(mark, step, address)
-    try:
-        found = json.loads(manifest)
-        right = f"{found['run']}/{found['step']}/{hash_json(found)}" == identity
-    except (ValueError, TypeError, KeyError, RecursionError):
-        found, right = {}, False
-    if not right:
+    found = _named_by(identity, manifest)
+    if found is None:
         raise DamagedRemote(f"{objects.at(MANIFEST)} is not the one that {COMPLETE} names; publish it again")
     every = _entries(found, objects.at(MANIFEST))
     model = [one for one in every if not one.path.startswith(f"{TRAINING}/")]
@@ -249,7 +260,14 @@ def read_content(address: str, step: int, there: dict[str, ObjectState]) -> Remo
 
 def _upload(local: Checkpoint, address: str, progress: Progress | None, jobs: int) -> Published:
     objects = open_objects(address, create=True)
-    every = _entries(read_json(local.path / MANIFEST), str(local.path / MANIFEST))
+    try:
+        manifest = (local.path / MANIFEST).read_bytes()  # once: what is sent is what these bytes name
+    except OSError as error:
+        raise BadInput(f"{local.path / MANIFEST} cannot be read ({error.strerror}); publish it again") from error
+    found = _named_by(local.id, manifest)
+    if found is None:
+        raise BadInput(f"{local.path} was trained again while it was published; publish it again")
+    every = _entries(found, str(local.path / MANIFEST))
     model = [one for one in every if not one.path.startswith(f"{TRAINING}/")]
     entries = every if local.full else model
     there = list_objects(objects)
@@ -272,9 +290,9 @@ def _upload(local: Checkpoint, address: str, progress: Progress | None, jobs: in
     elif MODEL_ONLY in there:
         delete_object(objects, MODEL_ONLY)
     if not same:
-        write_object(objects, MANIFEST, (local.path / MANIFEST).read_bytes())
+        write_object(objects, MANIFEST, manifest)
         write_object(objects, COMPLETE, canonical_json({"id": local.id}))
-    return Published(local.id, address, full, len(entries), sum(one.size for one in entries), moved)
+    return Published(local.id, address, full, len(entries), sum(one.size for one in entries), moved, not same)
 
 
 def _content_or_none(address: str, step: int, there: dict[str, ObjectState]) -> RemoteContent | None:
@@ -329,11 +347,20 @@ def _id_in(mark: bytes, step: int, address: str) -> str:
     """The id that a `COMPLETE.json` names. Raises `DamagedRemote` if it is not one of that step."""
     try:
         identity = json.loads(mark)["id"]
-        if identity.rsplit("/", 2)[1] == str(step):
+        if identity.rsplit("/", 2)[1] == str(step) and identity.encode():
             return identity
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         pass
     raise DamagedRemote(f"{address}/{COMPLETE} names no checkpoint of that step; publish it again")
+
+
+def _named_by(identity: str, manifest: bytes) -> dict[str, Any] | None:
+    """What a manifest holds, or None if it is not the one of a checkpoint's id. Somebody else may have written it."""
+    try:
+        found = json.loads(manifest)
+        return found if f"{found['run']}/{found['step']}/{hash_json(found)}" == identity else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _entries(manifest: dict[str, Any], where: str) -> list[FileEntry]:
@@ -341,8 +368,8 @@ def _entries(manifest: dict[str, Any], where: str) -> list[FileEntry]:
         entries = file_entries(manifest.get("files"), where)
     except BadInput as error:
         raise DamagedRemote(str(error)) from error
-    if _MARKS & {one.path for one in entries}:
-        raise DamagedRemote(f"{where} names itself among its files; publish another step")
+    if marks := _RESERVED & {one.path.partition("/")[0] for one in entries}:
+        raise DamagedRemote(f"{where} names {min(marks)}, itself a mark, among its files; publish another step")
     return entries
 
 

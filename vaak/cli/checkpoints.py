@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from vaak.checkpoint.folder import Checkpoint
+from vaak.checkpoint.outbox import Record
 from vaak.checkpoint.remote import RemoteCheckpoint, RemotePruned
 from vaak.cli.show import print_json, print_table
 from vaak.errors import BadInput, CheckFailed
@@ -40,14 +43,41 @@ def list_them(run: RunOrUrl, as_json: Json = False) -> None:
 
     Example: `vaak checkpoint list runs/one`
     """
-    from vaak.checkpoint import list_checkpoints, list_remote
-
-    found = list_remote(run) if _is_address(run) else list_checkpoints(run)
+    found = _found(run)
     if as_json:
         print_json([asdict(one) for one in found])
     else:
         rows = [[one.step, _kind(one), one.id or None] for one in found]
         print_table(run, ["step", "what", "id"], rows)
+
+
+def _found(run: str) -> Sequence[Checkpoint | RemoteCheckpoint]:
+    """The checkpoints of a run that is there, though it may have none yet."""
+    from vaak.checkpoint import list_checkpoints, list_remote
+
+    if _is_address(run):
+        found = list_remote(run)
+        if not found:
+            raise BadInput(f"{run} holds no checkpoint; correct the address")
+        return found
+    folder = Path(run)
+    if not any((folder / name).exists() for name in ("checkpoints", "recipe.yaml", ".lock")):
+        raise BadInput(
+            f"{run} is {'no run' if folder.exists() else 'not there'}; name the folder of a run, or its address"
+        )
+    with _disk(folder):
+        return list_checkpoints(folder)
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """What a disk refuses is said in one sentence."""
+    from vaak.storage.transfer import unwritable
+
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(error, folder) from error
 
 
 def _is_address(run: str) -> bool:
@@ -62,37 +92,65 @@ def _kind(one: Checkpoint | RemoteCheckpoint) -> str:
 
 def verify(
     checkpoint: Annotated[str, typer.Argument(help="A checkpoint or a run, in a folder or at an address.")],
+    as_json: Json = False,
 ) -> None:
     """Hash a checkpoint again, or compare what is recorded at an address (exit 1 if it is damaged).
+
+    Of a run all are; what is still being saved, or sent, is shown and is no damage.
 
     Example: `vaak checkpoint verify runs/one/checkpoints/step-00000200`
     """
     found = _verified_there(checkpoint) if _is_address(checkpoint) else _verified(Path(checkpoint))
-    damaged = [where for where, problems in found.items() if problems]
-    for where, problems in found.items():
-        typer.echo(f"{where}: {'; '.join(problems or ['whole'])}")
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            typer.echo(f"{one.checkpoint}: {'unfinished' if one.unfinished else '; '.join(one.problems or ['whole'])}")
+    damaged = [one for one in found if one.problems and not one.unfinished]
     if damaged:
         raise CheckFailed(f"{len(damaged)} of {len(found)} checkpoints cannot be trusted")
 
 
-def _verified(checkpoint: Path) -> dict[str, list[str]]:
-    from vaak.checkpoint import list_checkpoints, verify_checkpoint
+@dataclass(frozen=True)
+class _Verified:
+    """What was found wrong with a checkpoint; unfinished: it has no mark yet, or its removal had begun."""
 
-    folders = [one.path for one in list_checkpoints(checkpoint)] or [checkpoint]
-    return {str(folder): verify_checkpoint(folder) for folder in folders}
+    checkpoint: str
+    problems: list[str]
+    unfinished: bool = False
 
 
-def _verified_there(url: str) -> dict[str, list[str]]:
-    from vaak.checkpoint import list_remote, verify_remote
-    from vaak.checkpoint.remote import split_address
+def _verified(checkpoint: Path) -> list[_Verified]:
+    from vaak.checkpoint import verify_checkpoint
+    from vaak.checkpoint.folder import COMPLETE, step_of
+
+    if not checkpoint.exists():
+        raise BadInput(f"{checkpoint} is not there; name a checkpoint or a run")
+    with _disk(checkpoint):
+        if step_of(checkpoint.name) is not None:
+            return [_Verified(str(checkpoint), verify_checkpoint(checkpoint))]
+        folders = [one.path for one in _found(str(checkpoint)) if isinstance(one, Checkpoint)]
+        if not folders:
+            raise BadInput(f"{checkpoint} holds no checkpoint yet; wait for its first, or name another run")
+        return [_looked_at(str(one), partial(verify_checkpoint, one), (one / COMPLETE).exists) for one in folders]
+
+
+def _verified_there(url: str) -> list[_Verified]:
+    from vaak.checkpoint import verify_remote
+    from vaak.checkpoint.remote import marked, split_address
 
     run, step = split_address(url)
     if step is not None:
-        return {url: verify_remote(run, step)}
-    found = list_remote(run)
-    if not found:
-        raise BadInput(f"{url} holds no checkpoint; correct the address")
-    return {one.url: verify_remote(run, one.step) for one in found}
+        return [_Verified(url, verify_remote(run, step))]
+    found = [one for one in _found(run) if isinstance(one, RemoteCheckpoint)]
+    return [_looked_at(one.url, partial(verify_remote, run, one.step), partial(marked, one.url)) for one in found]
+
+
+def _looked_at(where: str, verify: Callable[[], list[str]], marked: Callable[[], bool]) -> _Verified:
+    """Damaged is what has problems and its mark before and after: a save may end meanwhile, a removal begin."""
+    before = marked()
+    problems = verify()
+    return _Verified(where, problems, bool(problems) and not (before and marked()))
 
 
 def export(
@@ -102,6 +160,7 @@ def export(
         Literal["float32", "bfloat16"] | None,
         typer.Option("--dtype", help="Of the weights; by default what the run computed in."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write the model and tokenizer as an ordinary Hugging Face folder, which vLLM opens too.
 
@@ -109,7 +168,12 @@ def export(
     """
     from vaak.checkpoint import export_model
 
-    typer.echo(f"exported to {export_model(checkpoint, out, dtype)}")
+    with _disk(out):
+        folder = export_model(checkpoint, out, dtype)
+    if as_json:
+        print_json({"folder": str(folder)})
+    else:
+        typer.echo(f"exported to {folder}")
 
 
 def prune(
@@ -132,7 +196,9 @@ def prune(
             raise BadInput(f"{run} has no recipe of its own; name one, as in --recipe RUN/recipe.yaml")
         done = prune_remote(run, load_recipe(recipe).checkpoints)
     else:
-        done = remove(run, load_recipe(recipe or Path(run) / "recipe.yaml").checkpoints)
+        policy = load_recipe(recipe or Path(run) / "recipe.yaml").checkpoints
+        with _disk(Path(run)), _untrained(Path(run)):
+            done = remove(run, policy)
     if as_json:
         print_json(asdict(done))
         return
@@ -146,6 +212,20 @@ def prune(
             f"{step} is held by {holder}; if that reader is gone, remove {run.rstrip('/')}/leases/{step}, then prune again"
         )
     typer.echo(f"{len(done.removed)} removed" + ("" if _is_address(run) else f", {len(models)} left as models"))
+
+
+@contextmanager
+def _untrained(run: Path) -> Iterator[None]:
+    """The lock that training holds: two that remove would each take what the other counts on."""
+    from vaak.storage.locks import lock_file, unlock
+
+    lock = lock_file(run / ".lock", exclusive=True, wait=False, create=True)
+    if lock is None:
+        raise BadInput(f"{run} is being trained by another process; it prunes by itself")
+    try:
+        yield
+    finally:
+        unlock(lock)
 
 
 def publish(
@@ -176,9 +256,15 @@ def publish(
         print_json(asdict(done))
     else:
         typer.echo(f"{len(done.published)} published, {len(done.superseded)} superseded, {len(done.waiting)} wait")
-    failed = [one for one in done.waiting if one.error]
-    if failed:
-        raise CheckFailed(f"step {failed[0].step} still waits ({failed[0].error}); publish again and it continues")
+    left = [f"step {one.step} for {one.target} ({_why(one)})" for one in done.waiting if one.error or not follow]
+    if left:
+        raise CheckFailed(f"still waiting: {', '.join(left)}; publish again and it continues")
+    if done.unseen:
+        raise CheckFailed(f"{done.unseen}; publish again when that is mended")
+
+
+def _why(one: Record) -> str:
+    return one.error or ("its evaluation is not there yet" if one.kind == "milestone" else "not tried yet")
 
 
 def _notes_from(db: Path) -> Callable[[str], str | None]:

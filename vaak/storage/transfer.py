@@ -60,8 +60,8 @@ class Stopped(Exception):
 def file_entries(rows: Any, where: str) -> list[FileEntry]:
     """The entries of a manifest's `files`.
 
-    Raises `BadInput` for what cannot be: a path that leaves the folder, one named twice, or one that is a folder of
-    another; a size or hash that is none.
+    Raises `BadInput` for what cannot be: a path that is no text or leaves the folder, one named twice, or one that is a
+    folder of another; a size or hash that is none.
     """
     entries = []
     listed: list[Any] = rows if isinstance(rows, list) else [None]
@@ -69,7 +69,8 @@ def file_entries(rows: Any, where: str) -> list[FileEntry]:
         try:
             entry = FileEntry(row["path"], row["size"], row["sha256"])
             right = (
-                _stays_inside(entry.path)
+                type(entry.path) is str
+                and _stays_inside(entry.path)
                 and type(entry.size) is int
                 and entry.size >= 0
                 and len(bytes.fromhex(entry.sha256)) == 32
@@ -88,6 +89,7 @@ def file_entries(rows: Any, where: str) -> list[FileEntry]:
 
 
 def _stays_inside(path: str) -> bool:
+    path.encode()  # half a character, as JSON may hold, is a `ValueError` here and no name on any disk
     parts = path.split("/")
     return "\0" not in path and parts[0] != PARTS and not {"", ".", ".."} & set(parts)
 
