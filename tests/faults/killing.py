@@ -18,8 +18,11 @@ from pathlib import Path
 import torch
 
 from vaak.checkpoint import (
+    Checkpoint,
+    Policy,
     list_checkpoints,
     list_remote,
+    milestone,
     newest_complete,
     prune,
     verify_checkpoint,
@@ -34,6 +37,8 @@ ROOT = Path(__file__).parents[2]
 # Where a kill is aimed at: the start, anywhere between steps, a save that is not complete, an upload that is not.
 AIMS = ("start", "step", "save", "save", "publish")
 WITHIN = 60.0
+# What all processes have said, one after the other.
+_SAID = "said.log"
 
 
 @dataclass
@@ -80,14 +85,15 @@ def kill_often(recipe: Recipe, folder: Path, kills: int, seed: int, address: str
     with _processes(folder, address) as (trainer, publisher):
         for process in (trainer, publisher):
             if process is not None:
-                output, _ = process.communicate(timeout=600)
-                assert process.returncode == 0, output
+                process.wait(600)
+                assert process.returncode == 0, (folder / _SAID).read_text()[-4000:]
     return done
 
 
 def undisturbed(recipe: Recipe, folder: Path) -> Path:
     """The same run in this process, as `folder/whole`."""
-    train(recipe, folder / "whole", say=lambda _: None)
+    with open(folder / _SAID, "a") as said:
+        train(recipe, folder / "whole", say=lambda sentence: print(sentence, file=said))
     return folder / "whole"
 
 
@@ -97,7 +103,8 @@ def compare(killed: Path, whole: Path, address: str | None) -> Compared:
     Those that killed publishers still hold leases on are let go first.
     """
     shutil.rmtree(killed / "leases", ignore_errors=True)
-    prune(killed, load_recipe(killed / "recipe.yaml").checkpoints)
+    policy = load_recipe(killed / "recipe.yaml").checkpoints
+    prune(killed, policy)
     last, wanted = list_checkpoints(killed)[-1], list_checkpoints(whole)[-1]
 
     def same(part: str) -> bool:
@@ -105,10 +112,21 @@ def compare(killed: Path, whole: Path, address: str | None) -> Compared:
         return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
     losses = [[(row["step"], row["loss"]) for row in read_jsonl(run / "metrics.jsonl") if "loss" in row] for run in (killed, whole)]  # fmt: skip
-    steps = [[(one.step, one.full) for one in list_checkpoints(run) if not verify_checkpoint(one.path)] for run in (killed, whole)]  # fmt: skip
+    steps = [[(one.step, one.full) for one in _kept(run, policy) if not verify_checkpoint(one.path)] for run in (killed, whole)]  # fmt: skip
     return Compared(
         same("model"), same("training"), losses[0] == losses[1], steps[0] == steps[1], _published(killed, address)
     )
+
+
+def _kept(run: Path, policy: Policy) -> list[Checkpoint]:
+    """The checkpoints that every run of the recipe must have at its end.
+
+    On a disk that is slow at the moment a save is left out, and said; then milestones and the last one, which are waited for.
+    """
+    found = list_checkpoints(run)
+    if "is not saved: the checkpoint of step" not in (run.parent / _SAID).read_text():
+        return found
+    return [one for one in found if milestone(policy, one.step) or one is found[-1]]
 
 
 def _published(run: Path, address: str | None) -> bool:
@@ -141,7 +159,8 @@ def _processes(
     command = [sys.executable, "-m", "vaak.cli.main"]
     train_it = [*command, "train", str(folder / "recipe.yaml"), "--out", str(folder / "run")]
     publish_it = [*command, "checkpoint", "publish", str(folder / "run"), "--to", str(address), "--follow"]
-    started = [_start(train_it), _start(publish_it) if address is not None else None]
+    said = folder / _SAID
+    started = [_start(train_it, said), _start(publish_it, said) if address is not None else None]
     try:
         assert started[0] is not None
         yield started[0], started[1]
@@ -149,12 +168,13 @@ def _processes(
         for process in started:
             if process is not None:
                 process.kill()
-                process.communicate()
+                process.wait()
 
 
-def _start(command: list[str]) -> subprocess.Popen[str]:
+def _start(command: list[str], said: Path) -> subprocess.Popen[str]:
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}  # as the undisturbed run: sums are taken in one order
-    return subprocess.Popen(command, cwd=ROOT, env=alone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with open(said, "a") as log:
+        return subprocess.Popen(command, cwd=ROOT, env=alone, stdout=log, stderr=log, text=True)
 
 
 def _aim(aim: str, run: Path, address: str | None, trainer: subprocess.Popen[str], rng: random.Random) -> None:
