@@ -41,7 +41,7 @@ lint: setup
 	$(BIN)/pyright
 
 test: setup system lint
-	$(BIN)/pytest -n 2 --dist loadfile -ra --durations=10
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -ra --durations=10
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from tests.storage.proxy import FaultProxy
 from tests.storage.server import CREDENTIALS, OTHER_VARIABLES, running_server, server_program
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first, those with the fewest tests before: what is left for the end is short, and keeps both cores busy."""
+    tests = Counter(item.path for item in items)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, tests[item.path] if item.path in slow else 0, str(item.path)))
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,7 @@ def test_checkpoints_follow_the_policy_and_say_where_they_stand(whole):
     run, final = whole
     assert [one.step for one in list_checkpoints(run)] == [5, 10, 12]
     state = load_state(final)
+    assert state["versions"].keys() == {"vaak", "torch", "transformers", "numpy", "python"}
     assert state["row"] == 12 * 8 and state["step"] == 12 and len(state["corpora"]) == 1
     saved = {"recipe.yaml", "plan.json", "tokenizer.json", "vocabulary.json", "config.json", "model", "training"}
     assert saved <= {path.name for path in final.iterdir()}

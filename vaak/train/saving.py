@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from contextlib import suppress
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,10 @@ _SAY_AFTER = 30.0
 
 # How long a loop that ends with an error waits for a save that goes on, in seconds.
 _LAST_WAIT = 5.0
+
+
+# Whose change may change the last bits of a continued run.
+_VERSIONS = ("vaak", "torch", "transformers", "numpy")
 
 
 class Saving(Callback):
@@ -188,5 +194,5 @@ class Saving(Callback):
             "skipped": guard.skipped,
             "guard": guard.state(),
             "mass": self.meters.total_mass().state(),
-            "versions": {"torch": torch.__version__},
+            "versions": {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()},
         }
