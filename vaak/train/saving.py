@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from importlib.metadata import version
@@ -44,7 +45,6 @@ _SAY_AFTER = 30.0
 
 # How long a loop that ends with an error waits for a save that goes on, in seconds.
 _LAST_WAIT = 5.0
-
 
 # Whose change may change the last bits of a continued run.
 _VERSIONS = ("vaak", "torch", "transformers", "numpy")
@@ -88,7 +88,7 @@ class Saving(Callback):
         """Save the step that is done and wait for it; every rank calls this. Raises `BadInput` if it cannot be saved."""
         self._settle()
         try:
-            self._save(full=True)
+            self._save(full=True, then=self._prune)
             saved = self.saver.wait()
         except OSError as error:
             raise BadInput(
@@ -108,8 +108,10 @@ class Saving(Callback):
                 "often, or to a faster disk"
             )
             return
-        with suppress(OSError):  # said already
-            self._save(full)
+        try:
+            self._save(full, self._saved)
+        except OSError as error:
+            self._saved(error)
 
     def _settle(self) -> None:
         with suppress(OSError):  # said already
@@ -118,7 +120,7 @@ class Saving(Callback):
                 self.say(f"waiting for the checkpoint of step {self.saving}, which is still being written")
             self.saver.wait()
 
-    def _save(self, full: bool) -> None:
+    def _save(self, full: bool, then: Callable[[Checkpoint | OSError], None]) -> None:
         """Raises `OSError` on all ranks if one of them has no memory for the copies."""
         self.saving = self.stage.step
         content, staged, why = self._content(full), None, "on another process"
@@ -127,10 +129,9 @@ class Saving(Callback):
         except (RuntimeError, MemoryError) as error:
             why = str(error)
         if self.world.any(staged is None) or staged is None:
-            self._saved(failed := OSError(f"there is no memory for its copies: {why}"))
-            raise failed
+            raise OSError(f"there is no memory for its copies: {why}")
         ending = self.stage.step == self.stage.steps
-        self.saver.begin(staged, self._saved, (lambda _: None) if ending else self._holder)
+        self.saver.begin(staged, then, (lambda _: None) if ending else self._holder)
 
     def _holder(self, step: int) -> str | None:
         return self.leases.held().get(step_name(step))
@@ -139,11 +140,14 @@ class Saving(Callback):
         """Called from the saver's thread."""
         if isinstance(result, OSError):
             self.say(f"the checkpoint of step {self.saving} could not be saved ({result}); training goes on")
-        elif self.world.is_first:
+        self._prune(result)
+
+    def _prune(self, result: Checkpoint | OSError) -> None:
+        if isinstance(result, Checkpoint) and self.world.is_first:
             try:
                 prune(self.folder, self.stage.recipe.checkpoints, keep={result.step}, leases=self.leases)
             except (OSError, BadInput) as error:
-                self.say(f"old checkpoints could not be removed ({error}); training goes on")
+                self.say(f"old checkpoints of {self.folder} could not be removed ({error}); make it writable")
 
     def _content(self, full: bool) -> Content:
         stage, recipe = self.stage, self.stage.recipe
