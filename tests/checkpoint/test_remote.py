@@ -5,16 +5,12 @@ from __future__ import annotations
 import random
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from tests.checkpoint.remote_runs import Kept, files_of, save, stored
+from tests.storage.killed import killed
 from tests.storage.proxy import Fault, Request, gets
 from tests.storage.server import KEY, SECRET
 from vaak.checkpoint import (
@@ -320,30 +316,15 @@ print({name}(sys.argv[1], sys.argv[2]).id)
 """
 
 
-def killed(module: str, name: str, source: str, target: str, after: float) -> bool:
-    """Run a transfer in its own process and kill it that many seconds after it began; False if it was done by then."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD.format(module=module, name=name), source, target],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-        text=True,
-    )
-    assert child.stdout is not None and child.stdout.readline() == "ready\n"
-    time.sleep(after)
-    child.kill()
-    left = child.wait(30)
-    child.stdout.close()
-    assert left in (0, -signal.SIGKILL)
-    return left != 0
-
-
 @pytest.mark.slow
 def test_a_publish_that_is_killed_leaves_nothing_complete_that_is_not(tmp_path, model, s3, proxy):
     proxy.latency = 0.02
     rng, kills, unfinished, value = random.Random(1), 0, 0, 0
     one = save(tmp_path / "run", 10, model)
     while kills < 10:
-        kills += killed("remote", "publish_checkpoint", str(one.path), s3, rng.uniform(0, 1.0))
+        kills += killed(
+            CHILD.format(module="remote", name="publish_checkpoint"), [str(one.path), s3], rng.uniform(0, 1.0)
+        )
         found = [one for one in list_remote(s3) if one.complete]
         unfinished += not found
         for there in found:
@@ -364,7 +345,7 @@ def test_a_pull_that_is_killed_leaves_nothing_complete_that_is_not(tmp_path, mod
     proxy.latency = 0.05
     rng, kills, unfinished, run = random.Random(2), 0, 0, tmp_path / "copy-0"
     while kills < 6:
-        kills += killed("pull", "pull_checkpoint", s3, str(run), rng.uniform(0, 0.7))
+        kills += killed(CHILD.format(module="pull", name="pull_checkpoint"), [s3, str(run)], rng.uniform(0, 0.7))
         if newest_complete(run, verify=False) is None:
             unfinished += 1
         else:

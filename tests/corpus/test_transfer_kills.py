@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.corpus.toy import write_corpus
+from tests.storage.killed import killed
 from vaak.corpus import open_corpus, verify_corpus
 from vaak.corpus.transfer import pull_corpus, push_corpus
 from vaak.errors import BadInput
@@ -27,23 +24,6 @@ print(getattr(transfer, sys.argv[1] + "_corpus")(sys.argv[2], sys.argv[3]).corpu
 """
 
 
-def killed(verb: str, folder: Path, url: str, after: float) -> bool:
-    """Run a transfer in its own process and kill it that many seconds after it began; False if it was done by then."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, verb, str(folder), url],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-        text=True,
-    )
-    assert child.stdout is not None and child.stdout.readline() == "ready\n"
-    time.sleep(after)
-    child.kill()
-    left = child.wait(30)
-    child.stdout.close()
-    assert left in (0, -signal.SIGKILL)
-    return left != 0
-
-
 @pytest.fixture
 def corpus(tmp_path: Path, proxy) -> Path:
     write_corpus(tmp_path / "corpus", shard_tokens=600)
@@ -56,7 +36,7 @@ def test_a_push_survives_kills(corpus, s3, tmp_path):
     rng, url, kills, unfinished = random.Random(1), f"{s3}/0", 0, 0
     identity = open_corpus(corpus).id
     while kills < KILLS:
-        kills += killed("push", corpus, url, rng.uniform(0, 1.2))
+        kills += killed(CHILD, ["push", str(corpus), url], rng.uniform(0, 1.2))
         if "MANIFEST.json" in list_objects(open_objects(url)):
             assert pull_corpus(tmp_path / f"copy-{url[-4:]}".replace("/", "-"), url).corpus_id == identity
             url = f"{s3}/{kills}"  # it was done: begin another, so that all kills meet a running push
@@ -78,7 +58,7 @@ def test_a_pull_survives_kills(corpus, s3, tmp_path):
     identity = open_corpus(corpus).id
     push_corpus(corpus, s3)
     while kills < KILLS:
-        kills += killed("pull", folder, s3, rng.uniform(0, 1.2))
+        kills += killed(CHILD, ["pull", str(folder), s3], rng.uniform(0, 1.2))
         if (folder / "MANIFEST.json").exists():
             assert pull_corpus(folder, s3).corpus_id == identity and verify_corpus(folder) == []
             folder = tmp_path / f"copy-{kills}"

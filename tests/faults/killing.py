@@ -48,7 +48,6 @@ class Kills:
     total: int = 0
     in_save: int = 0
     in_publish: int = 0
-    passed_over: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def kill_often(recipe: Recipe, folder: Path, kills: int, seed: int, address: str
     run = folder / "run"
     aims = [aim for aim in AIMS if address is not None or aim != "publish"]
     while done.total < kills and not (run / "DONE.json").exists():
-        _check_chosen(run, done)
+        _check_chosen(run)
         with _processes(folder, address) as (trainer, publisher):
             _aim(aims[done.total % len(aims)], run, address, trainer, rng)
             found = _half_written(run)
@@ -138,10 +137,9 @@ def _published(run: Path, address: str | None) -> bool:
     return all(one.id in there and not verify_remote(address, one.step) for one in here)
 
 
-def _check_chosen(run: Path, done: Kills) -> None:
-    """What the next start will take is complete and whole; what is not is counted."""
+def _check_chosen(run: Path) -> None:
+    """What the next start will take is complete and whole."""
     newest = newest_complete(run, full=True, say=lambda _: None) if run.exists() else None
-    done.passed_over += len(_half_written(run))
     assert newest is None or verify_checkpoint(newest.path) == []
 
 

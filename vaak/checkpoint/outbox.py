@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Literal
 from vaak.checkpoint.folder import step_name
 from vaak.errors import BadInput
 from vaak.storage.files import read_json, write_json
-from vaak.storage.locks import lock_file, unlock
+from vaak.storage.locks import only_one
 
 Kind = Literal["full", "milestone"]
 WAITING, PUBLISHED, SUPERSEDED = "waiting", "published", "superseded"
@@ -57,20 +57,20 @@ def now() -> str:
 
 
 @contextmanager
-def only_one(run: Path) -> Iterator[None]:
+def only_publisher(run: Path) -> Iterator[None]:
     """Be the only publisher of a run, by a lock that ends with its process. Raises `BadInput` if there is another."""
     folder = publish_folder(run)
-    try:
-        folder.mkdir(exist_ok=True)
-        lock = lock_file(folder / "lock", exclusive=True, wait=False, create=True)
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written ({error.strerror}); correct that, then publish again") from error
-    if lock is None:
-        raise BadInput(f"{run} is being published by another process; stop that one first")
-    try:
+    with ExitStack() as held:
+        try:
+            folder.mkdir(exist_ok=True)
+            held.enter_context(
+                only_one(folder / "lock", f"{run} is being published by another process; stop that one first")
+            )
+        except OSError as error:
+            raise BadInput(
+                f"{folder} cannot be written ({error.strerror}); correct that, then publish again"
+            ) from error
         yield
-    finally:
-        unlock(lock)
 
 
 def write_record(run: Path, record: Record) -> None:

@@ -26,7 +26,7 @@ from vaak.checkpoint.outbox import (
     Record,
     again,
     now,
-    only_one,
+    only_publisher,
     publish_folder,
     read_records,
     write_record,
@@ -108,7 +108,7 @@ def publish_run(
         raise BadInput(f"{run} is no folder of a run; correct it, or start the training first")
     if to is None and hub is None:
         raise BadInput(f"{run} has nowhere to be published to; name --to s3://bucket/prefix, --hub owner/name, or both")
-    with only_one(run):
+    with only_publisher(run):
         publisher = _Publisher(run, policy, stop, say, pace)
         if to is not None:
             open_objects(to, create=True)

@@ -25,7 +25,7 @@ from vaak.checkpoint.outbox import PUBLISHED, Record, now, write_record
 from vaak.checkpoint.remote import RemoteContent, list_remote, read_content, split_address, step_address
 from vaak.errors import BadInput
 from vaak.storage.files import write_bytes, write_json
-from vaak.storage.locks import lock_file, unlock
+from vaak.storage.locks import only_one
 from vaak.storage.objects import ObjectState, StorageFailed, list_objects, open_objects
 from vaak.storage.transfer import JOBS, Moved, Progress, download_files, unwritable
 
@@ -69,7 +69,9 @@ def pull_checkpoint(url: str, run: str | Path, progress: Progress | None = None,
         content = read_content(remote, step, there)
         _refuse_another(run, step, content)
         try:
-            with _locked(run), _held_here(run, step):
+            run.mkdir(parents=True, exist_ok=True)
+            refused = f"{run} is being trained or pulled into by another process; wait for it, or name another folder"
+            with only_one(run / ".lock", refused), _held_here(run, step):  # the lock that training holds
                 moved = _download(remote, there, content, step_folder(run, step), progress, jobs)
                 _put_recipe(run, step_folder(run, step))
                 with suppress(BadInput):  # it may be another's mark: what was asked for is here anyhow
@@ -142,19 +144,6 @@ def _refuse_another(run: Path, step: int, content: RemoteContent) -> None:
     names = {run_of(one.id) for one in complete}
     if names and run_of(content.id) not in names:
         raise BadInput(f"{run} holds run {min(names)!r}, not {run_of(content.id)!r}; name a new run folder")
-
-
-@contextmanager
-def _locked(run: Path) -> Iterator[None]:
-    """The lock that training holds on its run."""
-    run.mkdir(parents=True, exist_ok=True)
-    lock = lock_file(run / ".lock", exclusive=True, wait=False, create=True)
-    if lock is None:
-        raise BadInput(f"{run} is being trained or pulled into by another process; wait for it, or name another folder")
-    try:
-        yield
-    finally:
-        unlock(lock)
 
 
 @contextmanager

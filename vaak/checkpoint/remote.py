@@ -202,8 +202,8 @@ def prune_remote(
 
     Milestones stay, of the others the last `keep_last_full` full ones and the last `keep_last_model_only` models; never
     removed are the newest complete one, the newest full one, the steps of `keep`, and what somebody holds a lease on.
-    What is `abandoned` counts as none of these and goes, milestones too, unless nothing else were left. `leases`, of the same address, should be the same from call to call, or no lease ever expires. Raises what
-    `list_remote` raises.
+    What is `abandoned` counts as none of these and goes, milestones too, unless nothing else were left. `leases`, of the same
+    address, should be the same from call to call, or no lease ever expires. Raises what `list_remote` raises.
     """
     leases = leases or LeaseWatch(url.rstrip("/"))
     found = list_remote(url)

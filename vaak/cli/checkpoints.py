@@ -190,6 +190,7 @@ def prune(
     from vaak.checkpoint import prune as remove
     from vaak.checkpoint import prune_remote
     from vaak.recipe import load_recipe
+    from vaak.storage.locks import only_one
 
     if _is_address(run):
         if recipe is None:
@@ -197,7 +198,9 @@ def prune(
         done = prune_remote(run, load_recipe(recipe).checkpoints)
     else:
         policy = load_recipe(recipe or Path(run) / "recipe.yaml").checkpoints
-        with _disk(Path(run)), _untrained(Path(run)):
+        # The lock that training holds: two that remove would each take what the other counts on.
+        refused = f"{run} is being trained by another process; it prunes by itself"
+        with _disk(Path(run)), only_one(Path(run) / ".lock", refused):
             done = remove(run, policy)
     if as_json:
         print_json(asdict(done))
@@ -212,20 +215,6 @@ def prune(
             f"{step} is held by {holder}; if that reader is gone, remove {run.rstrip('/')}/leases/{step}, then prune again"
         )
     typer.echo(f"{len(done.removed)} removed" + ("" if _is_address(run) else f", {len(models)} left as models"))
-
-
-@contextmanager
-def _untrained(run: Path) -> Iterator[None]:
-    """The lock that training holds: two that remove would each take what the other counts on."""
-    from vaak.storage.locks import lock_file, unlock
-
-    lock = lock_file(run / ".lock", exclusive=True, wait=False, create=True)
-    if lock is None:
-        raise BadInput(f"{run} is being trained by another process; it prunes by itself")
-    try:
-        yield
-    finally:
-        unlock(lock)
 
 
 def publish(

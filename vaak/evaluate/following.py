@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from vaak.evaluate.reference import reference_scores
 from vaak.evaluate.store import Results, open_results
 from vaak.score.asr import Asr, open_asr
 from vaak.storage.files import read_json
+from vaak.storage.locks import only_one
 
 # A checkpoint that failed this often is put aside until the next start, with the reason in the log.
 _ATTEMPTS = 2
@@ -200,12 +200,6 @@ def _requested(path: str | Path | None, say: Callable[[str], None]) -> list[str]
 @contextmanager
 def _only_one(db: Path) -> Iterator[None]:
     """A lock that ends with the process that holds it, however it ends."""
-    lock = db.with_name(db.name + ".sidecar.lock")
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BadInput(
-                f"{db}: another sidecar follows with this database; stop it first or name another"
-            ) from error
+    refused = f"{db}: another sidecar follows with this database; stop it first or name another"
+    with only_one(db.with_name(db.name + ".sidecar.lock"), refused):
         yield

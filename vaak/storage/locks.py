@@ -5,7 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from vaak.errors import BadInput
 
 
 def lock_file(path: Path, exclusive: bool, wait: bool, create: bool = False) -> int | None:
@@ -37,6 +41,21 @@ def lock_file(path: Path, exclusive: bool, wait: bool, create: bool = False) -> 
             os.close(handle)
             raise
         os.close(handle)
+
+
+@contextmanager
+def only_one(path: Path, refused: str) -> Iterator[None]:
+    """Hold the lock of a file, made if need be, while the block runs.
+
+    Raises `BadInput` with the sentence `refused` if somebody else holds it, and `OSError` where no such file or lock can be.
+    """
+    handle = lock_file(path, exclusive=True, wait=False, create=True)
+    if handle is None:
+        raise BadInput(refused)
+    try:
+        yield
+    finally:
+        unlock(handle)
 
 
 def share(handle: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from vaak.checkpoint import Checkpoint, lease, list_checkpoints, verify_checkpoi
 from vaak.checkpoint.folder import distrust
 from vaak.errors import BadInput
 from vaak.recipe import Recipe, load_recipe, resolve_path
+from vaak.storage.locks import only_one
 from vaak.train.world import World
 
 Say = Callable[[str], None]
@@ -19,22 +19,13 @@ Say = Callable[[str], None]
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Hold a run folder for this process. Raises `BadInput` if another one trains there now."""
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        opened = open(run / ".lock", "w")  # noqa: SIM115  (closed below)
-    except OSError as error:
-        raise BadInput(f"{run} cannot be a run's folder ({error.strerror}); name another one") from error
-    with opened as file:
+    refused = f"{run} is being trained by another process; stop that one or name another folder"
+    with ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BadInput(
-                f"{run} is being trained by another process; stop that one or name another folder"
-            ) from error
+            run.mkdir(parents=True, exist_ok=True)
+            held.enter_context(only_one(run / ".lock", refused))
         except OSError as error:
-            raise BadInput(
-                f"{run} cannot be locked ({error.strerror}); put runs on a disk that has file locks"
-            ) from error
+            raise BadInput(f"{run} cannot be a run's folder ({error.strerror}); name another one") from error
         yield
 
 
