@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 import shutil
+import threading
+from concurrent.futures import Future
 from contextlib import suppress
 
 import pytest
@@ -268,20 +270,21 @@ def test_what_is_pulled_is_held_against_the_runs_own_retention(tmp_path, model, 
 
 
 def test_a_step_that_is_trained_again_while_it_is_sent_is_never_mixed(tmp_path, model, s3, proxy):
-    one, new = save(tmp_path / "run", 10, model), None
+    one, new, first = save(tmp_path / "run", 10, model), Future(), threading.Lock()
 
     def again(request: Request) -> None:
-        nonlocal new
-        if new is None and request.method == "PUT" and "/checkpoints/" in request.path:
-            new = save(tmp_path / "run", 10, model, value=9)
+        """Files are sent side by side: what trains again is the first of them alone."""
+        if request.method == "PUT" and "/checkpoints/" in request.path and first.acquire(blocking=False):
+            new.set_result(save(tmp_path / "run", 10, model, value=9))
 
     proxy.rule = again
     with suppress(BadInput):
         publish_checkpoint(one.path, s3)
+    trained = new.result(timeout=60)  # the publisher may have given up before it is whole
     proxy.rule = NOTHING
-    assert new is not None and all(verify_remote(s3, each.step) == [] for each in list_remote(s3) if each.complete)
+    assert all(verify_remote(s3, each.step) == [] for each in list_remote(s3) if each.complete)
     publish_checkpoint(one.path, s3)
-    assert [each.id for each in list_remote(s3)] == [new.id] and verify_remote(s3, 10) == []
+    assert [each.id for each in list_remote(s3)] == [trained.id] and verify_remote(s3, 10) == []
 
 
 def test_what_is_abandoned_goes_there_but_for_who_reads_and_what_is_all(tmp_path, model, s3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.train.toy_stage import make_corpus, make_recipe
+from tests.train.toy_stage import make_corpus, make_recipe, saves_waited_for
 from vaak.mixture import open_loader
 from vaak.recipe import plan_recipe
 from vaak.train.stage import open_data
@@ -17,6 +17,12 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def every_save():
+    with saves_waited_for():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -11,6 +15,7 @@ from vaak.corpus import CorpusWriter, Sample, open_corpus
 from vaak.corpus.pack import build_pack
 from vaak.grammar.tokenizer import train_tokenizer
 from vaak.recipe import Recipe
+from vaak.train.saving import Saving
 
 CODEBOOK = 64
 CODEC = {
@@ -39,6 +44,20 @@ WORDS = [
     "new",
     "big",
 ]
+
+
+@contextmanager
+def saves_waited_for() -> Iterator[None]:
+    """Each save ends before the next step: a toy's steps take milliseconds, so that a busy disk would leave some saves out."""
+    after = Saving.after
+
+    @wraps(after)
+    def waited(saving, done):
+        after(saving, done)
+        saving._settle()
+
+    with patch.object(Saving, "after", waited):
+        yield
 
 
 def speech_of(text: str) -> np.ndarray:
