@@ -20,11 +20,11 @@ from _step_documents import filled_rows, padded_step
 from _step_sides import LR, PaddedLoop, own_stepper, plain_model
 
 from vaak.grammar.vocabulary import Vocabulary
+from vaak.host import Precision, choose_device, keep_freed_memory
 from vaak.model.flops import training_flops
 from vaak.model.open import create_model
 from vaak.model.settings import ModelSettings
 from vaak.model.speech_lm import SpeechLM
-from vaak.train.host import Precision, choose_device, keep_freed_memory
 
 MB = 1 << 20
 

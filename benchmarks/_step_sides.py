@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
+from vaak.host import Precision, compute_in, keep_freed_memory, set_malloc_thresholds
 from vaak.mixture import PackedBatch
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings
-from vaak.train.host import Precision, compute_in, keep_freed_memory, set_malloc_thresholds
 from vaak.train.optimizer import build_optimizer
 from vaak.train.step import Stepper
 

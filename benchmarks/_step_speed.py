@@ -11,11 +11,11 @@ from _step_documents import filled_rows
 from _step_sides import LR, own_stepper, synchronise
 
 from vaak.grammar.vocabulary import Vocabulary
+from vaak.host import Precision
 from vaak.model.flops import training_flops
 from vaak.model.layers import recompute_layers
 from vaak.model.open import create_model
 from vaak.model.settings import ModelSettings
-from vaak.train.host import Precision
 
 # Dense bf16 with fp32 sums, FLOP/s, as the makers' data sheets give them, by what torch calls the card.
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}

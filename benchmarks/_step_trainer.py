@@ -13,7 +13,7 @@ import torch
 from _step_sides import LR, SETTINGS, Padded, synchronise
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from vaak.train.host import Precision
+from vaak.host import Precision
 
 
 class Spent(NamedTuple):

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from codec import at_least
 
+from vaak.host import keep_freed_memory
 from vaak.model.open import create_model
 from vaak.recipe import load_recipe
-from vaak.train.host import keep_freed_memory
 from vaak.train.speed import first_round
 from vaak.train.stage import open_data
 from vaak.train.step import gradients

@@ -43,10 +43,10 @@ from _step_trainer import steps_in_turn
 from codec import Figure, at_least, at_most
 
 from vaak.grammar.vocabulary import Vocabulary
+from vaak.host import Precision, choose_device, choose_precision
 from vaak.mixture import PackedBatch, RowReader
 from vaak.model.open import create_model
 from vaak.model.settings import ModelSettings
-from vaak.train.host import Precision, choose_device, choose_precision
 
 # Qwen3-1.7B's tokenizer has 151,669 ids; with 65,536 codes and four control tokens that is 217,209.
 QWEN_IDS, XCODEC2 = 151_669, 65_536

@@ -5,14 +5,25 @@ import pytest
 import torch
 
 from vaak.codec import open_codec
-from vaak.codec.network import CodecNetwork, NetworkSettings
+from vaak.codec.network import CodecNetwork
+from vaak.codec.settings import NetworkSettings
 from vaak.codec.train import save_codec
 
 
 @pytest.fixture(scope="session")
 def small_folder(tmp_path_factory):
     torch.manual_seed(0)
-    network = CodecNetwork(NetworkSettings((8, 8, 8), 24, 4, 24, 5, 24, 2))
+    network = CodecNetwork(
+        NetworkSettings(
+            levels=(8, 8, 8),
+            encoder_width=24,
+            encoder_blocks=4,
+            decoder_width=24,
+            decoder_blocks=5,
+            fine_width=24,
+            fine_blocks=2,
+        )
+    )
     with torch.no_grad():
         network.encoder.outlet.weight.mul_(5)
     folder = tmp_path_factory.mktemp("small-codec")

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from vaak.codec.network import FFT, CodecNetwork, Filters, NetworkSettings, Quantiser, mel_filters, render
+from vaak.codec.network import FFT, CodecNetwork, Filters, Quantiser, mel_filters, render
+from vaak.codec.settings import NetworkSettings
 
 
 def test_every_code_is_the_code_of_its_own_values():
@@ -40,7 +41,17 @@ def test_filters_of_one_give_the_sources_back():
 
 
 def test_shapes_from_wave_to_filters():
-    network = CodecNetwork(NetworkSettings((4, 4), 16, 1, 16, 1, 16, 1))
+    network = CodecNetwork(
+        NetworkSettings(
+            levels=(4, 4),
+            encoder_width=16,
+            encoder_blocks=1,
+            decoder_width=16,
+            decoder_blocks=1,
+            fine_width=16,
+            fine_blocks=1,
+        )
+    )
     numbers = network.encoder(torch.zeros(2, 320 * 7))
     assert numbers.shape == (2, 7, 2)
     filters = network.decoder.heads(network.decoder.hidden(network.quantiser(numbers)))

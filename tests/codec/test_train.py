@@ -1,20 +1,29 @@
 """Training a codec: it learns, continues exactly, and refuses what is no audio."""
 
 import json
+import random
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.storage.killed import killed
+from vaak.cli.main import main
 from vaak.codec import open_codec, read_audio, write_audio
+from vaak.codec.listing import list_audio
 from vaak.codec.losses import Critic, SpectralLoss
-from vaak.codec.material import draw, prepare
-from vaak.codec.network import NetworkSettings
-from vaak.codec.train import CodecTraining, list_audio, train_codec
-from vaak.errors import BadInput
+from vaak.codec.material import draw, open_material, prepare
+from vaak.codec.settings import CodecRecipe, NetworkSettings, Variation
+from vaak.codec.train import train_codec
+from vaak.errors import BadInput, CheckFailed, Interrupted
+from vaak.storage.files import write_json
+from vaak.track.jsonl import read_jsonl
 
-SMALL = NetworkSettings((4, 4, 4), 16, 1, 16, 1, 16, 1)
+SMALL = {
+    "levels": [4, 4, 4], "encoder_width": 16, "encoder_blocks": 1, "decoder_width": 16, "decoder_blocks": 1,
+    "fine_width": 16, "fine_blocks": 1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -25,60 +34,16 @@ def recordings(tmp_path_factory, speechlike):
     return folder
 
 
-def test_an_interrupted_training_ends_where_a_straight_one_does(recordings, tmp_path, one_thread):
-    audio = list_audio([str(recordings)])
-    how = CodecTraining(steps=4, batch=2, crop=6400, critic_from=0.5)
-    straight = train_codec(audio, tmp_path / "a", SMALL, how)
-    asked = iter([False, False, True])
-    train_codec(audio, tmp_path / "b", SMALL, how, stop=lambda: next(asked))
-    assert json.loads((tmp_path / "b" / "state.json").read_text())["step"] == 2
-    resumed = train_codec(audio, tmp_path / "b", SMALL, how)
-    first, second = (load_file(folder / "model.safetensors") for folder in (straight, resumed))
-    assert all(torch.equal(first[key], second[key]) for key in first)
+@pytest.fixture
+def recipe(recordings):
+    def make(**changes) -> CodecRecipe:
+        tree = {
+            "name": "small", "audio": [str(recordings)], "network": SMALL, "steps": 4, "batch": 2, "crop": 6400,
+            "precision": "fp32", "critic": {"joins": 0.5},
+        }  # fmt: skip
+        return CodecRecipe.model_validate(tree | changes)
 
-
-@pytest.mark.slow
-def test_it_learns_and_what_it_wrote_can_be_opened(recordings, tmp_path):
-    audio = list_audio([str(recordings)])
-    wave = read_audio(audio[0])[:32000]
-
-    def distance(folder) -> float:
-        codec = open_codec(folder)
-        assert codec.codebook_size == 64
-        decoded = codec.decode(codec.encode(wave))
-        return float(SpectralLoss()(torch.from_numpy(decoded)[None], torch.from_numpy(wave)[None])[0])
-
-    how = CodecTraining(steps=120, batch=2, crop=6400, critic_from=0.8, ema=0.9)
-    trained = train_codec(audio, tmp_path / "long", SMALL, how)
-    untrained = train_codec(audio, tmp_path / "short", SMALL, CodecTraining(steps=1, batch=2, crop=6400))
-    assert distance(trained) < 0.85 * distance(untrained)
-    rows = [json.loads(line) for line in (tmp_path / "long" / "metrics.jsonl").read_text().splitlines()]
-    assert "critic" not in rows[0] and "critic" in rows[-1]
-
-
-def test_every_crop_lies_inside_one_file(recordings):
-    material = prepare(list_audio([str(recordings)]), seed=0, shortest=6400)
-    assert (material.lengths >= 6400).all() and (material.lengths % 320 == 0).all()
-    assert len(material.f0) * 160 == len(material.wave) == material.lengths.sum()
-    crops = draw(material, np.random.default_rng(0), 16, 6400)
-    assert crops.pulses.shape == (16, 6880) and crops.f0.shape == crops.voiced.shape == (16, 40)
-    again = draw(material, np.random.default_rng(0), 16, 6400)
-    assert np.array_equal(crops.heard, again.heard)
-
-
-def test_digital_silence_has_finite_gradients():
-    wave = torch.zeros(1, 6400, requires_grad=True)
-    mel, linear = SpectralLoss()(wave, torch.zeros(1, 6400))
-    verdicts, _ = Critic()(wave)
-    (mel + linear + sum(verdict.mean() for verdict in verdicts)).backward()
-    assert wave.grad is not None and torch.isfinite(wave.grad).all()
-
-
-def test_a_folder_without_audio_is_refused(tmp_path):
-    with pytest.raises(BadInput, match="no audio"):
-        list_audio([str(tmp_path)])
-    with pytest.raises(BadInput, match="empty"):
-        prepare([], 0, 6400)
+    return make
 
 
 @pytest.fixture
@@ -90,17 +55,241 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def test_a_training_begins_with_the_weights_of_another_codec(recordings, tmp_path, one_thread):
+def quiet(_: str) -> None:
+    pass
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def test_an_interrupted_training_ends_where_a_straight_one_does(recipe, tmp_path, one_thread):
+    straight = train_codec(recipe(), tmp_path / "a", say=quiet)
+    asked, said = iter([False] * 4 + [True]), []  # twice while files are read
+    with pytest.raises(Interrupted, match="before step 3 of 4"):
+        train_codec(recipe(), tmp_path / "b", stop=lambda: next(asked), say=quiet)
+    resumed = train_codec(recipe(), tmp_path / "b", say=said.append)
+    assert "continues at step 2" in said
+    first, second = weights(straight), weights(resumed)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    state = [load_file(tmp_path / name / "state.safetensors") for name in "ab"]
+    assert all(torch.equal(state[0][key], state[1][key]) for key in state[0])
+
+
+@pytest.mark.slow
+def test_it_learns_and_what_it_wrote_can_be_opened(recipe, recordings, tmp_path, speechlike):
+    write_audio(tmp_path / "apart.wav", speechlike(2.0, 9), 16000)
+    wave = read_audio(recordings / "0.wav")[:32000]
+
+    def distance(folder) -> float:
+        codec = open_codec(folder)
+        assert codec.codebook_size == 64
+        decoded = codec.decode(codec.encode(wave))
+        return float(SpectralLoss()(torch.from_numpy(decoded)[None], torch.from_numpy(wave)[None])[0])
+
+    how = {
+        "steps": 120,
+        "critic": {"joins": 0.8},
+        "ema": 0.9,
+        "held_out": [str(tmp_path / "apart.wav")],
+        "measure_every": 60,
+    }
+    trained = train_codec(recipe(**how), tmp_path / "long", say=quiet)
+    untrained = train_codec(recipe(steps=1), tmp_path / "short", say=quiet)
+    assert distance(trained) < 0.85 * distance(untrained)
+    rows = list(read_jsonl(tmp_path / "long" / "metrics.jsonl"))
+    trained_rows, measured = ([row for row in rows if name in row] for name in ("mel", "held_out/mel"))
+    assert "critic" not in trained_rows[0] and "critic" in trained_rows[-1]
+    assert [row["step"] for row in measured] == [60, 120]
+    assert measured[1]["held_out/mel"] < measured[0]["held_out/mel"]
+    assert 0 < measured[1]["held_out/used"] <= 1 and 0 < measured[1]["held_out/entropy"] <= 6
+
+
+def test_in_bf16_it_takes_nearly_the_same_steps(recipe, tmp_path, one_thread):
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        train_codec(recipe(steps=25, precision=precision), tmp_path / precision, say=quiet)
+        [row] = read_jsonl(tmp_path / precision / "metrics.jsonl")
+        losses[precision] = row["mel"]
+    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.03)
+
+
+def test_every_crop_lies_inside_one_file(recordings, tmp_path):
+    material = prepare(list_audio([str(recordings)]), tmp_path, seed=0, shortest=6400)
+    assert (material.lengths >= 6400).all() and (material.lengths % 320 == 0).all()
+    assert len(material.f0) * 160 == len(material.wave) == material.lengths.sum()
+    crops = draw(material, np.random.default_rng(0), 16, 6400)
+    assert crops.pulses.shape == crops.noise.shape == (16, 6880) and crops.f0.shape == crops.voiced.shape == (16, 40)
+    again = draw(material, np.random.default_rng(0), 16, 6400)
+    assert np.array_equal(crops.heard, again.heard) and np.array_equal(crops.noise, again.noise)
+
+
+def test_without_variation_what_is_heard_is_the_file(recordings, tmp_path):
+    plain = Variation(speed_share=0, level_share=0, noise_share=0)
     audio = list_audio([str(recordings)])
-    how = CodecTraining(steps=1, batch=2, crop=6400, critic_from=1.0)
-    first = train_codec(audio, tmp_path / "first", SMALL, CodecTraining(steps=6, batch=2, crop=6400, critic_from=1.0))
-    fresh = train_codec(audio, tmp_path / "fresh", SMALL, how)
-    second = train_codec(audio, tmp_path / "second", SMALL, how, start_from=first)
+    material = prepare(audio, tmp_path, 0, 6400, plain)
+    wave = read_audio(audio[1])
+    start, length = int(material.starts[1]), len(wave)
+    assert np.allclose(material.wave[start : start + length], wave, atol=2e-4)
+    crops = draw(material, np.random.default_rng(0), 4, 6400, plain)
+    assert np.array_equal(crops.heard, crops.target)
+
+
+def test_interrupted_reading_goes_on_and_ends_the_same(recordings, tmp_path):
+    audio = list_audio([str(recordings)])
+    whole = prepare(audio, tmp_path / "whole", 0, 6400)
+
+    def stop_at_two(done, of, words):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(audio, tmp_path / "cut", 0, 6400, progress=stop_at_two)
+    with open(tmp_path / "cut" / "wave.f16", "ab") as file:  # what a kill leaves of the third
+        file.write(b"half a file")
+    with pytest.raises(BadInput, match="2 of 3 files"):
+        open_material(tmp_path / "cut")
+    cut = prepare(audio, tmp_path / "cut", 0, 6400)
+    for name in ("wave", "pulses", "f0", "voiced", "starts", "lengths"):
+        assert np.array_equal(getattr(whole, name), getattr(cut, name)), name
+
+
+def test_reading_that_is_asked_to_stop_keeps_what_it_has(recipe, tmp_path):
+    with pytest.raises(Interrupted, match="after reading 1 of 3 files"):
+        train_codec(recipe(), tmp_path / "run", stop=lambda: True, say=quiet)
+    assert (train_codec(recipe(), tmp_path / "run", say=quiet) / "model.safetensors").is_file()
+
+
+def test_held_out_audio_that_is_trained_on_and_folders_that_are_none_are_refused(recipe, recordings, tmp_path):
+    with pytest.raises(BadInput, match=r"0.wav is in 'audio' and in 'held_out'"):
+        train_codec(recipe(held_out=[str(recordings / "0.wav")]), tmp_path / "run", say=quiet)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot be a training's folder"):
+        train_codec(recipe(), tmp_path / "file" / "run", say=quiet)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from vaak.codec.settings import CodecRecipe
+from vaak.codec.train import train_codec
+import torch
+torch.set_num_threads(1)
+print("ready", flush=True)
+train_codec(CodecRecipe.model_validate_json(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), say=lambda _: None)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_training_ends_as_an_undisturbed_one(recipe, tmp_path, one_thread):
+    how = recipe(steps=60, save_every=3, crop=3200)
+    write_json(tmp_path / "recipe.json", how.model_dump(mode="json"))
+    straight = train_codec(how, tmp_path / "straight", say=quiet)
+    rng, kills = random.Random(3), 0
+    while kills < 4:
+        done = not killed(KILLED, [str(tmp_path / "recipe.json"), str(tmp_path / "run")], rng.uniform(0.3, 1.2))
+        kills += not done
+        if done:
+            break
+    finished = train_codec(how, tmp_path / "run", say=quiet)
+    first, second = weights(straight), weights(finished)
+    assert kills and all(torch.equal(first[key], second[key]) for key in first)
+    assert not [*(tmp_path / "run").rglob(".*.tmp")]
+
+
+def test_digital_silence_has_finite_gradients():
+    wave = torch.zeros(1, 6400, requires_grad=True)
+    mel, linear = SpectralLoss()(wave, torch.zeros(1, 6400))
+    verdicts, _ = Critic()(wave)
+    (mel + linear + sum(verdict.mean() for verdict in verdicts)).backward()
+    assert wave.grad is not None and torch.isfinite(wave.grad).all()
+
+
+def test_a_training_begins_with_the_weights_of_another_codec(recipe, tmp_path, one_thread):
+    never = {"critic": {"joins": 1.0}}
+    first = train_codec(recipe(steps=6, **never), tmp_path / "first", say=quiet)
+    fresh = train_codec(recipe(steps=1, **never), tmp_path / "fresh", say=quiet)
+    second = train_codec(recipe(steps=1, start_from=str(first), **never), tmp_path / "second", say=quiet)
 
     def distance(one, other) -> float:
-        left, right = (load_file(folder / "model.safetensors") for folder in (one, other))
+        left, right = weights(one), weights(other)
         return sum(float((left[key].float() - right[key].float()).abs().sum()) for key in left)
 
     assert distance(second, first) < 0.1 * distance(fresh, first)
-    row = json.loads((tmp_path / "second" / "state.json").read_text())
-    assert row["continued"] and row["step"] == 1
+    assert json.loads((second / "config.json").read_text())["continued"]
+    with pytest.raises(BadInput, match="start_from: that codec has another network"):
+        train_codec(recipe(network=SMALL | {"levels": [4, 4]}, start_from=str(first)), tmp_path / "other", say=quiet)
+    with pytest.raises(BadInput, match=r"start_from: .* holds no codec"):
+        train_codec(recipe(start_from=str(tmp_path)), tmp_path / "none", say=quiet)
+
+
+def test_what_a_run_may_change_and_what_it_may_not(recipe, recordings, tmp_path, speechlike):
+    train_codec(recipe(), tmp_path / "run", say=quiet)
+    said = []
+    train_codec(recipe(steps=6, critic={"joins": 0.2}), tmp_path / "run", say=said.append)
+    assert "goes on with another critic.joins, steps" in said
+    with pytest.raises(BadInput, match="was begun with another 'seed'"):
+        train_codec(recipe(seed=1), tmp_path / "run", say=quiet)
+    with pytest.raises(BadInput, match="was begun with another 'network'"):
+        train_codec(recipe(network=SMALL | {"fine_blocks": 2}), tmp_path / "run", say=quiet)
+    audio = [str(tmp_path / "more")]
+    (tmp_path / "more").mkdir()
+    write_audio(tmp_path / "more" / "a.wav", speechlike(1.0), 16000)
+    train_codec(recipe(audio=audio), tmp_path / "changing", say=quiet)
+    write_audio(tmp_path / "more" / "b.wav", speechlike(1.0, 1), 16000)
+    with pytest.raises(BadInput, match="was made of other audio"):
+        train_codec(recipe(audio=audio, steps=8), tmp_path / "changing", say=quiet)
+
+
+def test_a_damaged_state_is_said_and_a_training_that_diverges_ends(recipe, tmp_path):
+    with pytest.raises(CheckFailed, match="no gradient is finite since step"):
+        train_codec(recipe(steps=400, peak_lr=1e30, warmup=1), tmp_path / "wild", say=quiet)
+    train_codec(recipe(), tmp_path / "run", say=quiet)
+    (tmp_path / "run" / "state.safetensors").write_bytes(b"nothing")
+    with pytest.raises(BadInput, match=r"state.safetensors cannot be continued from"):
+        train_codec(recipe(steps=9), tmp_path / "run", say=quiet)
+
+
+def test_lists_of_audio(recordings, tmp_path):
+    with pytest.raises(BadInput, match="no audio"):
+        list_audio([str(tmp_path)])
+    with pytest.raises(BadInput, match="empty"):
+        prepare([], tmp_path, 0, 6400)
+    listed = tmp_path / "list.jsonl"
+    listed.write_text(json.dumps({"path": str(recordings / "1.wav"), "text": "x"}) + "\n\n")
+    assert list_audio([str(listed)]) == [recordings / "1.wav"]
+    for row, sentence in (('{"path": "gone.wav"}', "row 1: .*gone.wav is not there"), ("[]", "row 1: is no")):
+        listed.write_text(row)
+        with pytest.raises(BadInput, match=sentence):
+            list_audio([str(listed)])
+
+
+def test_the_door(recordings, tmp_path, capsys):
+    write_json(
+        tmp_path / "recipe.yaml", {"name": "x", "audio": [str(recordings)], "network": SMALL, "steps": 2, "batch": 1}
+    )
+    run = ["codec", "train", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as left:
+        main([*run, "--set", "crop=6400"])
+    assert left.value.code == 0 and "done; the codec is" in capsys.readouterr().out
+    assert open_codec(tmp_path / "run" / "codec").codebook_size == 64
+    for override, sentence in (
+        ("crop=100", "crop 100 is not a multiple of 320"),
+        ("network.levels=[256, 257]", "65,792 codes"),
+        ("netwrk={}", "did you mean 'network'"),
+        ("audio=[]", "audio is empty"),
+        ("variation.noise_db=[40, 20]", "upside down"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main([*run, "--set", override])
+        said = capsys.readouterr().err
+        assert left.value.code == 2 and sentence in said and said.count("\n") == 1, said
+    with pytest.raises(SystemExit) as left:
+        main(["codec", "train", "embeded", "--out", str(tmp_path / "other")])
+    assert left.value.code == 2 and "did you mean 'embedded'?" in capsys.readouterr().err
+
+
+def test_more_codes_than_a_corpus_can_hold_are_refused():
+    assert NetworkSettings(levels=(256, 256)).codebook_size == 65_536
+    with pytest.raises(ValueError, match="a codebook has 2 to 65,536"):
+        NetworkSettings(levels=(256, 257))

@@ -110,7 +110,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_anything_is_read(tmp
         pytest.skip("no file system can be mounted here without more rights")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", f"{mount} && {command}"], env=environment, capture_output=True, text=True, timeout=60
+        ["unshare", "-rm", "sh", "-c", f"{mount} && {command}"], env=environment, capture_output=True, text=True, timeout=300
     )  # fmt: skip
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "cannot be a run's folder (Read-only file system); name another one" in done.stderr

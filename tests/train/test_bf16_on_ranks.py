@@ -13,7 +13,7 @@ import json, sys
 from tests.model.tiny_models import VOCABULARY, architecture, batch
 from vaak.model import create_model
 from vaak.recipe import ParallelSettings
-from vaak.train.host import compute_in
+from vaak.host import compute_in
 from vaak.train.parallel import parallelise
 from vaak.train.world import joined
 

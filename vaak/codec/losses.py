@@ -89,16 +89,22 @@ class Critic(nn.Module):
 
 def critic_loss(real: list[Tensor], decoded: list[Tensor]) -> Tensor:
     """Hinge loss of the critic."""
-    losses = [functional.relu(1 - r).mean() + functional.relu(1 + d).mean() for r, d in zip(real, decoded, strict=True)]
+    losses = [
+        functional.relu(1 - r.float()).mean() + functional.relu(1 + d.float()).mean()
+        for r, d in zip(real, decoded, strict=True)
+    ]
     return torch.stack(losses).mean()
 
 
 def adversarial_loss(decoded: list[Tensor]) -> Tensor:
-    return torch.stack([functional.relu(1 - d).mean() for d in decoded]).mean()
+    return torch.stack([functional.relu(1 - d.float()).mean() for d in decoded]).mean()
 
 
 def feature_loss(real: list[Tensor], decoded: list[Tensor]) -> Tensor:
     """Distance of the critic's features, each relative to the size of the real ones."""
     return torch.stack(
-        [(r.detach() - d).abs().mean() / r.detach().abs().mean() for r, d in zip(real, decoded, strict=True)]
+        [
+            (r.detach() - d).float().abs().mean() / r.detach().float().abs().mean()
+            for r, d in zip(real, decoded, strict=True)
+        ]
     ).mean()

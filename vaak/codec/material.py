@@ -1,26 +1,37 @@
-"""Audio made ready for training a codec: waves, pitch and pulse trains in memory, and random batches of crops."""
+"""Audio made ready for training a codec: waves, pitch and pulse trains on disk, and random batches of crops."""
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vaak.codec.audio import read_audio, resample
-from vaak.codec.pitch import HOP, pulse_train, track_pitch
-from vaak.errors import BadInput
+from vaak.codec.pitch import HOP, RATE, pulse_train, track_pitch
+from vaak.codec.settings import Variation
+from vaak.errors import BadInput, Interrupted
+from vaak.storage.files import hash_json, write_json
+from vaak.workers import end_with_parent
 
 _SIDE = 240  # samples of context that `render` wants at each side of a crop
+_LEVEL = 0.07  # of speech at -23 dB below full scale
+# So few files are read sooner than a process begins.
+_FEW = 8
+# What a folder of material holds, and how many samples of audio one number is for.
+_ARRAYS = {"wave": 1, "pulses": 1, "f0": HOP, "voiced": HOP}
 
 
 @dataclass(frozen=True)
 class Material:
-    """All training audio end to end, 16 kHz: `wave` and `pulses` float16[T], `f0` and `voiced` float32[T / 160];
-    `starts` and `lengths` say where each file lies, in samples (multiples of 320)."""
+    """All training audio end to end, 16 kHz, mapped from disk: `wave` and `pulses` float16[T], `f0` (Hz) and `voiced`
+    float16[T / 160]; `starts` and `lengths` say where each file lies, in samples (multiples of 320)."""
 
     wave: np.ndarray
     pulses: np.ndarray
@@ -31,95 +42,158 @@ class Material:
 
     @property
     def hours(self) -> float:
-        return len(self.wave) / 16000 / 3600
-
-    def save(self, path: Path) -> None:
-        np.savez(path, **{name: getattr(self, name) for name in self.__dataclass_fields__})
-
-    @classmethod
-    def load(cls, path: Path) -> Material:
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
+        return len(self.wave) / RATE / 3600
 
 
 @dataclass(frozen=True)
 class Crops:
-    """`heard` [B, T] goes into the encoder (light noise in some), `target` [B, T] should come out; `pulses`
-    [B, T + 480]; `f0`, `voiced` [B, T / 160]. All float32."""
+    """`heard` [B, T] goes into the encoder (light noise in some), `target` [B, T] should come out; `pulses` and `noise`
+    [B, T + 480] excite the decoder; `f0`, `voiced` [B, T / 160]. All float32."""
 
     heard: np.ndarray
     target: np.ndarray
     pulses: np.ndarray
+    noise: np.ndarray
     f0: np.ndarray
     voiced: np.ndarray
 
 
 def prepare(
-    paths: Sequence[Path], seed: int, shortest: int, progress: Callable[[int, int], None] | None = None
+    paths: Sequence[Path],
+    folder: Path,
+    seed: int,
+    shortest: int,
+    variation: Variation | None = None,
+    progress: Callable[[float, float, str], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Material:
-    """Reads every file, plays some a little faster or slower, and follows its pitch (150 times real time on two cores).
+    """Reads every file into `folder`, some played a little faster or slower, and follows its pitch (150 times real time on two
+    cores). What is there already stays: interrupted, or once `stop()` is true (`Interrupted`), it goes on with the next file.
 
-    A file shorter than `shortest` samples is padded with silence. Raises `BadInput` for a list without audio.
+    A file shorter than `shortest` samples is padded with silence. Raises `BadInput` for a list without audio, a file that is
+    none, or a folder made of other audio or otherwise.
     """
     if not paths:
         raise BadInput("the list of audio for the codec is empty; name a folder or files with audio")
-    jobs = [(path, seed, number, shortest) for number, path in enumerate(paths)]
-    pieces = []
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for piece in pool.map(_prepare_one, jobs, chunksize=8):
-            pieces.append(piece)
-            if progress is not None:
-                progress(len(pieces), len(paths))
-    waves, pulses, pitches, voicings = zip(*pieces, strict=True)
-    lengths = np.array([len(w) for w in waves], np.int64)
+    variation = variation or Variation()
+    files = [[str(path), path.stat().st_size] for path in paths]
+    made_of = hash_json([files, seed, shortest, variation.speed, variation.speed_share])
+    folder.mkdir(parents=True, exist_ok=True)
+    about = folder / "material.json"
+    if about.is_file() and json.loads(about.read_text())["made_of"] != made_of:
+        raise BadInput(f"{folder} was made of other audio, or otherwise; train into another folder, or remove this one")
+    write_json(about, {"made_of": made_of, "files": len(files)})
+    done = _lengths(folder)
+    jobs = [(path, seed, number, shortest, variation) for number, path in enumerate(paths)]
+    for number, piece in enumerate(_in_parallel(jobs[len(done) :]), start=len(done) + 1):
+        _append(folder, piece)
+        if progress is not None:
+            progress(number, len(paths), "files read")
+        if number < len(paths) and stop():
+            raise Interrupted(f"stopped after reading {number:,} of {len(paths):,} files; they are kept in {folder}")
+    return open_material(folder)
+
+
+def open_material(folder: Path) -> Material:
+    """What `prepare` has made. Raises `BadInput` if it is not all there."""
+    lengths = _lengths(folder)
+    wanted = json.loads((folder / "material.json").read_text())["files"]
+    if len(lengths) != wanted:
+        raise BadInput(f"{folder} holds {len(lengths)} of {wanted} files; run the training again and it is completed")
+    arrays: dict[str, Any] = {
+        name: np.memmap(folder / f"{name}.f16", np.float16, mode="r", shape=(int(lengths.sum()) // per,))
+        for name, per in _ARRAYS.items()
+    }
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-    return Material(
-        np.concatenate(waves),
-        np.concatenate(pulses),
-        np.concatenate(pitches),
-        np.concatenate(voicings),
-        starts,
-        lengths,
-    )
+    return Material(**arrays, starts=starts, lengths=lengths)
 
 
-def _prepare_one(job: tuple[Path, int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    path, seed, number, shortest = job
+def _lengths(folder: Path) -> np.ndarray:
+    """Samples of each file that is there whole; what was written beyond them is cut off."""
+    path = folder / "lengths.i64"
+    if not path.is_file():
+        path.write_bytes(b"")
+    whole = path.stat().st_size // 8
+    total = int(np.fromfile(path, np.int64, whole).sum())
+    for name, per in _ARRAYS.items():
+        with open(folder / f"{name}.f16", "ab") as file:
+            if file.tell() < 2 * total // per:
+                raise BadInput(f"{file.name} is shorter than {path} says; remove {folder} and run the training again")
+            if file.tell() > 2 * total // per:
+                file.truncate(2 * total // per)
+    os.truncate(path, 8 * whole)
+    return np.fromfile(path, np.int64)
+
+
+def _append(folder: Path, piece: dict[str, np.ndarray]) -> None:
+    """Write one file's arrays, and then its length: what has no length was not written whole."""
+    for name in _ARRAYS:
+        with open(folder / f"{name}.f16", "ab") as file:
+            file.write(piece[name].astype(np.float16).tobytes())
+    with open(folder / "lengths.i64", "ab") as file:
+        file.write(np.int64(len(piece["wave"])).tobytes())
+
+
+Job = tuple[Path, int, int, int, Variation]
+
+
+def _in_parallel(jobs: Sequence[Job]) -> Iterator[dict[str, np.ndarray]]:
+    if len(jobs) <= _FEW:
+        yield from map(_prepare_one, jobs)
+        return
+    # A fresh interpreter per worker: a fork would inherit the lock of the training's folder, and outlive a killed parent with it.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=end_with_parent) as pool:
+        try:
+            yield from pool.map(_prepare_one, jobs, chunksize=_FEW)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _prepare_one(job: Job) -> dict[str, np.ndarray]:
+    path, seed, number, shortest, variation = job
     rng = np.random.default_rng([seed, number])
     wave = read_audio(path)
-    if rng.random() < 0.4:
-        wave = resample(wave, 16000, int(16000 * rng.uniform(0.92, 1.09)))
+    if rng.random() < variation.speed_share:
+        wave = resample(wave, RATE, int(RATE / rng.uniform(*variation.speed)))
     wave = np.pad(wave, (0, max(shortest - len(wave), -len(wave) % 320)))
     f0, voiced = track_pitch(wave)
-    pulses = pulse_train(f0, voiced)
-    return wave.astype(np.float16), pulses.astype(np.float16), f0, voiced.astype(np.float32)
+    return {"wave": wave, "pulses": pulse_train(f0, voiced), "f0": f0, "voiced": voiced}
 
 
-def draw(material: Material, rng: np.random.Generator, batch: int, samples: int) -> Crops:
+def draw(
+    material: Material, rng: np.random.Generator, batch: int, samples: int, variation: Variation | None = None
+) -> Crops:
     """A batch of crops, every second of audio equally likely, started anywhere on a grid of 2.5 ms."""
+    variation = variation or Variation()
     frames = samples // HOP
-    heard = np.zeros((batch, samples), np.float32)
-    target = np.zeros((batch, samples), np.float32)
-    pulses = np.zeros((batch, samples + 2 * _SIDE), np.float32)
-    f0, voiced = np.zeros((batch, frames), np.float32), np.zeros((batch, frames), np.float32)
+    shapes = {"heard": samples, "target": samples, "pulses": samples + 2 * _SIDE, "f0": frames, "voiced": frames}
+    crops = Crops(
+        noise=rng.standard_normal((batch, samples + 2 * _SIDE), dtype=np.float32),
+        **{name: np.zeros((batch, n), np.float32) for name, n in shapes.items()},
+    )
     files = rng.choice(len(material.starts), size=batch, p=material.lengths / material.lengths.sum())
     for row, number in enumerate(files):
         room = int(material.lengths[number]) - samples
         start = int(material.starts[number]) + int(rng.integers(0, room // 40 + 1)) * 40
-        gain = float(10 ** (rng.uniform(-8, 4) / 20)) if rng.random() < 0.5 else 1.0
-        target[row] = material.wave[start : start + samples].astype(np.float32) * gain
-        heard[row] = target[row]
-        if rng.random() < 0.4:  # white or low-passed noise, 20 to 45 dB below speech at -23 dB
-            noise = rng.standard_normal(samples + 1)
-            noise = noise[1:] + rng.uniform(0, 1) * noise[:-1]
-            heard[row] += (noise * gain * 0.07 * 10 ** (-rng.uniform(20, 45) / 20)).astype(np.float32)
+        gain = 10 ** (rng.uniform(*variation.level_db) / 20) if rng.random() < variation.level_share else 1.0
+        crops.target[row] = material.wave[start : start + samples].astype(np.float32) * gain
+        crops.heard[row] = crops.target[row]
+        if rng.random() < variation.noise_share:
+            crops.heard[row] += _noise(rng, samples) * gain * _LEVEL * 10 ** (-rng.uniform(*variation.noise_db) / 20)
         left, right = max(start - _SIDE, 0), min(start + samples + _SIDE, len(material.pulses))
-        pulses[row, left - start + _SIDE : right - start + _SIDE] = material.pulses[left:right]
+        crops.pulses[row, left - start + _SIDE : right - start + _SIDE] = material.pulses[left:right]
         # Frame j of the crop is centred at start + 160 j + 80: the nearest tracked frame, at most 5 ms away.
         first = (start + HOP // 2) // HOP
-        f0[row] = _frames(material.f0, first, frames)
-        voiced[row] = _frames(material.voiced, first, frames)
-    return Crops(heard, target, pulses, f0, voiced)
+        crops.f0[row] = _frames(material.f0, first, frames)
+        crops.voiced[row] = _frames(material.voiced, first, frames)
+    return crops
+
+
+def _noise(rng: np.random.Generator, samples: int) -> np.ndarray:
+    """White or low-passed noise."""
+    noise = rng.standard_normal(samples + 1, dtype=np.float32)
+    return noise[1:] + np.float32(rng.uniform(0, 1)) * noise[:-1]
 
 
 def _frames(values: np.ndarray, first: int, n: int) -> np.ndarray:

@@ -8,12 +8,14 @@ Quantiser: Mentzer et al., 2023 (finite scalar quantisation); blocks: Liu et al.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from vaak.codec.settings import NetworkSettings
 
 RATE = 16000
 HOP = 160
@@ -25,32 +27,6 @@ _SIDE = (FFT - HOP) // 2
 
 
 @dataclass(frozen=True)
-class NetworkSettings:
-    """Shape of the network; `levels` of the quantiser multiply to the codebook size."""
-
-    levels: tuple[int, ...] = (8, 8, 8, 8)
-    encoder_width: int = 192
-    encoder_blocks: int = 4
-    decoder_width: int = 288
-    decoder_blocks: int = 5
-    fine_width: int = 256
-    fine_blocks: int = 2
-
-    @property
-    def codebook_size(self) -> int:
-        return math.prod(self.levels)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"levels": list(self.levels)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> NetworkSettings:
-        """From what `to_dict` gave; `TypeError` or `KeyError` for anything else."""
-        rest = {name: int(value) for name, value in values.items() if name != "levels"}
-        return cls(levels=tuple(int(level) for level in values["levels"]), **rest)
-
-
-@dataclass(frozen=True)
 class Filters:
     """What the decoder predicts for F frames at 100 Hz: complex `pulse` and real `noise` filters [B, F, 321],
     `octave` (log2 of pitch / 100 Hz) and `voicing` (logit), both [B, F]."""
@@ -59,6 +35,11 @@ class Filters:
     noise: Tensor
     octave: Tensor
     voicing: Tensor
+
+
+def exactly(x: Tensor) -> AbstractContextManager:
+    """Where training computes in bf16, this part of it does not: eight bits are too few for a level, a pitch, a loudness."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 class Block(nn.Module):
@@ -86,6 +67,8 @@ class Quantiser(nn.Module):
     offset: Tensor
     shift: Tensor
     basis: Tensor
+    radius: Tensor
+    counts: Tensor
 
     def __init__(self, levels: tuple[int, ...]) -> None:
         super().__init__()
@@ -93,7 +76,16 @@ class Quantiser(nn.Module):
         half = (sizes - 1) * 1.001 / 2
         offset = torch.where(sizes % 2 == 0, 0.5, 0.0)
         basis = torch.tensor([math.prod(levels[:i]) for i in range(len(levels))])
-        for name, value in (("span", half), ("offset", offset), ("shift", (offset / half).atanh()), ("basis", basis)):
+        shift, counts = (offset / half).atanh(), torch.tensor(levels)
+        named = {
+            "span": half,
+            "offset": offset,
+            "shift": shift,
+            "basis": basis,
+            "counts": counts,
+            "radius": counts // 2,
+        }
+        for name, value in named.items():
             self.register_buffer(name, value, persistent=False)
         self.levels = levels
 
@@ -103,19 +95,16 @@ class Quantiser(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """[..., D] to the nearest levels in [-1, 1]; gradients pass as if nothing was rounded."""
         bounded = self.bound(z)
-        return (bounded + (bounded.round() - bounded).detach()) / self._radius()
+        return (bounded + (bounded.round() - bounded).detach()) / self.radius
 
     def codes(self, z: Tensor) -> Tensor:
         """[..., D] to int64 codes [...]."""
-        return ((self.bound(z).round().long() + self._radius()) * self.basis).sum(-1)
+        return ((self.bound(z).round().long() + self.radius) * self.basis).sum(-1)
 
     def values(self, codes: Tensor) -> Tensor:
         """int64 codes [...] to what `forward` gave: [..., D]."""
-        digits = (codes.unsqueeze(-1) // self.basis) % torch.tensor(self.levels)
-        return (digits - self._radius()).float() / self._radius()
-
-    def _radius(self) -> Tensor:
-        return torch.tensor(self.levels) // 2
+        digits = (codes.unsqueeze(-1) // self.basis) % self.counts
+        return (digits - self.radius).float() / self.radius
 
 
 class Encoder(nn.Module):
@@ -139,9 +128,12 @@ class Encoder(nn.Module):
             functional.pad(wave, (_SIDE, _SIDE)), FFT, HOP, window=self.window, center=False, return_complex=True
         )
         power = spectrum.real.square() + spectrum.imag.square()
-        mel = (power.transpose(1, 2) @ self.mel.T + 1e-5).log() * 0.25 + 0.5  # about -2.4 (silence) to 2
+        with exactly(wave):
+            mel = (power.transpose(1, 2) @ self.mel.T + 1e-5).log() * 0.25 + 0.5  # about -2.4 (silence) to 2
         pairs = mel.reshape(mel.shape[0], -1, 2 * MELS)
-        return self.outlet(self.norm(self.blocks(self.inlet(pairs))))
+        hidden = self.norm(self.blocks(self.inlet(pairs))).float()
+        with exactly(wave):
+            return self.outlet(hidden)
 
 
 class Decoder(nn.Module):
@@ -170,7 +162,8 @@ class Decoder(nn.Module):
 
     def tones(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """(octave, voicing), each [B, F]."""
-        octave, voicing = self.tone(hidden).unbind(-1)
+        with exactly(hidden):
+            octave, voicing = self.tone(hidden.float()).unbind(-1)
         return octave, voicing
 
     def heads(self, hidden: Tensor) -> Filters:

@@ -15,8 +15,9 @@ from safetensors.torch import load
 from torch import Tensor
 
 from vaak.codec.audio import check_wave
-from vaak.codec.network import HOP, RATE, SAMPLES_PER_CODE, CodecNetwork, NetworkSettings, render
+from vaak.codec.network import HOP, RATE, SAMPLES_PER_CODE, CodecNetwork, render
 from vaak.codec.pitch import fill_unvoiced, pulse_train
+from vaak.codec.settings import NetworkSettings
 from vaak.errors import BadInput
 
 KIND = "vaak-fsq"
@@ -139,7 +140,7 @@ def open_neural(folder: Path, name: str, origin: str | None = None) -> NeuralCod
         config = json.loads(config_bytes)
         if config["kind"] != KIND:
             raise BadInput(f"{folder / 'config.json'}: kind {config['kind']!r} is unknown here; expected {KIND!r}")
-        network = CodecNetwork(NetworkSettings.from_dict(config["network"]))
+        network = CodecNetwork(NetworkSettings.model_validate(config["network"]))
         weights = {key: tensor.float() for key, tensor in load(weight_bytes).items()}
         network.load_state_dict(weights)
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:

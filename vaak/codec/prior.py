@@ -31,7 +31,7 @@ class Prior(nn.Module):
 
         A number between two levels pays for both, each by its nearness: the slope leads to the cheaper one.
         """
-        half = torch.tensor([count // 2 for count in self.levels])
+        half = bounded.new_tensor([count // 2 for count in self.levels])
         place = bounded + half
         rounded = place.round()
         known = ((rounded - half) / half).detach()

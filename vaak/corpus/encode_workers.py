@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
@@ -16,6 +13,7 @@ from vaak.corpus.encode_parts import Encoder, encode_part
 from vaak.corpus.recordings import Recordings
 from vaak.errors import BadInput
 from vaak.storage.files import room_on_disk
+from vaak.workers import end_with_parent
 
 
 def encode_parts(
@@ -86,9 +84,7 @@ def _encode_here(parts: Path, numbers: Sequence[int], codec: Encoder, done: Call
 
 
 def _worker(connection: Connection, parts: Path, numbers: Sequence[int], codec: Encoder, codec_hash: str) -> None:
-    # Ctrl-C reaches every process of the terminal; the parent ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     try:
         if codec.hash != codec_hash:
             raise BadInput(f"codec {codec.name} changed while it was in use; restore its files")
@@ -98,11 +94,3 @@ def _worker(connection: Connection, parts: Path, numbers: Sequence[int], codec: 
         connection.send(("bad", str(error)))
     except Exception:
         connection.send(("failed", traceback.format_exc()))
-
-
-def _end_with_parent() -> None:
-    """A parent that is killed cannot end its workers."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -1,6 +1,6 @@
 """The one configuration tree of a training stage, and what it means for a run."""
 
-from vaak.recipe.load import is_address, load_recipe, resolve_path, save_recipe, stage_names
+from vaak.recipe.load import is_address, load_codec_recipe, load_recipe, resolve_path, save_recipe, stage_names
 from vaak.recipe.run import check_peak, plan_recipe, split_batch, steps_of
 from vaak.recipe.tree import (
     Cadence,
@@ -26,6 +26,7 @@ __all__ = [
     "ValidationSettings",
     "check_peak",
     "is_address",
+    "load_codec_recipe",
     "load_recipe",
     "plan_recipe",
     "resolve_path",

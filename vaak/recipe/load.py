@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from vaak.codec.settings import CodecRecipe
 from vaak.errors import BadInput
 from vaak.recipe.tree import Recipe
 from vaak.storage.files import write_bytes
 
 STAGES = Path(__file__).parent / "stages"
+CODECS = Path(__file__).parent / "codecs"
 _EXAMPLE = "example:"
+Tree = TypeVar("Tree", bound=BaseModel)
 
 
 def stage_names() -> list[str]:
@@ -30,23 +33,39 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
     Values of overrides are YAML (`schedule.peak_lr=1e-4`, `corpora=[a, b]`, `pack=null`), and paths in them are relative
     to the working directory. Raises `BadInput` naming the file or override, the key, and the nearest known key.
     """
-    path = _find(str(name_or_path))
+    return _load(Recipe, STAGES, str(name_or_path), overrides, _beside)
+
+
+def load_codec_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> CodecRecipe:
+    """Read the recipe of a codec by the name of one that comes with the package or by a file's path; as `load_recipe`."""
+    return _load(CodecRecipe, CODECS, str(name_or_path), overrides, _audio_beside)
+
+
+def _load(
+    kind: type[Tree],
+    named: Path,
+    name: str,
+    overrides: Iterable[str],
+    beside: Callable[[dict[str, Any], Path], dict[str, Any]],
+) -> Tree:
+    path = _find(name, named)
     try:
         tree: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         first = " ".join(str(error).split())
         raise BadInput(f"{path} cannot be read as YAML ({first}); give a recipe file") from error
     if not isinstance(tree, dict):
-        raise BadInput(f"{path} is not a mapping; a recipe has keys such as 'name', 'mixture' and 'schedule'")
-    tree = _beside(tree, path.parent) if path.parent != STAGES else dict(tree)
+        keys = " and ".join(repr(key) for key in list(kind.model_fields)[:2])
+        raise BadInput(f"{path} is not a mapping; a recipe has keys such as {keys}")
+    tree = beside(tree, path.parent) if path.parent != named else dict(tree)
     for override in overrides:
         _put(tree, override)
     # Absolute from here on: a saved recipe means the same wherever it is read again.
-    tree = _beside(tree, Path.cwd())
+    tree = beside(tree, Path.cwd())
     try:
-        return Recipe.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
-        raise BadInput(_fault(str(path), error)) from error
+        raise BadInput(_fault(str(path), error, kind)) from error
 
 
 def save_recipe(recipe: Recipe, path: str | Path) -> None:
@@ -76,15 +95,16 @@ def resolve_path(path: str | Path) -> Path:
     return Path(folder())
 
 
-def _find(name: str) -> Path:
-    stage = STAGES / f"{name}.yaml"
-    if stage.is_file():
-        return stage
+def _find(name: str, folder: Path) -> Path:
+    named = folder / f"{name}.yaml"
+    if named.is_file():
+        return named
     path = Path(name)
     if path.is_file():
         return path
-    near = difflib.get_close_matches(name, stage_names(), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"give a file, or one of {', '.join(stage_names())}"
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"give a file, or one of {', '.join(known)}"
     raise BadInput(f"there is no recipe {name!r}: {hint}")
 
 
@@ -116,6 +136,17 @@ def _beside(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     return tree
 
 
+def _audio_beside(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The tree of a codec with paths relative to `folder` made absolute."""
+
+    def place(value: Any) -> Any:
+        return os.path.normpath(folder.resolve() / Path(value).expanduser()) if isinstance(value, str) else value
+
+    lists = {key: [place(one) for one in tree[key]] for key in ("audio", "held_out") if isinstance(tree.get(key), list)}
+    single = {key: place(tree[key]) for key in ("start_from",) if key in tree}
+    return {**tree, **lists, **single}
+
+
 def _put(tree: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
@@ -136,14 +167,14 @@ def _put(tree: dict[str, Any], override: str) -> None:
     here[last] = value
 
 
-def _fault(where: str, error: ValidationError) -> str:
+def _fault(where: str, error: ValidationError, kind: type[BaseModel]) -> str:
     """One sentence about the first fault: which key, what is wrong, what to do."""
     first = error.errors()[0]
     # pydantic puts the branch of a union into the place; its names have brackets or dashes, no key of ours has.
     loc = [str(part) for part in first["loc"] if not set(str(part)) & set("-[")]
     key = ".".join(loc)
     if first["type"] == "extra_forbidden":
-        near = _nearest(loc)
+        near = _nearest(loc, kind)
         return f"{where}: unknown key '{key}'; " + (f"did you mean '{near}'?" if near else "remove it")
     if first["type"] == "missing":
         return f"{where}: '{key}' is missing; add it, or give it with --set {key}=..."
@@ -153,13 +184,13 @@ def _fault(where: str, error: ValidationError) -> str:
     return f"{where}: {f'{key!r}: ' if key else ''}{message}{shown}; correct it"
 
 
-def _nearest(loc: Sequence[str]) -> str | None:
+def _nearest(loc: Sequence[str], kind: type[BaseModel]) -> str | None:
     """The known key nearest to an unknown one: among its siblings, else a key of that name anywhere in the tree."""
-    siblings = _fields_at(Recipe, loc[:-1])
+    siblings = _fields_at(kind, loc[:-1])
     near = difflib.get_close_matches(loc[-1], siblings, n=1)
     if near:
         return ".".join([*loc[:-1], near[0]])
-    known = dict(_all_keys(Recipe, ()))
+    known = dict(_all_keys(kind, ()))
     anywhere = [path for path, name in known.items() if name == loc[-1]]
     if anywhere:
         return anywhere[0]

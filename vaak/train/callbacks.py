@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from vaak.host import Precision
 from vaak.mixture import PackedBatch, RealisedMass
 from vaak.storage.files import write_json
 from vaak.track.jsonl import Tracker
-from vaak.train.host import Precision
 from vaak.train.meters import LossMeter, total_mass
 from vaak.train.run_folder import Say
 from vaak.train.spikes import SpikeGuard

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vaak.checkpoint import verify_checkpoint
 from vaak.errors import Interrupted
+from vaak.host import keep_freed_memory
 from vaak.mixture import PackedBatch, open_loader
 from vaak.model.layers import compile_layers, recompute_layers
 from vaak.recipe import Recipe, split_batch
@@ -19,7 +20,6 @@ from vaak.train.alignment_prior import with_alignment_prior
 from vaak.train.callbacks import Callback, InLoopValidation, Meters, OnStep, Progress, SkippedSteps, StepDone
 from vaak.train.context_noise import with_context_noise
 from vaak.train.failures import sharing_failures
-from vaak.train.host import keep_freed_memory
 from vaak.train.profiling import ProfilerWindows
 from vaak.train.run_folder import Say, locked, parent_held
 from vaak.train.saving import Saving

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from vaak.errors import BadInput
+from vaak.host import Precision
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings
 from vaak.storage.tensors import fill_tensors, shapes_of
-from vaak.train.host import Precision
 from vaak.train.muon import Muon
 
 

@@ -20,13 +20,13 @@ from vaak.corpus import Corpus
 from vaak.corpus.pack_items import CeSample
 from vaak.errors import BadInput
 from vaak.grammar.prompt import paired_ids, sft_labels
+from vaak.host import Precision, choose_device, choose_precision, compute_in, keep_freed_memory
 from vaak.model.open import create_model
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import OptimizerSettings, Recipe
 from vaak.speak.generation import generate
 from vaak.storage.files import write_json
 from vaak.train.callbacks import OnStep
-from vaak.train.host import Precision, choose_device, choose_precision, compute_in, keep_freed_memory
 from vaak.train.optimizer import build_optimizer
 from vaak.train.stage import Data, open_data
 from vaak.train.step import Stepper

@@ -18,9 +18,9 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from vaak.errors import BadInput
+from vaak.host import Precision
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import ParallelSettings
-from vaak.train.host import Precision
 from vaak.train.world import World
 
 

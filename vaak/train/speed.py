@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 
 from vaak.codec import code_levels
+from vaak.host import choose_device, choose_precision, keep_freed_memory
 from vaak.mixture import PackedBatch, open_loader
 from vaak.model.layers import recompute_layers
 from vaak.model.open import create_model
 from vaak.recipe import Length, Recipe, plan_recipe, split_batch
-from vaak.train.host import choose_device, choose_precision, keep_freed_memory
 from vaak.train.optimizer import build_optimizer
 from vaak.train.schedule import learning_rate
 from vaak.train.stage import open_data

@@ -24,6 +24,7 @@ from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput
 from vaak.grammar.tokenizer import TextTokenizer, load_tokenizer
 from vaak.grammar.vocabulary import Vocabulary
+from vaak.host import choose_precision
 from vaak.mixture import Plan, check_unchanged, load_plan
 from vaak.model.open import create_model, open_model
 from vaak.model.speech_lm import SpeechLM
@@ -40,7 +41,6 @@ from vaak.recipe import (
 )
 from vaak.train.adapters import begin_lora, check_lora, is_lora, resume_lora
 from vaak.train.early_checks import check_start, check_vocabulary
-from vaak.train.host import choose_precision
 from vaak.train.optimizer import build_optimizer, load_optimizer
 from vaak.train.parallel import check_shards, parallelise
 from vaak.train.run_folder import Say, newest_trusted

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vaak.errors import CheckFailed
+from vaak.host import Precision, compute_in
 from vaak.mixture import PackedBatch
 from vaak.model.speech_lm import SpeechLM
-from vaak.train.host import Precision, compute_in
 from vaak.train.optimizer import set_rate
 from vaak.train.parallel import adding_up, whole
 from vaak.train.spikes import Fault, SpikeGuard

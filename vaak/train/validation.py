@@ -14,8 +14,8 @@ from vaak.corpus.pack_items import CeSample
 from vaak.grammar.prompt import paired_ids, pretrain_labels, sft_labels
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.grammar.vocabulary import Vocabulary
+from vaak.host import Precision, compute_in
 from vaak.mixture import PackedBatch
-from vaak.train.host import Precision, compute_in
 from vaak.train.meters import LossMeter
 from vaak.train.world import World
 

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 
 from vaak.errors import BadInput
-from vaak.train.host import choose_device
+from vaak.host import choose_device
 
 # How long a rank waits for another one in a collective; planning over a large corpus happens on the first rank alone.
 PATIENCE = timedelta(hours=2)
