@@ -132,7 +132,7 @@ def test_the_step_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp_p
 
 @pytest.mark.slow
 def test_the_codec_card_of_two_utterances(tmp_path):
-    """One seen and one held-out voice by pocketsphinx: the lines, the table, and a second run that hears nothing anew."""
+    """One seen and one held-out voice by pocketsphinx: the lines, the table, and what was heard is kept."""
     pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed (pip install vaak[asr])")
     root = Path(__file__).parents[1]
     chosen = [next(item for item in example_items() if item.voice == voice) for voice in ("slt", "awb")]
@@ -142,11 +142,8 @@ def test_the_codec_card_of_two_utterances(tmp_path):
     for name in ("list", "json", "markdown", "cache"):
         command += [f"--{name}", str(tmp_path / {"list": "heldout.jsonl", "cache": "heard"}.get(name, name))]
     environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)}
-    first, second = (
-        subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
-        for _ in range(2)
-    )
-    assert first.returncode in (0, 1), first.stderr
+    out = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    assert out.returncode in (0, 1), out.stderr
     figures = {figure["name"]: figure for figure in json.loads((tmp_path / "json").read_text())}
     assert {"card.codebook_used", "card.entropy", "card.bits_per_second", "card.encode_real_time_factor"} <= set(
         figures
@@ -154,13 +151,10 @@ def test_the_codec_card_of_two_utterances(tmp_path):
     assert {"card.held_out_voices_wer_pocketsphinx", "card.held_out_voices_similarity"} <= set(figures)
     assert figures["card.bits_per_second"]["value"] == 600
     beside = "card.wer_pocketsphinx_beside_codec2_1200"
-    assert beside in figures or "codec2: c2enc" in first.stdout
+    assert beside in figures or "codec2: c2enc" in out.stdout
     card = (tmp_path / "markdown").read_text()
     assert "| slt (flite) | original | 1 |" in card and "| awb (flite, held out) | original | 1 |" in card
-    assert "no WER by whisper" in first.stdout
-    assert [line for line in second.stdout.splitlines() if "wer_" in line or "dnsmos" in line] == [
-        line for line in first.stdout.splitlines() if "wer_" in line or "dnsmos" in line
-    ]
+    assert "no WER by whisper" in out.stdout
     assert sorted(one.name for one in tmp_path.iterdir()) == ["heard", "heldout.jsonl", "json", "markdown"]
 
 
