@@ -114,7 +114,7 @@ def of_codebook_and_time(codec: Codec, use: CodebookUse, took: Mapping[str, Spee
     takes = [
         f"; codec2 at 3,200 takes {value:.4f}" if peer else "" for value in (asdict(peer).values() if peer else (0, 0))
     ]
-    against = "real time on one thread, median of 5"
+    against = "real time, processor seconds on one thread, median of 5"
     return [
         at_least("card.codebook_used", use.share, 0.5, f"all {use.size:,} entries, {use.codes:,} codes"),
         at_least("card.entropy", use.entropy, 0.75 * most, f"{most:g} bits if all were equally likely", "bit"),

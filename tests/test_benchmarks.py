@@ -155,7 +155,7 @@ def test_the_codec_card_of_two_utterances(tmp_path):
     card = (tmp_path / "markdown").read_text()
     assert "| slt (flite) | original | 1 |" in card and "| awb (flite, held out) | original | 1 |" in card
     assert "no WER by whisper" in out.stdout
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["heard", "heldout.jsonl", "json", "markdown"]
+    assert list((tmp_path / "heard").glob("pocketsphinx-*.json"))
 
 
 def test_a_list_of_held_out_audio_says_what_is_wrong_with_it(tmp_path):
