@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from benchmarks._card_items import Item, example_items, limited, read_list
 from benchmarks.run import benchmark_names, main
+from vaak.errors import BadInput
 
 FIGURE = {"name": "speed", "value": 2.5, "unit": "×", "want": "≥ 2", "holds": True, "against": "a plain loop | numpy"}
 
@@ -125,6 +128,68 @@ def test_the_step_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp_p
     )
     assert "mfu" in figures or "no CUDA device, so no MFU" in figures["model FLOPs"]["against"]
     assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
+
+
+@pytest.mark.slow
+def test_the_codec_card_of_two_utterances(tmp_path):
+    """One seen and one held-out voice by pocketsphinx: the lines, the table, and what was heard is kept."""
+    pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed (pip install vaak[asr])")
+    root = Path(__file__).parents[1]
+    chosen = [next(item for item in example_items() if item.voice == voice) for voice in ("slt", "awb")]
+    rows = [asdict(item) | {"path": str(item.path)} for item in chosen]
+    (tmp_path / "heldout.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = [sys.executable, "benchmarks/codec_card.py", "--asr", "pocketsphinx"]
+    for name in ("list", "json", "markdown", "cache"):
+        command += [f"--{name}", str(tmp_path / {"list": "heldout.jsonl", "cache": "heard"}.get(name, name))]
+    environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)}
+    out = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    assert out.returncode in (0, 1), out.stderr
+    figures = {figure["name"]: figure for figure in json.loads((tmp_path / "json").read_text())}
+    assert {"card.codebook_used", "card.entropy", "card.bits_per_second", "card.encode_real_time_factor"} <= set(
+        figures
+    )
+    assert {"card.held_out_voices_wer_pocketsphinx", "card.held_out_voices_similarity"} <= set(figures)
+    assert figures["card.bits_per_second"]["value"] == 600
+    beside = "card.wer_pocketsphinx_beside_codec2_1200"
+    assert beside in figures or "codec2: c2enc" in out.stdout
+    card = (tmp_path / "markdown").read_text()
+    assert "| slt (flite) | original | 1 |" in card and "| awb (flite, held out) | original | 1 |" in card
+    assert "no WER by whisper" in out.stdout
+    assert list((tmp_path / "heard").glob("pocketsphinx-*.json"))
+
+
+def test_a_list_of_held_out_audio_says_what_is_wrong_with_it(tmp_path):
+    good = {"path": "a.wav", "language": "en", "voice": "x", "engine": "person", "seen": False, "text": "hello"}
+    (tmp_path / "a.wav").touch()
+    place = tmp_path / "list.jsonl"
+    place.write_text(json.dumps(good) + "\n\n")
+    assert [(item.path, item.seen) for item in read_list(place)] == [(tmp_path / "a.wav", False)]
+    for line, words in (
+        ("{", "list.jsonl:1: is no JSON"),
+        (json.dumps(good | {"seen": "no"}), "seen is missing"),
+        (json.dumps(good | {"path": "b.wav"}), "no file 'b.wav'"),
+        ("", "names no audio"),
+    ):
+        place.write_text(line + "\n")
+        with pytest.raises(BadInput, match=words):
+            read_list(place)
+
+
+def test_a_limit_takes_the_languages_of_a_voice_in_turn(tmp_path):
+    items = [Item(tmp_path, language, "x", "e", True, str(n)) for language in ("hi", "bn") for n in range(3)]
+    items.append(Item(tmp_path, "en", "y", "e", True, ""))
+    kept = limited(items, 3)
+    assert [(item.voice, item.language, item.text) for item in kept] == [
+        ("x", "hi", "0"), ("x", "hi", "1"), ("x", "bn", "0"), ("y", "en", ""),
+    ]  # fmt: skip
+    assert limited(items, 0) == items
+
+
+def test_the_example_has_seen_and_held_out_voices():
+    items = example_items()
+    assert {item.voice for item in items if not item.seen} == {"awb", "kiran"}
+    assert {item.voice for item in example_items({"slt"}) if not item.seen} == {"slt"}
+    assert all(item.path.is_file() for item in items)
 
 
 def test_a_named_benchmark_runs_alone_and_writes_nothing(tmp_path):

@@ -8,6 +8,7 @@ which does not install beside this torch.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import torch
@@ -37,10 +38,21 @@ def stacked_features(wave: Tensor) -> Tensor:
     return bands[: len(bands) // 2 * 2].reshape(-1, 2 * BANDS)
 
 
+def bands_below(hz: float) -> int:
+    """How many of the `BANDS` end at or below `hz`; they are the first ones of `log_mel`."""
+    return int((_edges()[2:] <= 1127 * math.log1p(hz / 700) + 1e-6).sum())
+
+
 @cache
 def _window(device: torch.device) -> Tensor:
     """Kaldi's povey window: a symmetric Hann window to the power of 0.85."""
     return torch.hann_window(FRAME, periodic=False, dtype=torch.float64).pow(0.85).float().to(device)
+
+
+def _edges() -> Tensor:
+    """float64[82] in mel: band i begins at edge i, peaks at edge i + 1 and ends at edge i + 2."""
+    low, high = (1127 * torch.log1p(torch.tensor(edge, dtype=torch.float64) / 700) for edge in (_LOW_HZ, RATE / 2))
+    return low + (high - low) * torch.arange(BANDS + 2, dtype=torch.float64) / (BANDS + 1)
 
 
 @cache
@@ -48,8 +60,7 @@ def _triangles(device: torch.device) -> Tensor:
     """float32[80, 257]: triangles even on the mel scale, their slopes straight in mel, nothing at Nyquist."""
     hz = torch.arange(FFT // 2, dtype=torch.float64) * (RATE / FFT)
     mels = 1127 * torch.log1p(hz / 700)
-    low, high = (1127 * torch.log1p(torch.tensor(edge, dtype=torch.float64) / 700) for edge in (_LOW_HZ, RATE / 2))
-    edges = low + (high - low) * torch.arange(BANDS + 2, dtype=torch.float64) / (BANDS + 1)
+    edges = _edges()
     rising = (mels - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - mels) / (edges[2:] - edges[1:-1])[:, None]
     return functional.pad(torch.minimum(rising, falling).clamp(min=0), (0, 1)).float().to(device)
