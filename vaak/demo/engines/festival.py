@@ -10,7 +10,7 @@ import numpy as np
 
 from vaak.errors import BadInput
 
-LICENCE = "X11-like; voices free for any use, Indian ones GPL-2, Finnish ones LGPL-2.1, Czech and Italian ones GPL-2"
+LICENCE = "X11-like, CMU voices too; voices of Czech and the Indian languages GPL, of Catalan and Finnish LGPL"
 # Old voices read the eight-bit letters of their time.
 _ENCODING = {"cs": "iso-8859-2", "fi": "iso-8859-1", "it": "iso-8859-1", "ca": "iso-8859-1"}
 

@@ -39,7 +39,7 @@ def wave(variant: str, language: str, text: str, speed: float) -> tuple[np.ndarr
         "style": _styles(variant)[len(ids) - 1 : len(ids)],
         "speed": np.array([speed], np.float32),
     }
-    return _session().run(None, fed)[0].ravel().astype(np.float32), _RATE
+    return np.asarray(_session().run(None, fed)[0], np.float32).ravel(), _RATE
 
 
 def version() -> str:

@@ -33,7 +33,7 @@ def wave(variant: str, language: str, text: str, speed: float) -> tuple[np.ndarr
         "input_lengths": np.array([len(ids)], np.int64),
         "scales": np.array([_NOISE, 1 / speed, _DURATION_NOISE], np.float32),
     }
-    return session.run(None, fed)[0].ravel().astype(np.float32), _RATE
+    return np.asarray(session.run(None, fed)[0], np.float32).ravel(), _RATE
 
 
 def version() -> str:
