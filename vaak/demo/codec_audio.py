@@ -3,7 +3,7 @@
 About fifteen hours, two of them spoken by an engine that takes 0.6 s of a processor for each second, so about an hour and
 a half on two idle cores. OUT gets FLAC files of four sentences or some clips each and PROVENANCE.json; the folder
 `heldout` beside OUT gets one file for each sentence and `list.jsonl`. No sentence is in both, and none is held out in the
-example. Interrupt it and run it again: it continues. `python -m vaak.codec.train` takes OUT.
+example. Interrupt it and run it again: it continues. `vaak codec train embedded` takes OUT.
 
 What it needs beside the engines of the example, all from PyPI, npm and Debian:
 
