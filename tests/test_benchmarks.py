@@ -18,6 +18,11 @@ from vaak.errors import BadInput
 FIGURE = {"name": "speed", "value": 2.5, "unit": "×", "want": "≥ 2", "holds": True, "against": "a plain loop | numpy"}
 
 
+def left_in(folder: Path) -> list[str]:
+    """What a benchmark leaves where it may put temporary files, but for torch's own cache, which any optimizer makes."""
+    return [one.name for one in folder.iterdir() if not one.name.startswith("torchinductor")]
+
+
 def benchmark(folder, name: str, figures, code: int = 0) -> None:
     folder.mkdir(exist_ok=True)
     text = "" if figures is None else f"import pathlib; pathlib.Path(sys.argv[2]).write_text({json.dumps(figures)!r})\n"
@@ -66,7 +71,7 @@ def test_the_corpus_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp
         "open 1e+03 samples, time", "open 1e+03 samples, memory", "open 1e+06 samples, time", "open 1e+06 samples, memory",
         "random packed reads, speed", "verify, speed", "import, speed", "staging, speed",
     ]  # fmt: skip
-    assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
+    assert left_in(tmp_path) == ["figures.json"]
 
 
 @pytest.mark.slow
@@ -84,7 +89,7 @@ def test_the_checkpoint_benchmark_prints_all_that_it_promises_and_leaves_nothing
         "resume at step 9,000,000", "list 100 checkpoints", "prune 100 checkpoints",
     ]  # fmt: skip
     assert figures["bytes of a full checkpoint"]["holds"]
-    assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
+    assert left_in(tmp_path) == ["figures.json"]
 
 
 def test_the_loader_benchmark_measures_what_it_says(tmp_path):
@@ -105,7 +110,7 @@ def test_the_loader_benchmark_measures_what_it_says(tmp_path):
     # A million targets of a small corpus are within a point of both mixes already.
     for name in ("pt-s1", "sft"):
         assert figures[f"{name}, share off at 1e+06 targets"]["holds"]
-    assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
+    assert left_in(tmp_path) == ["figures.json"]
 
 
 @pytest.mark.slow
@@ -127,7 +132,7 @@ def test_the_step_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp_p
         figures
     )
     assert "mfu" in figures or "no CUDA device, so no MFU" in figures["model FLOPs"]["against"]
-    assert [one.name for one in tmp_path.iterdir()] == ["figures.json"]
+    assert left_in(tmp_path) == ["figures.json"]
 
 
 @pytest.mark.slow

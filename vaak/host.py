@@ -75,8 +75,8 @@ def choose_device(wanted: str = "auto", local_rank: int = 0) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
-def _product_seconds(dtype: torch.dtype, size: int = 256, tries: int = 3) -> float:
-    """The quickest of a few products of two square matrices."""
+def _product_seconds(dtype: torch.dtype, size: int = 512, tries: int = 8) -> float:
+    """The quickest of some products of two square matrices: on a busy machine most of them wait for a processor."""
     left, right = torch.ones(size, size, dtype=dtype), torch.ones(size, size, dtype=dtype)
     seconds = []
     for _ in range(tries):
