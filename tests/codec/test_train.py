@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,7 @@ def test_an_interrupted_training_ends_where_a_straight_one_does(recipe, tmp_path
 @pytest.mark.slow
 def test_it_learns_and_what_it_wrote_can_be_opened(recipe, recordings, tmp_path, speechlike):
     write_audio(tmp_path / "apart.wav", speechlike(2.0, 9), 16000)
+    write_audio(tmp_path / "brief.wav", speechlike(0.03, 9), 16000)  # shorter than a window of the losses
     wave = read_audio(recordings / "0.wav")[:32000]
 
     def distance(folder) -> float:
@@ -91,7 +93,7 @@ def test_it_learns_and_what_it_wrote_can_be_opened(recipe, recordings, tmp_path,
         "steps": 120,
         "critic": {"joins": 0.8},
         "ema": 0.9,
-        "held_out": [str(tmp_path / "apart.wav")],
+        "held_out": [str(tmp_path / "apart.wav"), str(tmp_path / "brief.wav")],
         "measure_every": 60,
     }
     trained = train_codec(recipe(**how), tmp_path / "long", say=quiet)
@@ -114,6 +116,36 @@ def test_in_bf16_it_takes_nearly_the_same_steps(recipe, tmp_path, one_thread):
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.03)
 
 
+def test_a_resumed_training_has_the_critic_the_prior_and_the_precision_that_it_had(recipe, tmp_path, one_thread):
+    first = train_codec(recipe(), tmp_path / "first", say=quiet)
+    whole = {"start_from": str(first), "steps": 6, "critic": {"joins": 0}, "precision": "bf16"}
+    straight = train_codec(recipe(**whole), tmp_path / "straight", say=quiet)
+    asked = iter([False] * 5 + [True])
+    with pytest.raises(Interrupted):
+        train_codec(recipe(**whole), tmp_path / "run", stop=lambda: next(asked), say=quiet)
+    said = []
+    # Neither what is measured of the processor nor the share of the steps after which the critic joins is asked again.
+    changed = whole | {"precision": "auto", "critic": {"joins": 1}}
+    resumed = train_codec(recipe(**changed), tmp_path / "run", say=said.append)
+    assert any("bf16 on cpu" in one for one in said)
+    one, other = (load_file(tmp_path / name / "state.safetensors") for name in ("straight", "run"))
+    assert all(torch.equal(one[key], other[key]) for key in one) and any(key.startswith("critic_opt") for key in one)
+    assert all(torch.equal(weights(straight)[key], weights(resumed)[key]) for key in weights(straight))
+    assert json.loads((resumed / "config.json").read_text())["precision"] == "bf16"
+
+
+def test_files_that_processes_read_come_in_their_order(tmp_path, speechlike):
+    """So many that several processes read them; each is as it would be alone."""
+    (tmp_path / "many").mkdir()
+    for number in range(10):
+        write_audio(tmp_path / "many" / f"{number}.wav", speechlike(0.4 + number / 10, number), 16000)
+    audio = list_audio([str(tmp_path / "many")])
+    material = prepare(audio, tmp_path / "material", 0, 3200, Variation(speed_share=0))
+    for path, start in zip(audio, material.starts, strict=True):
+        wave = read_audio(path)
+        assert np.allclose(material.wave[start : start + len(wave)], wave, atol=2e-4)
+
+
 def test_every_crop_lies_inside_one_file(recordings, tmp_path):
     material = prepare(list_audio([str(recordings)]), tmp_path, seed=0, shortest=6400)
     assert (material.lengths >= 6400).all() and (material.lengths % 320 == 0).all()
@@ -121,6 +153,9 @@ def test_every_crop_lies_inside_one_file(recordings, tmp_path):
     crops = draw(material, np.random.default_rng(0), 16, 6400)
     assert crops.pulses.shape == crops.noise.shape == (16, 6880) and crops.f0.shape == crops.voiced.shape == (16, 40)
     again = draw(material, np.random.default_rng(0), 16, 6400)
+    numbered = replace(material, wave=np.repeat(np.arange(1.0, 4.0), material.lengths).astype(np.float16))
+    for row in draw(numbered, np.random.default_rng(1), 64, 6400, Variation(level_share=0, noise_share=0)).target:
+        assert len(set(row)) == 1
     assert np.array_equal(crops.heard, again.heard) and np.array_equal(crops.noise, again.noise)
 
 
@@ -253,6 +288,12 @@ def test_a_damaged_state_is_said_and_a_training_that_diverges_ends(recipe, tmp_p
 def test_lists_of_audio(recordings, tmp_path):
     with pytest.raises(BadInput, match="no audio"):
         list_audio([str(tmp_path)])
+    with pytest.raises(BadInput, match=r"no audio in .*mistyped"):
+        list_audio([str(recordings), str(tmp_path / "mistyped")])
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    with pytest.raises(BadInput, match=r"no audio in .*links"):
+        list_audio([str(tmp_path / "links")])
     with pytest.raises(BadInput, match="empty"):
         prepare([], tmp_path, 0, 6400)
     listed = tmp_path / "list.jsonl"
@@ -279,6 +320,10 @@ def test_the_door(recordings, tmp_path, capsys):
         ("netwrk={}", "did you mean 'network'"),
         ("audio=[]", "audio is empty"),
         ("variation.noise_db=[40, 20]", "upside down"),
+        ("seed=-1", "'seed'"),
+        ("peak_lr=.inf", "'peak_lr'"),
+        ("variation.speed=[0.00001, 1]", "'variation.speed.0'"),
+        ("network.levels=[2048, 2]", "'network.levels.0'"),
     ):
         with pytest.raises(SystemExit) as left:
             main([*run, "--set", override])

@@ -14,18 +14,19 @@ AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
 def list_audio(places: Sequence[str]) -> list[Path]:
     """Every audio file named, lying somewhere below a folder named, or in a `.jsonl` list of {"path": ...}; sorted, each once.
 
-    Paths in a list are relative to it. Raises `BadInput` where there is none, or a row of a list is none.
+    Paths in a list are relative to it. Raises `BadInput` for a place that has none, or a row of a list that is none.
     """
     found: set[Path] = set()
     for place in map(Path, places):
         if place.suffix == ".jsonl":
-            found.update(_listed(place))
+            here = set(_listed(place))
         elif place.is_file():
-            found.add(place)
+            here = {place}
         else:
-            found.update(path for path in place.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-    if not found:
-        raise BadInput(f"no audio in {', '.join(places)}; name files or folders with {', '.join(AUDIO_SUFFIXES)}")
+            here = {path for path in place.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()}
+        if not here:  # each by itself: a place that is mistyped would leave its audio out in silence
+            raise BadInput(f"no audio in {place}; name files or folders with {', '.join(AUDIO_SUFFIXES)}")
+        found |= here
     return sorted(found)
 
 

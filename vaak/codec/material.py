@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,6 @@ from vaak.storage.files import hash_json, write_json
 from vaak.workers import end_with_parent
 
 _SIDE = 240  # samples of context that `render` wants at each side of a crop
-_LEVEL = 0.07  # of speech at -23 dB below full scale
 # So few files are read sooner than a process begins.
 _FEW = 8
 # What a folder of material holds, and how many samples of audio one number is for.
@@ -129,7 +130,7 @@ def _append(folder: Path, piece: dict[str, np.ndarray]) -> None:
     """Write one file's arrays, and then its length: what has no length was not written whole."""
     for name in _ARRAYS:
         with open(folder / f"{name}.f16", "ab") as file:
-            file.write(piece[name].astype(np.float16).tobytes())
+            file.write(piece[name].tobytes())
     with open(folder / "lengths.i64", "ab") as file:
         file.write(np.int64(len(piece["wave"])).tobytes())
 
@@ -142,10 +143,21 @@ def _in_parallel(jobs: Sequence[Job]) -> Iterator[dict[str, np.ndarray]]:
         yield from map(_prepare_one, jobs)
         return
     # A fresh interpreter per worker: a fork would inherit the lock of the training's folder, and outlive a killed parent with it.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=end_with_parent) as pool:
+    context, workers = multiprocessing.get_context("spawn"), os.cpu_count() or 1
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
+        waiting: deque[Future[dict[str, np.ndarray]]] = deque()
         try:
-            yield from pool.map(_prepare_one, jobs, chunksize=_FEW)
+            # Few at a time: what is read sooner than it is written stays in memory.
+            for job in jobs:
+                waiting.append(pool.submit(_prepare_one, job))
+                if len(waiting) >= 4 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise BadInput(
+                "a process that reads audio was ended, mostly for want of memory; what is read is kept: run it again"
+            ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -158,7 +170,8 @@ def _prepare_one(job: Job) -> dict[str, np.ndarray]:
         wave = resample(wave, RATE, int(RATE / rng.uniform(*variation.speed)))
     wave = np.pad(wave, (0, max(shortest - len(wave), -len(wave) % 320)))
     f0, voiced = track_pitch(wave)
-    return {"wave": wave, "pulses": pulse_train(f0, voiced), "f0": f0, "voiced": voiced}
+    found = {"wave": wave, "pulses": pulse_train(f0, voiced), "f0": f0, "voiced": voiced}
+    return {name: array.astype(np.float16) for name, array in found.items()}
 
 
 def draw(
@@ -180,7 +193,8 @@ def draw(
         crops.target[row] = material.wave[start : start + samples].astype(np.float32) * gain
         crops.heard[row] = crops.target[row]
         if rng.random() < variation.noise_share:
-            crops.heard[row] += _noise(rng, samples) * gain * _LEVEL * 10 ** (-rng.uniform(*variation.noise_db) / 20)
+            level = np.sqrt(np.square(crops.target[row]).mean())  # of the crop: recordings differ in loudness
+            crops.heard[row] += _noise(rng, samples) * level * 10 ** (-rng.uniform(*variation.noise_db) / 20)
         left, right = max(start - _SIDE, 0), min(start + samples + _SIDE, len(material.pulses))
         crops.pulses[row, left - start + _SIDE : right - start + _SIDE] = material.pulses[left:right]
         # Frame j of the crop is centred at start + 160 j + 80: the nearest tracked frame, at most 5 ms away.

@@ -17,15 +17,17 @@ from vaak.codec.prior import Prior
 
 # Of each file so many seconds, of a long list so many files, evenly: a measurement takes seconds.
 _SECONDS, _FILES = 6, 48
+# Samples that the longest window of the losses needs, and more.
+_SHORTEST = 3200
 # A quarter of a frame: audio that begins so much later should get the same codes.
 _SHIFT = 40
 
 
 def read_held_out(paths: Sequence[Path]) -> list[np.ndarray]:
     """The beginnings of some of the files: float32[T] at 16 kHz, T a multiple of 320."""
-    every = max(1, len(paths) // _FILES)
-    waves = [read_audio(path)[: _SECONDS * RATE] for path in paths[::every][:_FILES]]
-    return [np.pad(wave, (0, -len(wave) % SAMPLES_PER_CODE)) for wave in waves]
+    some = np.unique(np.linspace(0, len(paths) - 1, min(_FILES, len(paths))).round().astype(int)) if paths else []
+    waves = [read_audio(paths[n])[: _SECONDS * RATE] for n in some]
+    return [np.pad(wave, (0, max(_SHORTEST - len(wave), -len(wave) % SAMPLES_PER_CODE))) for wave in waves]
 
 
 @torch.inference_mode()

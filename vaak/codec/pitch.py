@@ -10,6 +10,7 @@ FLOOR_HZ, CEILING_HZ = 65.0, 500.0
 _WINDOW = 704  # 44 ms: almost three periods of the lowest pitch
 _CANDIDATES = 6
 _BLOCK = 30 * RATE
+_BLOCK_FRAMES = _BLOCK // HOP
 _VOICING, _SILENCE, _OCTAVE, _JUMP, _SWITCH = 0.42, 0.03, 0.015, 0.4, 0.16
 
 
@@ -20,8 +21,13 @@ def track_pitch(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     frame (method of Boersma, 1993). Where a frame is not voiced, f0 is interpolated from its voiced neighbours.
     """
     n_frames = len(wave) // HOP
-    correlation, loudness = _frame_correlation(wave, n_frames)
-    hz, strength = _candidates(correlation)
+    side = (_WINDOW - HOP) // 2
+    padded = np.pad(wave.astype(np.float32), (side, side + _WINDOW))
+    blocks = []
+    for first in range(0, max(n_frames, 1), _BLOCK_FRAMES):  # in blocks: the arithmetic takes 5 MB a second of audio
+        correlation, peaks = _frame_correlation(padded, first, min(first + _BLOCK_FRAMES, n_frames))
+        blocks.append((*_candidates(correlation), peaks))
+    hz, strength, loudness = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     global_peak = max(float(loudness.max(initial=0.0)), 1e-9)
     unvoiced = _VOICING + np.maximum(0.0, 2.0 - (loudness / global_peak) / (_SILENCE / (1 + _VOICING)))
     path = _best_path(hz, strength, unvoiced)
@@ -60,10 +66,8 @@ def pulse_train(f0: np.ndarray, voiced: np.ndarray) -> np.ndarray:
     return pulses
 
 
-def _frame_correlation(wave: np.ndarray, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    side = (_WINDOW - HOP) // 2
-    padded = np.pad(wave.astype(np.float32), (side, side + _WINDOW))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: n_frames * HOP : HOP]
+def _frame_correlation(padded: np.ndarray, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[first * HOP : stop * HOP : HOP]
     frames = frames - frames.mean(axis=1, keepdims=True)
     loudness = np.abs(frames).max(axis=1)
     window = np.hanning(_WINDOW + 2)[1:-1].astype(np.float32)

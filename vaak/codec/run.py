@@ -34,6 +34,7 @@ class CodecRun:
         self.recipe, self.device, self.step = recipe, device, 0
         self.precision: Precision = precision
         self.continued = False  # begun from the weights of another codec
+        self.joined = False  # the critic has
         self.network = CodecNetwork(recipe.network).to(device)
         self.averaged = CodecNetwork(recipe.network).to(device).requires_grad_(False)
         self.averaged.load_state_dict(self.network.state_dict())
@@ -57,7 +58,8 @@ class CodecRun:
                 group["lr"] = peak * share
         target = self._tensor(crops.target)
         wave, losses = self._decoded(crops, target)
-        if self.step >= recipe.steps * recipe.critic.joins:
+        self.joined = self.joined or self.step >= recipe.steps * recipe.critic.joins
+        if self.joined:
             losses |= self._critic_step(wave, target)
         weights = recipe.losses.model_dump()
         total = sum((weights[name] * value for name, value in losses.items() if name in weights), wave.new_zeros(()))
@@ -85,7 +87,7 @@ class CodecRun:
         losses = {"mel": mel, "linear": linear, "pitch": pitch, "voicing": voicing}
         if self.step < _FREE_STEPS and not self.continued:
             return wave, losses
-        # The same speech without the noise, half a hop later, should get the same codes: numbers far from a
+        # The same speech without the noise, a quarter of a hop later, should get the same codes: numbers far from a
         # rounding edge are easier for a language model to foresee.
         bounded = network.quantiser.bound(numbers)
         with compute_in(self.precision, self.device):
@@ -136,7 +138,12 @@ class CodecRun:
         for label, optimiser in self._optimisers().items():
             for index, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"{label}.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        about = {"step": str(self.step), "continued": str(int(self.continued))}
+        about = {
+            "step": str(self.step),
+            "continued": str(int(self.continued)),
+            "joined": str(int(self.joined)),
+            "precision": self.precision,
+        }
         write_bytes(folder / STATE, save({key: t.detach().cpu().contiguous() for key, t in tensors.items()}, about))
 
     def load(self, folder: Path) -> None:
@@ -145,7 +152,7 @@ class CodecRun:
         try:
             with safe_open(path, "pt") as file:
                 about = file.metadata()
-            tensors = load_file(path, device=str(self.device))
+            tensors = load_file(path)
             for part, module in self._parts().items():
                 module.load_state_dict(_below(tensors, part))
             for label, optimiser in self._optimisers().items():
@@ -154,10 +161,16 @@ class CodecRun:
                     index, name = key.split(".")
                     state.setdefault(int(index), {})[name] = tensor
                 optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-            self.step, self.continued = int(about["step"]), about["continued"] == "1"
+            self.step, self.continued, self.joined = (
+                int(about["step"]),
+                about["continued"] == "1",
+                about["joined"] == "1",
+            )
+            if self.recipe.precision == "auto":  # asked again, a busy machine might answer otherwise
+                self.precision = "bf16" if about["precision"] == "bf16" else "fp32"
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise BadInput(f"{path} cannot be continued from ({first}); remove {folder} to begin anew") from error
+            raise BadInput(f"{path} cannot be continued from ({first}); remove that file to begin anew") from error
 
 
 def _below(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

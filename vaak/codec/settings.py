@@ -11,6 +11,7 @@ Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Speed = Annotated[float, Field(ge=0.25, le=4)]
 
 # More entries than these do not fit the uint16 in which a corpus holds codes.
 LARGEST_CODEBOOK = 65_536
@@ -19,13 +20,13 @@ _SAMPLES_PER_CODE, _SHORTEST_CROP = 320, 3_200
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NetworkSettings(_Frozen):
     """Shape of the network; `levels` of the quantiser multiply to the codebook size."""
 
-    levels: tuple[Annotated[int, Field(ge=2)], ...] = (8, 8, 8, 8)
+    levels: tuple[Annotated[int, Field(ge=2, le=1000)], ...] = (8, 8, 8, 8)
     encoder_width: Count = 192
     encoder_blocks: Count = 4
     decoder_width: Count = 288
@@ -54,11 +55,11 @@ class Variation(_Frozen):
 
     speed: a share `speed_share` of the files is played this much faster, pitch and all; once, when they are read.
     level_db: a share `level_share` of the crops is made louder by so many dB.
-    noise_db: into a share `noise_share` of the crops noise goes so many dB below their speech, where the encoder hears it and
+    noise_db: into a share `noise_share` of the crops noise goes so many dB below their own level, where the encoder hears it and
         the target has none: codes are of the speech.
     """
 
-    speed: tuple[Positive, Positive] = (0.92, 1.09)
+    speed: tuple[Speed, Speed] = (0.92, 1.09)
     speed_share: Share = 0.4
     level_db: tuple[float, float] = (-8.0, 4.0)
     level_share: Share = 0.5
@@ -92,7 +93,7 @@ class LossWeights(_Frozen):
 
 
 class CriticSettings(_Frozen):
-    """The critic joins after the share `joins` of the steps (1: never); `width` is that of its first layer."""
+    """The critic joins after the share `joins` of the steps (1: never), and stays; `width` is that of its first layer."""
 
     joins: Share = 0.65
     lr: Positive = 4e-4
@@ -128,7 +129,7 @@ class CodecRecipe(_Frozen):
     losses: LossWeights = LossWeights()
     variation: Variation = Variation()
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     save_every: Count = 250
     measure_every: Count = 500
 

@@ -1,4 +1,4 @@
-"""Trains a codec by a recipe: `vaak codec train RECIPE --out FOLDER`. Interrupted, it continues at the last saved step, to the bit.
+"""Trains a codec by a recipe: `vaak codec train RECIPE --out FOLDER`. Interrupted, it continues at the last saved step (on a CPU to the bit).
 
 Two phases: spectra and pitch alone, then a critic joins. The batch of a step is a function of the seed and the step.
 """
@@ -65,15 +65,17 @@ def train_codec(
         if both := {path.resolve() for path in audio} & {path.resolve() for path in apart}:
             raise BadInput(f"{min(both)} is in 'audio' and in 'held_out'; take it out of one of them")
         held_out = read_held_out(apart)
-        material = prepare(audio, out / "material", recipe.seed, recipe.crop, recipe.variation, on_step, stop)
+        # Before the audio is read, which may take hours: what is wrong with the rest is said at once.
         device = choose_device()
         run = CodecRun(recipe, choose_precision(recipe.precision, device), device)
-        say(f"{material.hours:.2f} hours of audio in {len(audio):,} files, {run.precision} on {device}")
         if (out / STATE).is_file():
             run.load(out)
-            say(f"continues at step {run.step:,}")
         elif recipe.start_from is not None:
             run.start_from(_weights(Path(recipe.start_from)))
+        material = prepare(audio, out / "material", recipe.seed, recipe.crop, recipe.variation, on_step, stop)
+        say(f"{material.hours:.2f} hours of audio in {len(audio):,} files, {run.precision} on {device}")
+        if run.step:
+            say(f"continues at step {run.step:,}")
         tracker = JsonlTracker(out / "metrics.jsonl", resume_step=run.step, say=say)
         try:
             _train(run, material, held_out, tracker, out, stop, on_step)
@@ -127,10 +129,10 @@ def _train(
             tracker.log(losses | {"steps_per_s": pace}, run.step)
         if on_step is not None:
             on_step(run.step, recipe.steps, f"mel {losses['mel']:.3f}  {pace:.2f} steps/s")
-        if held_out and (run.step % recipe.measure_every == 0 or run.step == recipe.steps):
-            tracker.log(measure(run.averaged, run.prior, held_out), run.step)
         if run.step % recipe.save_every == 0:
             keep()
+        if held_out and not lost and (run.step % recipe.measure_every == 0 or run.step == recipe.steps):
+            tracker.log(measure(run.averaged, run.prior, held_out), run.step)
     keep()
 
 
@@ -170,6 +172,7 @@ def _about(run: CodecRun, material: Material) -> dict[str, Any]:
         "trained_steps": run.step,
         "recipe": run.recipe.model_dump(mode="json", exclude={"network", "audio", "held_out", "start_from"}),
         "continued": run.continued,
+        "precision": run.precision,
         "hours": round(material.hours, 3),
         "files": len(material.lengths),
         "versions": {name: version(name) for name in ("vaak", "torch")},
