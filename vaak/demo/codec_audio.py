@@ -1,9 +1,10 @@
 """Makes what the embedded codec is trained on, and what it is judged by: `python -m vaak.demo.codec_audio OUT`.
 
-About fifteen hours, two of them spoken by an engine that takes 0.6 s of a processor for each second, so about an hour and
+About fifteen hours, three of them spoken by an engine that takes 0.6 s of a processor for each second, so about an hour and
 a half on two idle cores. OUT gets FLAC files of four sentences or some clips each and PROVENANCE.json; the folder
 `heldout` beside OUT gets one file for each sentence and `list.jsonl`. No sentence is in both, and none is held out in the
-example. Interrupt it and run it again: it continues. `vaak codec train embedded` takes OUT.
+example. Interrupt it and run it again: it continues. Names of files tell what is in them, so audio of another plan is
+refused rather than kept. `vaak codec train embedded` takes OUT.
 
 What it needs beside the engines of the example, all from PyPI, npm and Debian:
 
@@ -36,10 +37,10 @@ from vaak.demo.codec_texts import is_reserved, spoken_sentences
 from vaak.demo.codec_voices import is_held_out, shares
 from vaak.demo.make import SEED
 from vaak.demo.plan import plan
-from vaak.demo.recordings import RECORDINGS, Recordings, clips, read_clip, transcript
+from vaak.demo.recordings import RECORDINGS, Recordings, clip_hash, clip_key, clips, read_clip, transcript
 from vaak.demo.voices import RATE, Voice, synthesise
 from vaak.errors import BadInput
-from vaak.storage.files import write_json
+from vaak.storage.files import hash_json, write_json
 
 HELD_OUT_SENTENCES = 12  # of each voice and language
 _HELD_OUT_CHARACTERS = 1200  # enough for that many
@@ -79,7 +80,7 @@ def jobs(out: Path) -> list[Job]:
     banned = _banned()
     found = [job for share in shares() if share.minutes for job in _voice_jobs(out, share.voice, share.minutes, banned)]
     found += [job for recordings in RECORDINGS if recordings.minutes for job in _clip_jobs(out, recordings)]
-    return sorted(found, key=lambda job: (job.engine == "kokoro", job.path.stem.rsplit("-", 1)[1]))
+    return sorted(found, key=lambda job: (job.engine == "kokoro", job.path.stem.rsplit("-", 2)[1]))
 
 
 def held_out_jobs(out: Path) -> list[tuple[Job, Listed]]:
@@ -92,9 +93,8 @@ def held_out_jobs(out: Path) -> list[tuple[Job, Listed]]:
         said = [text for text in said if banned.isdisjoint((text, *texts.sentences_of(text)))]
         seen = not is_held_out(voice.language, voice.name)
         for n, text in enumerate(said[:HELD_OUT_SENTENCES]):
-            name = f"{voice.language}-{voice.name}-{n:02d}.flac"
-            job = Job(out / name, voice.language, voice.name, voice.engine, voice, [text])
-            found.append((job, Listed(name, voice.language, voice.name, voice.engine, seen, text)))
+            job = _voice_job(out, voice, f"{n:02d}", [text])
+            found.append((job, Listed(job.path.name, voice.language, voice.name, voice.engine, seen, text)))
     for recordings in RECORDINGS:
         found += _held_out_clips(out, recordings)
     return sorted(found, key=lambda pair: pair[0].engine == "kokoro")
@@ -109,40 +109,64 @@ def _voice_jobs(out: Path, voice: Voice, minutes: float, banned: set[str]) -> It
     said = spoken_sentences(voice.language, rng, minutes * 60 / _PACE, reserved=False)
     said = [text for text in said if banned.isdisjoint((text, *texts.sentences_of(text)))]
     for n in range(0, len(said), _PER_FILE):
-        path = out / f"{voice.language}-{voice.name}-{n // _PER_FILE:04d}.flac"
-        yield Job(path, voice.language, voice.name, voice.engine, voice, said[n : n + _PER_FILE])
+        yield _voice_job(out, voice, f"{n // _PER_FILE:04d}", said[n : n + _PER_FILE])
 
 
 def _clip_jobs(out: Path, recordings: Recordings) -> Iterator[Job]:
     """Clips are taken until they have the minutes asked for, or there are none left."""
     seconds, group, n = recordings.minutes * 60, [], 0
-    for path in clips(recordings, random.Random(f"codec/{SEED}/{recordings.name}")):
-        if is_reserved(path.name):
-            continue
+    for path in _unreserved(recordings, clips(recordings, random.Random(f"codec/{SEED}/{recordings.name}"))):
+        if seconds <= 0:
+            break
         length = len(read_clip(path)) / RATE
         if length:
             group.append(path)
             seconds -= length
-        if len(group) == _CLIPS_PER_FILE or (group and seconds <= 0):
-            name = f"{recordings.language}-{recordings.name}-{n:04d}.flac"
-            yield Job(out / name, recordings.language, recordings.name, recordings.package, clips=group)
+        if len(group) == _CLIPS_PER_FILE:
+            yield _clip_job(out, recordings, f"{n:04d}", group)
             group, n = [], n + 1
-        if seconds <= 0:
-            return
+    if group:
+        yield _clip_job(out, recordings, f"{n:04d}", group)
+
+
+def _unreserved(recordings: Recordings, found: Sequence[Path]) -> list[Path]:
+    """The clips that may be heard: not reserved, and no copies of reserved ones under another caption, or under none."""
+    reserved = {path for path in found if is_reserved(clip_key(recordings, path))}
+    hashes = {clip_hash(path) for path in reserved}
+    return [path for path in found if path not in reserved and clip_hash(path) not in hashes]
 
 
 def _held_out_clips(out: Path, recordings: Recordings) -> list[tuple[Job, Listed]]:
     held = is_held_out(recordings.language, recordings.name)
     found: list[tuple[Job, Listed]] = []
+    taken: set[str] = set()  # keys: a clip that is there twice is judged once
     for path in clips(recordings, random.Random(f"heldout/{SEED}/{recordings.name}"))[:_MOST_CLIPS]:
         if len(found) == HELD_OUT_SENTENCES:
             break
-        if (held or is_reserved(path.name)) and len(read_clip(path)):
-            name = f"{recordings.language}-{recordings.name}-{len(found):02d}.flac"
-            job = Job(out / name, recordings.language, recordings.name, recordings.package, clips=[path])
+        key = clip_key(recordings, path)
+        if (held or is_reserved(key)) and key not in taken and len(read_clip(path)):
+            taken.add(key)
+            job = _clip_job(out, recordings, f"{len(found):02d}", [path])
             text = transcript(recordings, path)
-            found.append((job, Listed(name, job.language, job.name, job.engine, not held, text)))
+            found.append((job, Listed(job.path.name, job.language, job.name, job.engine, not held, text)))
     return found
+
+
+def _voice_job(out: Path, voice: Voice, place: str, said: Sequence[str]) -> Job:
+    name = _file_name(voice.language, voice.name, place, voice.engine, voice.variant, said)
+    return Job(out / name, voice.language, voice.name, voice.engine, voice, said)
+
+
+def _clip_job(out: Path, recordings: Recordings, place: str, paths: Sequence[Path]) -> Job:
+    keys = [clip_key(recordings, path) for path in paths]
+    name = _file_name(recordings.language, recordings.name, place, recordings.package, "", keys)
+    return Job(out / name, recordings.language, recordings.name, recordings.package, clips=paths)
+
+
+def _file_name(language: str, name: str, place: str, engine: str, variant: str, what: Sequence[str]) -> str:
+    """A name that changes with what is in the file, so that a file that is there is the one that is planned."""
+    mark = hash_json([engine, variant, language, list(what)])[:8]
+    return f"{language}-{name}-{place}-{mark}.flac"
 
 
 def speak(job: Job) -> BadInput | None:
@@ -175,12 +199,17 @@ def _said(voice: Voice, said: Sequence[str]) -> tuple[list[np.ndarray], BadInput
 def make(out: Path, processes: int = 2) -> Path:
     """Write every file that is not there yet, the list of the held-out ones and the record; returns the record.
 
-    Raises `BadInput` if there is a voice that says nothing at all, which is how a missing engine shows.
+    Raises `BadInput` if there is a voice that says nothing at all, which is how a missing engine shows, or if a folder
+    has audio that is not planned.
     """
+    out = out.resolve()  # the parent of `.` is `.`: held-out audio would land among what is trained on
     heldout = out.parent / "heldout"
+    if out == heldout or out == out.parent:
+        raise BadInput(f"{out} cannot be the folder of the training audio: name one beside the folder heldout")
     for folder in (out, heldout):
         folder.mkdir(parents=True, exist_ok=True)
     pairs, planned = held_out_jobs(heldout), jobs(out)
+    _refuse_strays((out, heldout), {job.path for job in (*planned, *(job for job, _ in pairs))})
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         _speak_all(pool, "held out", [job for job, _ in pairs])
         lines = [json.dumps(asdict(listed), ensure_ascii=False) for job, listed in pairs if job.path.is_file()]
@@ -190,6 +219,15 @@ def make(out: Path, processes: int = 2) -> Path:
     made = [(job.language, job.name, job.engine, job.path) for job in planned if job.path.is_file()]
     write_json(record, provenance(SEED, out, made))
     return record
+
+
+def _refuse_strays(folders: Sequence[Path], planned: set[Path]) -> None:
+    """Training takes every file in a folder, whoever made it: audio of an older plan may be what is held out today."""
+    strays = sorted(path for folder in folders for path in folder.rglob("*.flac") if path not in planned)
+    if strays:
+        raise BadInput(
+            f"{strays[0]} is not in today's plan, the first of {len(strays)} such files: delete them, or name another OUT"
+        )
 
 
 def _speak_all(pool: multiprocessing.pool.Pool, verb: str, work: Sequence[Job]) -> None:

@@ -37,7 +37,7 @@ _WEIGHTS = {"en": (0.45, 0.15, 0.28, 0.12), "indic": (0.55, 0.2, 0.15, 0.1), "ot
 
 
 def is_reserved(text: str) -> bool:
-    """Whether a sentence, or the name of a recording, belongs to the held-out audio."""
+    """Whether a sentence, or a clip by its key (`vaak.demo.recordings.clip_key`), belongs to the held-out audio."""
     return hashlib.sha256(text.encode()).digest()[0] % _RESERVED_OF == 0
 
 
@@ -126,11 +126,12 @@ def _captions(language: str) -> Sequence[str]:
     for path in _CAPTIONS.glob("**/*.txt"):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         said = lines[:1] if language == "en" else [x.partition("=")[2] for x in lines if x.startswith(f"{code}.utf8=")]
-        found.update(text for one in said if 3 < len(text := _tidy(one)) < 160)
+        found.update(text for one in said if 3 < len(text := tidy(one)) < 160)
     return sorted(found)
 
 
-def _tidy(caption: str) -> str:
+def tidy(caption: str) -> str:
+    """A caption as it is said: one line without brackets and quotation marks, with its full stop."""
     text = re.sub(r"\s+", " ", re.sub(r"\([^)]*\)|[\"“”„«»*]", " ", caption.replace("|", "।"))).strip()
     text = re.sub(r" (?=[.,!?।])", "", text)
     return text if not text or text[-1] in ".!?।" else f"{text}."

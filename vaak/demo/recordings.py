@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vaak.demo.codec_texts import tidy
 from vaak.demo.voices import RATE, resampled, trimmed
 from vaak.errors import BadInput
 
@@ -126,6 +128,19 @@ def transcript(recordings: Recordings, path: Path) -> str:
         lines = said.read_text(encoding="utf-8").splitlines() if said.is_file() else []
         return next((line.partition("=")[2] for line in lines if line.startswith(f"{recordings.language}.utf8=")), "")
     return ""
+
+
+def clip_key(recordings: Recordings, path: Path) -> str:
+    """What decides which side of the split a clip is on: its transcript as voices say it, else the hash of its bytes.
+
+    Not its name: packages carry one clip under several names, and one caption read by several people.
+    """
+    return tidy(transcript(recordings, path)) or clip_hash(path)
+
+
+def clip_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _decoded(path: Path) -> tuple[np.ndarray, int]:

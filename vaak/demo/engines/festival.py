@@ -11,7 +11,11 @@ import numpy as np
 
 from vaak.errors import BadInput
 
-LICENCE = "X11-like, CMU voices too; voices of Czech and the Indian languages GPL, of Catalan and Finnish LGPL"
+LICENCE = (
+    "X11-like, English voices too; voices of Czech, Italian and the Indian languages GPL, of Catalan and Finnish LGPL,"
+    " of Russian BSD-like"
+)
+_LONGEST = 120  # seconds that it may take for one text
 _UNSPOKEN = re.compile(r'[\\"]|\s[-–—]\s|[–—…]')  # what ends a string, and dashes, at which the Russian voice gives up
 # Old voices read the eight-bit letters of their time.
 _ENCODING = {"cs": "iso-8859-2", "fi": "iso-8859-1", "it": "iso-8859-1", "ca": "iso-8859-1"}
@@ -45,7 +49,9 @@ def version() -> str:
 
 def _run(arguments: list[str]) -> str:
     try:
-        found = subprocess.run(["festival", *arguments], check=False, capture_output=True, timeout=120)
+        found = subprocess.run(["festival", *arguments], check=False, capture_output=True, timeout=_LONGEST)
     except FileNotFoundError:
         raise BadInput("this voice needs festival: apt-get install festival") from None
+    except subprocess.TimeoutExpired:
+        raise BadInput(f"festival did not end within {_LONGEST} s: run it again on a less busy machine") from None
     return found.stdout.decode("utf-8", "replace")

@@ -89,7 +89,7 @@ def _styles(variant: str) -> np.ndarray:
             member = archive.extractfile(f"package/voices/{variant}.bin")
             assert member is not None
             return np.frombuffer(member.read(), np.float32).reshape(_LONGEST, _STYLE)
-    except (OSError, KeyError, tarfile.TarError):
+    except (OSError, KeyError, ValueError, tarfile.TarError):  # ValueError: the variable names no file
         raise BadInput(
             f"Kokoro's voice {variant!r} is not in {packed or 'any file'}: npm pack kokoro-js@1.2.1, and set {VOICES_VARIABLE}"
             " to the file that it leaves"
