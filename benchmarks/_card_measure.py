@@ -98,7 +98,8 @@ def _measure_item(
     voice, found = embed_voice(original, RATE), []
     for condition, wave in waves.items():
         words = {}
-        for kind, asr in asrs.items() if item.language in SCORED_LANGUAGES else ():
+        # Without a text every word that is heard would be one too many.
+        for kind, asr in asrs.items() if item.language in SCORED_LANGUAGES and item.text.strip() else ():
             instrument = f"{asr.name}-{asr.hash[:12]}"
             heard = _remembered(cache, instrument, wave, partial(asr.transcribe, wave, RATE, item.language))
             words[kind] = word_counts(item.text, str(heard), item.language)

@@ -169,6 +169,10 @@ def test_a_list_of_held_out_audio_says_what_is_wrong_with_it(tmp_path):
     place = tmp_path / "list.jsonl"
     place.write_text(json.dumps(good) + "\n\n")
     assert [(item.path, item.seen) for item in read_list(place)] == [(tmp_path / "a.wav", False)]
+    place.write_text(json.dumps(good | {"language": "es"}) + "\n")
+    assert (
+        read_list(place)[0].language == "es"
+    )  # a stranger to the table of languages has no words to measure, but sound
     for line, words in (
         ("{", "list.jsonl:1: is no JSON"),
         (json.dumps(good | {"seen": "no"}), "seen is missing"),

@@ -111,3 +111,13 @@ def test_words_change_their_script() -> None:
     assert from_devanagari("सुरेश", "pa") == unicodedata.normalize("NFC", "ਸੁਰੇਸ਼")
     assert romanise("मेरा नाम रवि है।", "hi") == "mera naam ravi hai."
     assert romanise("ఈ చిత్రం", "te") == "i chitram"
+
+
+def test_what_would_hurt_somebody_is_left_out():
+    for text in (
+        "I hate Mexican food.",
+        "The children mocked their handicapped classmate.",
+        "The nurse undressed him.",
+    ):
+        assert is_blocked(text, "en") and usable(text, "en") is None
+    assert not is_blocked("The blue boat is near the old bridge.", "en")

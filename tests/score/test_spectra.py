@@ -62,9 +62,8 @@ def test_what_is_missing_above_the_telephone_band_can_be_left_out(steady):
     spectrum = np.fft.rfft(steady)
     spectrum[np.fft.rfftfreq(len(steady), 1 / RATE) > 3900] = 0
     narrow = np.fft.irfft(spectrum, len(steady)).astype(np.float32)
-    # Half of the noise is gone, so what is left is raised by 3 dB to the RMS of the whole.
     assert log_mel_distance(narrow, steady, RATE) > 8
-    assert log_mel_distance(narrow, steady, RATE, below_hz=3600) == pytest.approx(3.1, abs=0.1)
+    assert log_mel_distance(narrow, steady, RATE, below_hz=3600) < 0.2
 
 
 def test_nothing_to_compare_is_not_a_number(wave):

@@ -28,7 +28,8 @@ _BLOCKED_ENGLISH = (
     "seduc|lust(s|ful)?\\b|mistress|harlot|brothel|virgin|copulat|intercourse|condom|hitler|crap|ass\\b|asses\\b|arse|butt\\b|"
     "grope|molest|pervert|assault|execut|hang(ed|ing)? him|gun|shot|shoot|blood|dead|die[ds]?\\b|dying|death|fat\\b|ugly|insane|lunatic|"
     "cannibal|poison|knife|wound|war criminal|clinton|nixon|reagan|bush\\b|stalin|lenin\\b|saddam|bin laden|"
-    "kennedy|israel|palestin|iraq|vietnam|arabs?\\b|russians|germans|japs?\\b"
+    "kennedy|israel|palestin|iraq|vietnam|arabs?\\b|russians|germans|japs?\\b|mexic|african|eskimo|tribes|chinese god|"
+    "handicap|mock(s|ed|ing)?\\b|loose wom|undress|drugs?\\b|drugged|narcotic|carter\\b|patricia roberts"
 )
 _BLOCKED = {
     "en": re.compile(rf"\b(?:{_BLOCKED_ENGLISH})", re.IGNORECASE),
