@@ -11,7 +11,7 @@ from _card_measure import ROUND_TRIP, Measured, Speed
 from rich.console import Console
 from rich.table import Table
 
-from vaak.score.codebook import CodebookUse
+from vaak.codec.codebook import CodebookUse
 from vaak.score.error_rate import Counts, bootstrap_interval, total
 
 COLUMNS = ("sound", "n", "WER Whisper", "WER pocketsphinx", "DNSMOS", "log-mel dB", "below 3.6 kHz", "similarity")

@@ -34,9 +34,9 @@ from _card_tables import (
 from codec import Figure, at_least, at_most
 
 from vaak.codec import Codec, open_codec
+from vaak.codec.codebook import CodebookUse, codebook_use
 from vaak.errors import BadInput
 from vaak.score.asr import Asr, open_asr
-from vaak.score.codebook import CodebookUse, codebook_use
 
 SPEED_SECONDS = 30
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from vaak.codec.audio import read_audio
+from vaak.codec.codebook import codebook_use
 from vaak.codec.losses import SpectralLoss
 from vaak.codec.network import RATE, SAMPLES_PER_CODE, CodecNetwork
 from vaak.codec.neural import NeuralCodec
@@ -37,10 +38,10 @@ def measure(network: CodecNetwork, prior: Prior, waves: Sequence[np.ndarray]) ->
     network, prior = copy.deepcopy(network).cpu(), copy.deepcopy(prior).cpu()
     codec, spectral = NeuralCodec(network, "held-out", ""), SpectralLoss()
     sums = {"mel": 0.0, "linear": 0.0, "steady": 0.0, "cost": 0.0}
-    counts = np.zeros(codec.codebook_size, np.int64)
+    codes_of: list[np.ndarray] = []
     for wave in waves:
         codes = codec.encode(wave)
-        counts += np.bincount(codes, minlength=len(counts))
+        codes_of.append(codes)
         decoded = torch.from_numpy(codec.decode(codes))[None]
         mel, linear = spectral(decoded, torch.from_numpy(wave)[None])
         later = codec.encode(np.pad(wave, (_SHIFT, 0))[: len(wave)])
@@ -48,7 +49,6 @@ def measure(network: CodecNetwork, prior: Prior, waves: Sequence[np.ndarray]) ->
         found = {"mel": mel, "linear": linear, "steady": float((later == codes).mean()), "cost": prior(bounded)}
         for name, value in found.items():
             sums[name] += float(value)
-    shares = counts[counts > 0] / counts.sum()
-    entropy, used = float(-(shares * np.log2(shares)).sum()), float((counts > 0).mean())
-    means = {name: value / len(waves) for name, value in sums.items()} | {"entropy": entropy, "used": used}
+    use = codebook_use(codes_of, codec.codebook_size)
+    means = {name: value / len(waves) for name, value in sums.items()} | {"entropy": use.entropy, "used": use.share}
     return {f"held_out/{name}": value for name, value in means.items()}

@@ -44,8 +44,9 @@ def log_mel_distance(wave: np.ndarray, original: np.ndarray, rate: int, below_hz
     E are the energies of `vaak.codec.fbank.log_mel` (Kaldi's: 80 bands from 20 to 8,000 Hz, 25 ms each 10 ms). Both waves
     are brought to one RMS first, so that loudness alone costs nothing, and energies further than 60 dB below the
     original's largest are raised to that. `below_hz` leaves the bands out that reach above it: for a codec of the
-    telephone band, which has nothing there; the bands that stay are then brought to one mean energy. The waves must lie over each other (`delay`, `without_delay`); the end of the
-    longer one is left out. NaN where there are less than 25 ms or one of them is silent.
+    telephone band, which has nothing there; the bands that stay are then brought to one mean energy. The waves must lie
+    over each other (`delay`, `without_delay`); the end of the longer one is left out. NaN where there are less than 25 ms
+    or one of them is silent.
     """
     import torch
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vaak.score.codebook import codebook_use
+from vaak.codec.codebook import codebook_use
 
 
 def test_equal_shares_carry_log2_of_their_number():
