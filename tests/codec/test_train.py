@@ -12,14 +12,17 @@ from safetensors.torch import load_file
 from tests.storage.killed import killed
 from vaak.cli.main import main
 from vaak.codec import open_codec, read_audio, write_audio
+from vaak.codec.crops import Cutter, choose, cut
 from vaak.codec.listing import list_audio
 from vaak.codec.losses import Critic, SpectralLoss
-from vaak.codec.material import draw, open_material, prepare
+from vaak.codec.material import open_material, prepare
 from vaak.codec.settings import CodecRecipe, NetworkSettings, Variation
 from vaak.codec.train import train_codec
 from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.storage.files import write_json
 from vaak.track.jsonl import read_jsonl
+
+CPU = torch.device("cpu")
 
 SMALL = {
     "levels": [4, 4, 4], "encoder_width": 16, "encoder_blocks": 1, "decoder_width": 16, "decoder_blocks": 1,
@@ -150,12 +153,12 @@ def test_every_crop_lies_inside_one_file(recordings, tmp_path):
     material = prepare(list_audio([str(recordings)]), tmp_path, seed=0, shortest=6400)
     assert (material.lengths >= 6400).all() and (material.lengths % 320 == 0).all()
     assert len(material.f0) * 160 == len(material.wave) == material.lengths.sum()
-    crops = draw(material, np.random.default_rng(0), 16, 6400)
+    crops = Cutter(material, 0, Variation(), CPU).crops(0, 16, 6400)
     assert crops.pulses.shape == crops.noise.shape == (16, 6880) and crops.f0.shape == crops.voiced.shape == (16, 40)
-    again = draw(material, np.random.default_rng(0), 16, 6400)
+    again = Cutter(material, 0, Variation(), CPU).crops(0, 16, 6400)
     numbered = replace(material, wave=np.repeat(np.arange(1.0, 4.0), material.lengths).astype(np.float16))
-    for row in draw(numbered, np.random.default_rng(1), 64, 6400, Variation(level_share=0, noise_share=0)).target:
-        assert len(set(row)) == 1
+    for row in Cutter(numbered, 1, Variation(level_share=0, noise_share=0), CPU).crops(0, 64, 6400).target:
+        assert len(set(row.tolist())) == 1
     assert np.array_equal(crops.heard, again.heard) and np.array_equal(crops.noise, again.noise)
 
 
@@ -166,8 +169,27 @@ def test_without_variation_what_is_heard_is_the_file(recordings, tmp_path):
     wave = read_audio(audio[1])
     start, length = int(material.starts[1]), len(wave)
     assert np.allclose(material.wave[start : start + length], wave, atol=2e-4)
-    crops = draw(material, np.random.default_rng(0), 4, 6400, plain)
+    crops = Cutter(material, 0, plain, CPU).crops(0, 4, 6400)
     assert np.array_equal(crops.heard, crops.target)
+
+
+def test_crops_are_cut_as_one_would_cut_them_one_by_one(recordings, tmp_path):
+    material = prepare(list_audio([str(recordings)]), tmp_path, 0, 6400)
+    choice = choose(material, np.random.default_rng(3), 64, 6400, Variation(noise_share=0.5))
+    noise = torch.randn(2, 64, 6880, generator=torch.Generator().manual_seed(0))
+    arrays = {name: torch.tensor(np.array(getattr(material, name))) for name in ("wave", "pulses", "f0", "voiced")}
+    crops = cut(arrays, choice, 6400, noise)
+    padded = np.pad(material.pulses, 240).astype(np.float32)
+    for row, start in enumerate(choice.starts):
+        target = material.wave[start : start + 6400].astype(np.float32) * choice.gain[row]
+        hiss = noise[1, row, 1:6401].numpy() + choice.dull[row] * noise[1, row, :6400].numpy()
+        heard = target + hiss * choice.level[row] * np.sqrt(np.square(target).mean())
+        first = (start + 80) // 160
+        f0 = material.f0[np.minimum(np.arange(first, first + 40), len(material.f0) - 1)]
+        assert np.allclose(crops.target[row], target) and np.allclose(crops.heard[row], heard, atol=1e-6)
+        assert np.array_equal(crops.pulses[row], padded[start : start + 6880])
+        assert np.array_equal(crops.f0[row], f0.astype(np.float32))
+    assert 0 < (choice.level > 0).sum() < 64 and 0 < (choice.gain != 1).sum() < 64
 
 
 def test_interrupted_reading_goes_on_and_ends_the_same(recordings, tmp_path):

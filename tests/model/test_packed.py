@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from tests.model.tiny_models import batch
-from vaak.model.attention import packed_attention
+from vaak.model.attention import packed_attention, row_masks
 
 LENS = [[10, 5, 15], [30]]
 
@@ -89,6 +89,21 @@ def test_a_bias_is_added_to_the_logits_of_its_document_and_to_no_others(model):
     packed.doc_bias[0][1][:, 2:4] = -3.0
     changed = (model.forward_loss(packed).per_token != before)[0]
     assert changed[13:14].any() and not changed[:10].any() and not changed[15:].any()
+
+
+def test_whole_rows_of_masks_give_what_document_after_document_gives(model):
+    packed = batch(LENS)
+    random = np.random.default_rng(0)
+    packed.doc_bias = [[None if n == 5 else np.zeros((n, n), np.float32) for n in row] for row in LENS]
+    packed.doc_bias[0][0][4:, 1:3] = random.normal(size=(LENS[0][0] - 4, 2))
+    one_by_one = model.forward_loss(packed).per_token
+    rows = row_masks(LENS, packed.doc_bias, torch.device("cpu"), torch.float32)
+    ids, places = torch.from_numpy(packed.input_ids), torch.from_numpy(packed.position_ids)
+    states = model.hidden(ids, places, LENS, rows).flatten(0, 1)
+    labels = torch.from_numpy(packed.labels).flatten()
+    logits = (states @ model.head.T)[:, : model.vocabulary.size]
+    whole = torch.nn.functional.cross_entropy(logits, labels, ignore_index=-100, reduction="none")
+    torch.testing.assert_close(whole.view(one_by_one.shape), one_by_one, rtol=1e-5, atol=1e-5)
 
 
 def test_a_bias_gives_what_plain_attention_gives():

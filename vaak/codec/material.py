@@ -1,4 +1,4 @@
-"""Audio made ready for training a codec: waves, pitch and pulse trains on disk, and random batches of crops."""
+"""Audio made ready for training a codec: waves, pitch and pulse trains on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from vaak.errors import BadInput, Interrupted
 from vaak.storage.files import hash_json, write_json
 from vaak.workers import end_with_parent
 
-_SIDE = 240  # samples of context that `render` wants at each side of a crop
 # So few files are read sooner than a process begins.
 _FEW = 8
 # What a folder of material holds, and how many samples of audio one number is for.
@@ -44,19 +43,6 @@ class Material:
     @property
     def hours(self) -> float:
         return len(self.wave) / RATE / 3600
-
-
-@dataclass(frozen=True)
-class Crops:
-    """`heard` [B, T] goes into the encoder (light noise in some), `target` [B, T] should come out; `pulses` and `noise`
-    [B, T + 480] excite the decoder; `f0`, `voiced` [B, T / 160]. All float32."""
-
-    heard: np.ndarray
-    target: np.ndarray
-    pulses: np.ndarray
-    noise: np.ndarray
-    f0: np.ndarray
-    voiced: np.ndarray
 
 
 def prepare(
@@ -172,43 +158,3 @@ def _prepare_one(job: Job) -> dict[str, np.ndarray]:
     f0, voiced = track_pitch(wave)
     found = {"wave": wave, "pulses": pulse_train(f0, voiced), "f0": f0, "voiced": voiced}
     return {name: array.astype(np.float16) for name, array in found.items()}
-
-
-def draw(
-    material: Material, rng: np.random.Generator, batch: int, samples: int, variation: Variation | None = None
-) -> Crops:
-    """A batch of crops, every second of audio equally likely, started anywhere on a grid of 2.5 ms."""
-    variation = variation or Variation()
-    frames = samples // HOP
-    shapes = {"heard": samples, "target": samples, "pulses": samples + 2 * _SIDE, "f0": frames, "voiced": frames}
-    crops = Crops(
-        noise=rng.standard_normal((batch, samples + 2 * _SIDE), dtype=np.float32),
-        **{name: np.zeros((batch, n), np.float32) for name, n in shapes.items()},
-    )
-    files = rng.choice(len(material.starts), size=batch, p=material.lengths / material.lengths.sum())
-    for row, number in enumerate(files):
-        room = int(material.lengths[number]) - samples
-        start = int(material.starts[number]) + int(rng.integers(0, room // 40 + 1)) * 40
-        gain = 10 ** (rng.uniform(*variation.level_db) / 20) if rng.random() < variation.level_share else 1.0
-        crops.target[row] = material.wave[start : start + samples].astype(np.float32) * gain
-        crops.heard[row] = crops.target[row]
-        if rng.random() < variation.noise_share:
-            level = np.sqrt(np.square(crops.target[row]).mean())  # of the crop: recordings differ in loudness
-            crops.heard[row] += _noise(rng, samples) * level * 10 ** (-rng.uniform(*variation.noise_db) / 20)
-        left, right = max(start - _SIDE, 0), min(start + samples + _SIDE, len(material.pulses))
-        crops.pulses[row, left - start + _SIDE : right - start + _SIDE] = material.pulses[left:right]
-        # Frame j of the crop is centred at start + 160 j + 80: the nearest tracked frame, at most 5 ms away.
-        first = (start + HOP // 2) // HOP
-        crops.f0[row] = _frames(material.f0, first, frames)
-        crops.voiced[row] = _frames(material.voiced, first, frames)
-    return crops
-
-
-def _noise(rng: np.random.Generator, samples: int) -> np.ndarray:
-    """White or low-passed noise."""
-    noise = rng.standard_normal(samples + 1, dtype=np.float32)
-    return noise[1:] + np.float32(rng.uniform(0, 1)) * noise[:-1]
-
-
-def _frames(values: np.ndarray, first: int, n: int) -> np.ndarray:
-    return values[np.minimum(np.arange(first, first + n), len(values) - 1)]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from vaak.codec.crops import Crops
 from vaak.codec.losses import Critic, SpectralLoss, adversarial_loss, critic_loss, feature_loss, tone_loss
-from vaak.codec.material import Crops
 from vaak.codec.network import CodecNetwork, Filters, render
 from vaak.codec.prior import Prior
 from vaak.codec.settings import CodecRecipe
@@ -20,8 +19,6 @@ from vaak.host import Precision, compute_in
 from vaak.storage.files import write_bytes
 
 STATE = "state.safetensors"
-# Steps before the codes' cost counts: until the numbers mean something, making all of them equal would be cheapest.
-_FREE_STEPS = 400
 _ADAM = (0.9, 0.98)
 _CRITIC_ADAM = (0.8, 0.98)
 
@@ -42,8 +39,14 @@ class CodecRun:
         self.prior = Prior(recipe.network.levels).to(device)
         self.spectral = SpectralLoss().to(device)
         self.trained = [*self.network.parameters(), *self.prior.parameters()]
-        self.optimiser = torch.optim.AdamW(self.trained, recipe.peak_lr, betas=_ADAM, weight_decay=recipe.weight_decay)
-        self.critic_optimiser = torch.optim.AdamW(self.critic.parameters(), recipe.critic.lr, betas=_CRITIC_ADAM)
+        # In one kernel on a GPU, where a step of so small a network waits for its launches.
+        fused = device.type == "cuda"
+        self.optimiser = torch.optim.AdamW(
+            self.trained, recipe.peak_lr, betas=_ADAM, weight_decay=recipe.weight_decay, fused=fused
+        )
+        self.critic_optimiser = torch.optim.AdamW(
+            self.critic.parameters(), recipe.critic.lr, betas=_CRITIC_ADAM, fused=fused
+        )
 
     def learning_rate(self) -> float:
         """Share of the peak: `warmup` steps up, then level, then linearly down to a twentieth."""
@@ -56,8 +59,9 @@ class CodecRun:
         for optimiser, peak in ((self.optimiser, recipe.peak_lr), (self.critic_optimiser, recipe.critic.lr)):
             for group in optimiser.param_groups:
                 group["lr"] = peak * share
-        target = self._tensor(crops.target)
-        wave, losses = self._decoded(crops, target)
+        crops = crops.to(self.device)
+        target = crops.target
+        wave, losses = self._decoded(crops)
         self.joined = self.joined or self.step >= recipe.steps * recipe.critic.joins
         if self.joined:
             losses |= self._critic_step(wave, target)
@@ -70,22 +74,24 @@ class CodecRun:
             self.optimiser.step()
             self._average()
         self.step += 1
-        numbers = {name: float(value.detach()) for name, value in losses.items()}
-        return numbers | {"grad_norm": float(norm), "lr": recipe.peak_lr * share, "skipped": float(not finite)}
+        values = torch.stack([value.detach().float() for value in losses.values()]).tolist()
+        return dict(zip(losses, values, strict=True)) | {
+            "grad_norm": float(norm),
+            "lr": recipe.peak_lr * share,
+            "skipped": float(not finite),
+        }
 
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(array).to(self.device)
-
-    def _decoded(self, crops: Crops, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        network = self.network
+    def _decoded(self, crops: Crops) -> tuple[Tensor, dict[str, Tensor]]:
+        network, target = self.network, crops.target
         with compute_in(self.precision, self.device):
-            numbers = network.encoder(self._tensor(crops.heard))
+            numbers = network.encoder(crops.heard)
             filters: Filters = network.decoder.heads(network.decoder.hidden(network.quantiser(numbers)))
-        wave = render(filters, self._tensor(crops.pulses), self._tensor(crops.noise), network.encoder.window)
+        wave = render(filters, crops.pulses, crops.noise, network.encoder.window)
         mel, linear = self.spectral(wave, target)
-        pitch, voicing = tone_loss(filters.octave, filters.voicing, self._tensor(crops.f0), self._tensor(crops.voiced))
+        pitch, voicing = tone_loss(filters.octave, filters.voicing, crops.f0, crops.voiced)
         losses = {"mel": mel, "linear": linear, "pitch": pitch, "voicing": voicing}
-        if self.step < _FREE_STEPS and not self.continued:
+        # Until the numbers mean something, making all of them equal would be cheapest.
+        if self.step < self.recipe.steps * self.recipe.priced_from and not self.continued:
             return wave, losses
         # The same speech without the noise, a quarter of a hop later, should get the same codes: numbers far from a
         # rounding edge are easier for a language model to foresee.
@@ -101,8 +107,8 @@ class CodecRun:
             loss = critic_loss([v[half:] for v in verdicts], [v[:half] for v in verdicts])
         self.critic_optimiser.zero_grad()
         loss.backward()
-        finite = all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in self.critic.parameters())
-        if finite:
+        norm = nn.utils.get_total_norm([p.grad for p in self.critic.parameters() if p.grad is not None])
+        if bool(torch.isfinite(norm)):
             self.critic_optimiser.step()
         with compute_in(self.precision, self.device):
             verdicts, ours = self.critic(wave)
@@ -112,8 +118,7 @@ class CodecRun:
     @torch.no_grad()
     def _average(self) -> None:
         keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        for mean, now in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
-            mean.lerp_(now, 1 - keep)
+        torch._foreach_lerp_([*self.averaged.parameters()], [*self.network.parameters()], 1 - keep)
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
         """Begin with the weights of another codec. Raises `BadInput` if its network has another shape."""

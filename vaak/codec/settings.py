@@ -108,6 +108,7 @@ class CodecRecipe(_Frozen):
     start_from: the folder of a codec whose weights to begin with.
     crop: samples of a training item at 16 kHz. `warmup` steps up to `peak_lr`, level, then the last `decay` share of the steps
         down to a twentieth.
+    priced_from: the share of the steps after which `losses.cost` and `losses.steady` count.
     ema: how much of the averaged weights stays at each step; the averaged ones are the codec.
     """
 
@@ -124,6 +125,7 @@ class CodecRecipe(_Frozen):
     decay: Share = 0.35
     weight_decay: Weight = 0.01
     grad_clip: Positive = 2.0
+    priced_from: Share = 0.15
     ema: Share = 0.998
     critic: CriticSettings = CriticSettings()
     losses: LossWeights = LossWeights()

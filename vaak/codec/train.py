@@ -17,8 +17,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from vaak.codec.crops import Crops, Cutter
 from vaak.codec.listing import list_audio
-from vaak.codec.material import Crops, Material, draw, prepare
+from vaak.codec.material import Material, prepare
 from vaak.codec.measure import measure, read_held_out
 from vaak.codec.network import CodecNetwork
 from vaak.codec.run import STATE, CodecRun
@@ -36,7 +37,7 @@ _REPORT_EVERY = 25
 _HOPELESS = 25
 # What may change in a run that goes on: nothing that a saved state or the prepared audio depends on.
 _MAY_CHANGE = {
-    "steps", "peak_lr", "warmup", "decay", "weight_decay", "grad_clip", "ema", "losses", "precision", "held_out",
+    "steps", "peak_lr", "warmup", "decay", "weight_decay", "grad_clip", "ema", "priced_from", "losses", "precision", "held_out",
     "save_every", "measure_every", "batch", "start_from",
 }  # fmt: skip
 
@@ -116,7 +117,7 @@ def _train(
         run.save(out)
         save_codec(run.averaged, out / "codec", _about(run, material))
 
-    for crops in _batches(material, recipe, run.step):
+    for crops in _batches(Cutter(material, recipe.seed, recipe.variation, run.device), recipe, run.step):
         if stop():
             keep()
             raise Interrupted(f"stopped before step {run.step + 1:,} of {recipe.steps:,}; it is saved in {out}")
@@ -136,18 +137,13 @@ def _train(
     keep()
 
 
-def _batches(material: Material, recipe: CodecRecipe, step: int) -> Iterator[Crops]:
-    """The batches from a step on, each drawn while the one before is trained on."""
-
-    def drawn(at: int) -> Crops:
-        rng = np.random.default_rng([recipe.seed, at])
-        return draw(material, rng, recipe.batch, recipe.crop, recipe.variation)
-
+def _batches(cutter: Cutter, recipe: CodecRecipe, step: int) -> Iterator[Crops]:
+    """The batches from a step on, each cut while the one before is trained on."""
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(drawn, step)
+        following = pool.submit(cutter.crops, step, recipe.batch, recipe.crop)
         for at in range(step, recipe.steps):
             crops = following.result()
-            following = pool.submit(drawn, at + 1)
+            following = pool.submit(cutter.crops, at + 1, recipe.batch, recipe.crop)
             yield crops
 
 

@@ -155,4 +155,5 @@ def _decoded(path: Path) -> tuple[np.ndarray, int]:
         raise BadInput("G.722 needs PyAV: pip install av") from None
     with av.open(str(path), format="g722") as container:
         parts = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
-    return np.concatenate(parts).astype(np.float32) / 32768, RATE
+    # An empty file has no frames at all.
+    return np.concatenate([np.zeros(0, np.int16), *parts]).astype(np.float32) / 32768, RATE

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaak.grammar.vocabulary import Vocabulary
-from vaak.model.attention import DocLens, DocMasks, doc_bounds, no_mask
+from vaak.model.attention import DocLens, DocMasks, doc_bounds, no_mask, row_masks
 from vaak.model.loss import token_losses
 
 
@@ -71,25 +71,26 @@ class SpeechLM(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def hidden(
-        self, input_ids: Tensor, position_ids: Tensor, doc_lens: DocLens, doc_masks: DocMasks | None = None
+        self, input_ids: Tensor, position_ids: Tensor, doc_lens: DocLens, doc_masks: DocMasks | Tensor | None = None
     ) -> Tensor:
         """Last hidden states of packed rows, [B, L, hidden]; no document sees another.
 
         input_ids, position_ids: int64[B, L], positions starting at 0 in each document; doc_lens: per row, sums to L;
-        doc_masks: what is added to the attention logits of some documents.
+        doc_masks: what is added to the attention logits of some documents; or `row_masks`, which say it all.
         """
         device = input_ids.device
+        whole_rows = isinstance(doc_masks, Tensor)
         at_once = device.type == "cuda" and torch.is_autocast_enabled("cuda") and doc_masks is None
         states = self.lm.get_input_embeddings()(input_ids)
         output = self.lm.model(
             # The stream between layers is float32 at least, also where the embedding is gathered from other ranks in bfloat16.
             inputs_embeds=states.to(torch.promote_types(states.dtype, torch.float32)),
             position_ids=position_ids,
-            attention_mask=no_mask(device),
+            attention_mask=doc_masks if whole_rows else no_mask(device),
             use_cache=False,
             # A compiled layer would be compiled anew for every list of lengths.
-            doc_lens=None if at_once else doc_lens,
-            doc_masks=doc_masks,
+            doc_lens=None if at_once or whole_rows else doc_lens,
+            doc_masks=None if whole_rows else doc_masks,
             doc_bounds=doc_bounds(doc_lens, device) if at_once else None,
         )
         return output.last_hidden_state
@@ -99,7 +100,7 @@ class SpeechLM(nn.Module):
         where = np.flatnonzero(batch.labels.reshape(-1) >= 0)
         labels = self._tensor(batch.labels.reshape(-1)[where])
         lens = [[int(n) for n in row] for row in batch.doc_lens]
-        masks = None if batch.doc_bias is None else self._masks(batch.doc_bias)
+        masks = None if batch.doc_bias is None else self._masks(lens, batch.doc_bias)
         states = self.hidden(self._tensor(batch.input_ids), self._tensor(batch.position_ids), lens, masks)
         states = states.reshape(-1, states.shape[-1])
         everything = len(where) == len(states)
@@ -118,8 +119,13 @@ class SpeechLM(nn.Module):
         """The loss, so that what wraps or cuts a module for several processes finds it under its usual name."""
         return self.forward_loss(batch)
 
-    def _masks(self, doc_bias: Sequence[Sequence[np.ndarray | None]]) -> list[list[Tensor | None]]:
+    def _masks(
+        self, doc_lens: DocLens, doc_bias: Sequence[Sequence[np.ndarray | None]]
+    ) -> list[list[Tensor | None]] | Tensor:
         """Biases with minus infinity where a token would see one behind it."""
+        if self.device.type == "cuda":
+            dtype = torch.bfloat16 if torch.is_autocast_enabled("cuda") else torch.float32
+            return row_masks(doc_lens, doc_bias, self.device, dtype)
 
         def causal(bias: np.ndarray | None) -> Tensor | None:
             if bias is None:
