@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import _card_codec2 as codec2
 import numpy as np
@@ -101,13 +102,13 @@ def _measure_item(
         # Without a text every word that is heard would be one too many.
         for kind, asr in asrs.items() if item.language in SCORED_LANGUAGES and item.text.strip() else ():
             instrument = f"{asr.name}-{asr.hash[:12]}"
-            heard = _remembered(cache, instrument, wave, partial(asr.transcribe, wave, RATE, item.language))
+            heard = remembered(cache, instrument, wave, partial(asr.transcribe, wave, RATE, item.language))
             words[kind] = word_counts(item.text, str(heard), item.language)
         changed = condition != ORIGINAL
         found.append(
             Measured(
                 item, condition, len(wave) / RATE, words,
-                dnsmos=float(_remembered(cache, "dnsmos", wave, partial(dnsmos, wave, RATE))),
+                dnsmos=float(remembered(cache, "dnsmos", wave, partial(dnsmos, wave, RATE))),
                 log_mel=log_mel_distance(wave, original, RATE) if changed else None,
                 log_mel_narrow=log_mel_distance(wave, original, RATE, NARROW_HZ) if changed else None,
                 similarity=similarity(embed_voice(wave, RATE), voice) if changed else None,
@@ -116,10 +117,8 @@ def _measure_item(
     return found
 
 
-def _remembered(
-    cache: Path | None, instrument: str, wave: np.ndarray, compute: Callable[[], str | float]
-) -> str | float:
-    """What `compute` says of `wave`, or what it said in an earlier run that had the same folder."""
+def remembered(cache: Path | None, instrument: str, wave: np.ndarray, compute: Callable[[], Any]) -> Any:
+    """What `compute` says of `wave` (a JSON value), or what it said in an earlier run that had the same folder."""
     if cache is None:
         return compute()
     path = cache / f"{instrument}-{hashlib.sha256(wave.tobytes()).hexdigest()}.json"

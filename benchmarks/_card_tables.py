@@ -72,12 +72,14 @@ def short(value: float, digits: int = 2) -> str:
 
 @dataclass(frozen=True)
 class Grouped:
-    """A table: `rows` are cells, `starts` says which row begins a group."""
+    """A table: `rows` are cells, `starts` says which row begins a group, `left` how many columns are words."""
 
     title: str
     first: str
     rows: list[tuple[str, ...]]
     starts: list[bool]
+    columns: tuple[str, ...] = COLUMNS
+    left: int = 2
 
 
 def by_voice(one: Measured) -> str:
@@ -112,11 +114,11 @@ def grouped(title: str, first: str, measured: Sequence[Measured], group: Callabl
 def print_grouped(tables: Sequence[Grouped]) -> None:
     console = Console(highlight=False)
     # Where no terminal says how wide it is, nothing is folded.
-    console = console if console.is_terminal else Console(highlight=False, width=140)
+    console = console if console.is_terminal else Console(highlight=False, width=160)
     for one in tables:
         table = Table(title=one.title, title_justify="left")
-        for number, name in enumerate((one.first, *COLUMNS)):
-            table.add_column(name, justify="left" if number < 2 else "right")
+        for number, name in enumerate((one.first, *one.columns)):
+            table.add_column(name, justify="left" if number < one.left else "right")
         for number, row in enumerate(one.rows):
             table.add_row(*row, end_section=number + 1 < len(one.rows) and one.starts[number + 1])
         console.print(table)
@@ -143,7 +145,7 @@ def facts(use: CodebookUse, tokens_per_second: int, took: dict[str, Speed], dela
 def markdown(title: str, lines: Sequence[str], tables: Sequence[Grouped]) -> str:
     out = [f"# {title}", "", *(f"- {line}" for line in lines)]
     for one in tables:
-        out += ["", f"## {one.title}", "", "| " + " | ".join((one.first, *COLUMNS)) + " |"]
-        out += ["| --- | --- " + "| ---: " * (len(COLUMNS) - 1) + "|"]
+        out += ["", f"## {one.title}", "", "| " + " | ".join((one.first, *one.columns)) + " |"]
+        out += ["| --- " * one.left + "| ---: " * (len(one.columns) + 1 - one.left) + "|"]
         out += ["| " + " | ".join(row) + " |" for row in one.rows]
     return "\n".join(out) + "\n"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vaak.checkpoint.folder import (
     Checkpoint,
     find_checkpoint,
+    find_model,
     list_checkpoints,
     load_state,
     newest_complete,
@@ -45,6 +46,7 @@ __all__ = [
     "due",
     "export_model",
     "find_checkpoint",
+    "find_model",
     "lease",
     "list_checkpoints",
     "list_remote",

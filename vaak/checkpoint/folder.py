@@ -145,6 +145,18 @@ def find_checkpoint(path: str | Path) -> Checkpoint:
     return newest
 
 
+def find_model(path: str | Path) -> tuple[str, Path]:
+    """(id, folder) of a model to open: an export as it is, a checkpoint once verified, a run's newest good checkpoint.
+
+    An export has no id of its own; it is named by the hash of its weights. Raises `BadInput` if there is no model.
+    """
+    path = Path(path)
+    if (path / "model.safetensors").is_file() and not (path / MANIFEST).exists():
+        return f"export/{sha256_file(path / 'model.safetensors')[:12]}", path
+    found = find_checkpoint(path)
+    return found.id, found.path
+
+
 def load_state(folder: str | Path) -> dict[str, Any]:
     """What a checkpoint's state.json holds: step, next row, seeds, plan fingerprint, corpus ids and more."""
     return read_json(Path(folder) / "state.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,16 @@ from vaak.model.sampling import TEMPERATURE
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A stage's name (pt-s1-tiny) or a YAML file.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override one value: --set schedule.peak_lr=1e-4")]
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
-CheckpointFolder = Annotated[Path, typer.Argument(help="A checkpoint, a run (its newest complete one), or an export.")]
+Checkpoint = Annotated[
+    str,
+    typer.Argument(
+        help="A checkpoint, a run (its newest complete one), or an export; `demo` is the model that ships with Vaak "
+        "(a folder of that name is `./demo`)."
+    ),
+]
+
+# What stands in place of a checkpoint for the model in the package.
+SHIPPED = "demo"
 
 mixture_app = typer.Typer(help="What share of the tokens each stream, source and language gets.", no_args_is_help=True)
 
@@ -140,19 +150,27 @@ def train(
 
 
 def speak(
-    checkpoint: CheckpointFolder,
+    checkpoint: Checkpoint,
     text: Annotated[str, typer.Argument(help="What to say.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The WAV to write.")] = Path("out.wav"),
     voice: Annotated[Path | None, typer.Option(help="A recording whose voice is continued.")] = None,
     voice_text: Annotated[str | None, typer.Option(help="What that recording says.")] = None,
-    describe: Annotated[str | None, typer.Option(help='A voice in words, as in training: "Clara, a woman".')] = None,
+    describe: Annotated[
+        str | None,
+        typer.Option(
+            help='A voice in words, as in training: "Clara, a woman". Without it and --voice, the shipped model speaks '
+            "as Clara in Latin letters and as Asha in Indic ones; any other model is told nothing."
+        ),
+    ] = None,
     codec: Annotated[str, typer.Option(help="The codec that the model was trained with.")] = "embedded",
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest code each time.", min=0)] = TEMPERATURE,
     seed: Annotated[int, typer.Option(help="The same seed gives the same sound.")] = 0,
 ) -> None:
     """Say a text, in any language that the model was trained on, and write it as a WAV.
 
-    Examples: `vaak speak demo-run/stages/sft "The blue boat is near the old bridge." -o boat.wav` ·
+    Exit 1, and nothing is written, if the model says nothing at all.
+
+    Examples: `vaak speak demo "The blue boat is near the old bridge." -o boat.wav` ·
     `vaak speak demo-run/stages/sft "नमस्ते।" --voice me.wav --voice-text "मेरा नाम आशा है।" -o hello.wav`
     """
     from vaak.codec.audio import read_audio, write_audio
@@ -163,17 +181,37 @@ def speak(
         raise BadInput("--voice and --voice-text belong together: give the recording and the words that it says")
     model, tokenizer, opened = open_speaker(_model_folder(checkpoint), codec)
     voice_codes = opened.encode(read_audio(voice, opened.sample_rate)) if voice is not None else None
+    if checkpoint == SHIPPED and describe is None and voice is None:
+        from vaak.demo.voices import best_description
+
+        describe = best_description(text)
+    began = time.monotonic()
     wave, generation = say(
         model, tokenizer, opened, text, describe, voice_text, voice_codes, temperature=temperature, seed=seed
     )
+    if not len(wave):
+        raise CheckFailed(f"the model stopped at once and said nothing, so {out} is not written; try another --seed")
     write_audio(out, wave, opened.output_rate)
-    ended = "" if generation.stopped else ", cut: the model did not stop by itself"
-    typer.echo(f"{out}: {len(wave) / opened.output_rate:.2f} s{ended}")
+    seconds = len(wave) / opened.output_rate
+    typer.echo(f"{out}: {seconds:.2f} s of speech, made in {time.monotonic() - began:.1f} s")
+    if not generation.stopped:
+        typer.echo(
+            f"vaak: the model did not stop by itself and was cut after {seconds:.2f} s; try another --seed, or a "
+            "shorter text",
+            err=True,
+        )
 
 
-def _model_folder(path: Path) -> Path:
-    """A model's own folder: an export as it is, a checkpoint once verified, a run's newest good checkpoint."""
-    from vaak.checkpoint import find_checkpoint
+def _model_folder(name: str) -> Path:
+    """A model's own folder: the shipped one, an export as it is, a checkpoint once verified, a run's newest good one.
 
-    export = (path / "model.safetensors").exists() and not (path / "MANIFEST.json").exists()
-    return path if export else find_checkpoint(path).path
+    The bare word `demo` is the shipped model, whatever lies in the working folder: what a page of the documentation
+    says must not depend on where it is typed.
+    """
+    if name == SHIPPED:
+        import vaak.demo
+
+        return vaak.demo.model_folder()
+    from vaak.checkpoint import find_model
+
+    return find_model(name)[1]

@@ -14,7 +14,7 @@ import numpy as np
 
 from vaak.demo import engines
 from vaak.errors import BadInput
-from vaak.languages import LANGUAGES
+from vaak.languages import LANGUAGES, script_of
 
 RATE = 16000  # Hz, of every wave that leaves this module
 # Silence at the ends: frames of 10 ms more than 40 dB below the loudest one go, 80 ms of them stay.
@@ -70,6 +70,17 @@ def _indic(language: str) -> list[Voice]:
 VOICES: tuple[Voice, ...] = _ENGLISH + tuple(
     voice for language in LANGUAGES if language != "en" for voice in _indic(language)
 )
+
+
+def best_description(text: str) -> str:
+    """Whom a model of the example is asked to speak as when nobody is named: the voice with most of its training.
+
+    Clara where most letters are Latin or there are none, so romanised texts too; Asha, who speaks all eleven Indic
+    languages, otherwise.
+    """
+    scripts = script_of(text)
+    name = "heart" if scripts.get("Latin", 0.0) >= 0.5 or not scripts else "asha"
+    return next(voice.voice_description for voice in VOICES if voice.name == name)
 
 
 def synthesise(voice: Voice, text: str, speed: float = 1.0) -> np.ndarray:
