@@ -125,9 +125,7 @@ def _clean_counts(language: str, voices: Sequence[Voice]) -> list[tuple[Voice, t
     if language == "en":
         return [(voice, _ENGLISH_CLEAN[voice.name]) for voice in voices if voice.name in _ENGLISH_CLEAN]
     grammar, rich = ([_evenly(total, len(voices)) for total in counts] for counts in _INDIC_CLEAN)
-    return [
-        (voice, ((grammar[0][n], grammar[1][n]), (rich[0][n], rich[1][n]))) for n, voice in enumerate(voices)
-    ]
+    return [(voice, ((grammar[0][n], grammar[1][n]), (rich[0][n], rich[1][n]))) for n, voice in enumerate(voices)]
 
 
 def _evenly(total: int, n: int) -> list[int]:
@@ -135,9 +133,7 @@ def _evenly(total: int, n: int) -> list[int]:
     return [each + (i < rest) for i in range(n)]
 
 
-def _rich(
-    language: str, rng: random.Random, pool: Sequence[RichSentence], words: Set[str]
-) -> Iterator[RichSentence]:
+def _rich(language: str, rng: random.Random, pool: Sequence[RichSentence], words: Set[str]) -> Iterator[RichSentence]:
     """Rich sentences to hold out, mixed: in English some with a held-out word each, the others without one."""
     most = _SENTENCES_WITH_WORDS if language == "en" else 0
     with_word: list[RichSentence] = []
@@ -190,5 +186,17 @@ def _item(
     name = f"{voice.language}-{stream}-held"
     kind = transcript_kind(said)
     return Item(
-        name, stream, voice.language, tier, source, voice, said.text, said.spoken, speed, kind, long_form, True, keep_audio
+        name,
+        stream,
+        voice.language,
+        tier,
+        source,
+        voice,
+        said.text,
+        said.spoken,
+        speed,
+        kind,
+        long_form,
+        True,
+        keep_audio,
     )

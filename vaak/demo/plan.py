@@ -49,7 +49,12 @@ def plan(seed: int, share: float = 1.0) -> tuple[list[Item], list[Page]]:
 
 
 def _training(
-    language: str, rng: random.Random, held: Sequence[Item], rich: Iterator[RichSentence], allowed: Allowed, share: float
+    language: str,
+    rng: random.Random,
+    held: Sequence[Item],
+    rich: Iterator[RichSentence],
+    allowed: Allowed,
+    share: float,
 ) -> Iterator[Item]:
     """Utterances of each part of the language until they have its hours, no text twice."""
     wanted = [(part, _seconds_left(part, held, language) * share) for part in parts(language)]
@@ -124,9 +129,7 @@ def _passages(language: str, rng: random.Random, allowed: Allowed, seconds: floa
             yield said
 
 
-def _documents(
-    language: str, rng: random.Random, rich: Iterator[RichSentence], share: float
-) -> Iterator[RichSentence]:
+def _documents(language: str, rng: random.Random, rich: Iterator[RichSentence], share: float) -> Iterator[RichSentence]:
     """Documents in turn: of the small grammar, and of rich passages or of rich sentences that nobody says, while they last."""
     n = int(TEXT_CHARACTERS[language] * share / 200) + 20
     grammar = iter([plain(text) for text in texts.documents(language, rng, n)])
