@@ -51,19 +51,17 @@ _ENGLISH = (
     Part("raw", "anchor", "clean", "rich", 0.96, _FAST),
     Part("raw", "street", "wild", "rich", 0.24, _FAST),
 )
-_PAIRED_HOURS, _RAW_HOURS = {"hi": 2.2}, {"hi": 0.4}
-_PAIRED_HOURS_REST, _RAW_HOURS_REST = 0.85, 0.2
-# Source, tier, texts, share of the hours of an Indic language.
-_INDIC_PAIRED = (
-    ("studio", "clean", "grammar", 0.35),
-    ("anchor", "clean", "rich", 0.45),
-    ("stories", "clean", "passages", 0.12),
-    ("street", "wild", "rich", 0.08),
-)
-_INDIC_RAW = (
-    ("studio", "clean", "grammar", 0.35),
-    ("anchor", "clean", "rich", 0.45),
-    ("street", "wild", "rich", 0.20),
+_HINDI_HOURS = {"paired": 2.2, "raw": 0.4}
+_HOURS = {"paired": 0.85, "raw": 0.2}  # of each other Indic language
+# Stream, source, tier, texts, share of the stream's hours in an Indic language.
+_INDIC = (
+    ("paired", "studio", "clean", "grammar", 0.35),
+    ("paired", "anchor", "clean", "rich", 0.45),
+    ("paired", "stories", "clean", "passages", 0.12),
+    ("paired", "street", "wild", "rich", 0.08),
+    ("raw", "studio", "clean", "grammar", 0.35),
+    ("raw", "anchor", "clean", "rich", 0.45),
+    ("raw", "street", "wild", "rich", 0.20),
 )
 
 TEXT_CHARACTERS = {"en": 340_000, "hi": 55_000} | {c: 20_000 for c in LANGUAGES if c not in ("en", "hi")}
@@ -102,10 +100,10 @@ def parts(language: str) -> tuple[Part, ...]:
     """What a language holds, paired first."""
     if language == "en":
         return _ENGLISH
-    paired = _PAIRED_HOURS.get(language, _PAIRED_HOURS_REST)
-    raw = _RAW_HOURS.get(language, _RAW_HOURS_REST)
-    found = [Part("paired", *kind, paired * share, {}) for *kind, share in _INDIC_PAIRED]
-    return (*found, *(Part("raw", *kind, raw * share, {}) for *kind, share in _INDIC_RAW))
+    hours = _HINDI_HOURS if language == "hi" else _HOURS
+    return tuple(
+        Part(stream, source, tier, texts, hours[stream] * share, {}) for stream, source, tier, texts, share in _INDIC
+    )
 
 
 def seconds_of(language: str, voice: str, spoken: str) -> float:
