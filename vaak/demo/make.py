@@ -16,6 +16,7 @@ import shutil
 import unicodedata
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,11 +91,11 @@ def _speak(items: list[Item], work: Path) -> tuple[list[list[Item]], list[Path]]
 
 
 def _in_parallel(verb: str, work: Callable, jobs: Sequence[tuple]) -> list[Path]:
-    """`work` of every job on two processes, in order, with a progress bar."""
+    """`work` of every job on two processes, in order, with a progress bar. A process that is killed ends the run."""
     from rich.progress import track
 
-    with multiprocessing.get_context("spawn").Pool(_PROCESSES) as pool:
-        return list(track(pool.imap(work, jobs), description=verb, total=len(jobs)))
+    with ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        return list(track(pool.map(work, jobs), description=verb, total=len(jobs)))
 
 
 def _speak_piece(job: tuple[list[Item], Path]) -> Path:
