@@ -11,8 +11,8 @@ import numpy as np
 
 from vaak.demo.voices import RATE
 
-# libsndfile's scale from 0 (best) to 1; about 16 kbit/s of Opus for speech at 16 kHz.
-_OPUS_COMPRESSION = 0.96
+# libsndfile's scale from 0 (best) to 1; about 15 kbit/s of Opus for speech at 16 kHz.
+_OPUS_COMPRESSION = 0.965
 
 
 def opus(wave: np.ndarray, serial: int) -> bytes:

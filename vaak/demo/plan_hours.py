@@ -67,8 +67,8 @@ _INDIC = (
 TEXT_CHARACTERS = {"en": 340_000, "hi": 55_000} | {c: 20_000 for c in LANGUAGES if c not in ("en", "hi")}
 # Rich sentences drawn for a language: for its hours and documents, and in English for what held-out words take away.
 RICH_POOL = {"en": 14_000, "hi": 3_500} | {c: 1_600 for c in LANGUAGES if c not in ("en", "hi")}
-# Seconds: a longer passage would not fit the 1,024 positions of the tiny stages with its text.
-LONGEST_PASSAGE = 17.0
+# Seconds: with its text and its pauses a longer passage would not fit the 1,024 positions of the tiny stages.
+LONGEST_PASSAGE = 14.5
 
 # Seconds of speech per character of what is said, of each English voice and each Indic language, over 24 sentences a voice.
 _PACE = {
