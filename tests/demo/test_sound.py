@@ -7,7 +7,8 @@ import io
 import numpy as np
 import soundfile
 
-from vaak.demo.sound import Scene, in_scene, opus, pcm16, scene
+from vaak.demo.ogg import opus
+from vaak.demo.sound import Scene, in_scene, pcm16, scene
 
 
 def _tone(seconds: float = 1.0) -> np.ndarray:

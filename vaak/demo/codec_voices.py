@@ -31,7 +31,8 @@ class Share:
     minutes: float
 
 
-# English, minutes. heart, slt and rms also speak the example; the larger ones of Kokoro are those it rates best.
+# English, minutes. heart, slt and rms also speak the example, as joe and some of Kokoro do that stand further down; the
+# larger ones of Kokoro are those it rates best.
 _EXAMPLE_ENGLISH = {"heart": 90.0, "slt": 45.0, "rms": 45.0}
 _KOKORO_LARGE = ("af_bella", "am_michael", "am_fenrir", "af_sarah", "bm_george", "bm_fable", "af_kore", "am_puck")
 _KOKORO_LARGE_MINUTES = 11.0
@@ -120,11 +121,13 @@ def is_held_out(language: str, name: str) -> bool:
 
 def shares() -> list[Share]:
     """Every synthetic voice, those that are held out with 0 minutes."""
-    example = [Share(v, _EXAMPLE_ENGLISH.get(v.name, _ESPEAK_MINUTES)) for v in VOICES]
     kokoro = [(name, _KOKORO_LARGE_MINUTES) for name in _KOKORO_LARGE]
     kokoro += [(name, _KOKORO_SMALL_MINUTES) for name in (*_KOKORO_SMALL, "bf_emma")]
     english = [Share(Voice(name, "kokoro", "en", name, name), minutes) for name, minutes in kokoro]
-    found = [*example, *_ENGLISH, *english, *_INDIC, *_strangers()]
+    listed = [*_ENGLISH, *english, *_INDIC, *_strangers()]
+    elsewhere = {(share.voice.language, share.voice.name) for share in listed}
+    example = [voice for voice in VOICES if (voice.language, voice.name) not in elsewhere]
+    found = [*(Share(v, _EXAMPLE_ENGLISH.get(v.name, _ESPEAK_MINUTES)) for v in example), *listed]
     return [Share(s.voice, 0.0 if is_held_out(s.voice.language, s.voice.name) else s.minutes) for s in found]
 
 

@@ -1,14 +1,14 @@
-"""Makes the example corpus: `python -m vaak.demo.make OUT [WORK]`, twenty-odd minutes on two idle cores.
+"""Makes the example corpus: `python -m vaak.demo.make OUT [WORK]`, some forty minutes on two idle cores.
 
 Three passes: speak every utterance, encode it, write the corpus. The first two keep what they made in WORK in pieces
 named by the hash of what went into them, so that an interrupted run continues and a new codec leaves the voices alone.
-The same engines, codec and seed give the same corpus, byte for byte.
+`--speak-only` stops behind the first, which needs no codec. The same engines, codec and seed give the same corpus, byte
+for byte.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import hashlib
 import multiprocessing
 import os
@@ -16,6 +16,7 @@ import shutil
 import unicodedata
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +24,17 @@ import numpy as np
 
 from vaak.codec import open_codec
 from vaak.corpus import CorpusWriter, Sample
-from vaak.demo.plan import Item, Page, plan
+from vaak.demo.items import Item, Page
+from vaak.demo.ogg import opus
+from vaak.demo.plan import plan
 from vaak.demo.provenance import provenance, tokenizer_texts
-from vaak.demo.sound import in_scene, opus, pcm16, scene
-from vaak.demo.voices import RATE, TRIM, engine_version, speech
+from vaak.demo.sound import in_scene, pcm16, scene
+from vaak.demo.voices import RATE, TRIM, VOICES, engine_version, speech
 from vaak.grammar.tokenizer import TextTokenizer, train_tokenizer
 from vaak.storage.files import hash_json, write_json
 
 SEED = 2026
-TOKENIZER_SIZE = 1536
+TOKENIZER_SIZE = 2048
 _PIECE = 64  # utterances
 _PROCESSES = 2
 
@@ -54,8 +57,7 @@ class Spoken:
 def make(out: Path, work: Path, codec_name: str = "embedded", share: float = 1.0) -> str:
     """Make OUT/corpus, OUT/tokenizer and OUT/PROVENANCE.json; returns the corpus id. `share` scales a trial run."""
     items, pages = plan(SEED, share)
-    pieces = [items[start : start + _PIECE] for start in range(0, len(items), _PIECE)]
-    spoken = _in_parallel("speak", _speak_piece, [(piece, work) for piece in pieces])
+    pieces, spoken = _speak(items, work)
     encoded = _in_parallel("encode", _encode_piece, [(path, codec_name) for path in spoken])
     tokenizer = train_tokenizer(tokenizer_texts(items, pages), TOKENIZER_SIZE)
     for name in ("corpus", "tokenizer"):
@@ -78,25 +80,35 @@ def make(out: Path, work: Path, codec_name: str = "embedded", share: float = 1.0
     return corpus_id
 
 
+def speak(work: Path, share: float = 1.0) -> list[Path]:
+    """The first pass alone: the files in WORK/spoken that `make` goes on from, whatever the codec."""
+    return _speak(plan(SEED, share)[0], work)[1]
+
+
+def _speak(items: list[Item], work: Path) -> tuple[list[list[Item]], list[Path]]:
+    pieces = [items[start : start + _PIECE] for start in range(0, len(items), _PIECE)]
+    return pieces, _in_parallel("speak", _speak_piece, [(piece, work) for piece in pieces])
+
+
 def _in_parallel(verb: str, work: Callable, jobs: Sequence[tuple]) -> list[Path]:
-    """`work` of every job on two processes, in order, with a progress bar."""
+    """`work` of every job on two processes, in order, with a progress bar. A process that is killed ends the run."""
     from rich.progress import track
 
-    with multiprocessing.get_context("spawn").Pool(_PROCESSES) as pool:
-        return list(track(pool.imap(work, jobs), description=verb, total=len(jobs)))
+    with ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        return list(track(pool.map(work, jobs), description=verb, total=len(jobs)))
 
 
 def _speak_piece(job: tuple[list[Item], Path]) -> Path:
     """Speak a piece into WORK/spoken, unless it is there; returns its file."""
     piece, work = job
     engines = sorted({engine_version(item.voice.engine) for item in piece})
-    key = hash_json([[dataclasses.asdict(item) for item in piece], engines, _sound_code()])[:24]
+    key = hash_json([[_heard(item) for item in piece], engines, _sound_code()])[:24]
     path = work / "spoken" / f"{key}.npz"
     if path.is_file():
         return path
     waves, starts, ends = [], [], []
     for item in piece:
-        found = speech(item.voice, item.text, item.speed)
+        found = speech(item.voice, item.spoken, item.speed)
         rng = _scene_rng(item)
         wave = in_scene(found.wave, scene(rng), rng) if item.tier == "wild" else found.wave
         waves.append(pcm16(wave))
@@ -105,6 +117,13 @@ def _speak_piece(job: tuple[list[Item], Path]) -> Path:
     lengths = np.array([len(wave) for wave in waves])
     _save(path, pcm=np.concatenate(waves), lengths=lengths, start_ms=np.array(starts), end_ms=np.array(ends))
     return path
+
+
+def _heard(item: Item) -> list[str | float]:
+    """All of an utterance that decides its wave; what else is said of it may change without speaking it again."""
+    voice = item.voice
+    said = [voice.engine, voice.variant, voice.language, item.spoken, item.speed]
+    return [*said, item.tier, item.sample_id] if item.tier == "wild" else [*said, item.tier]
 
 
 def _encode_piece(job: tuple[Path, str]) -> Path:
@@ -145,7 +164,7 @@ def _load_spoken(path: Path) -> Spoken:
 def _sound_code() -> str:
     """Hash of the modules that decide how a text sounds: a change in them makes every piece anew."""
     folder = Path(__file__).parent
-    engines = [f"engines/{name}.py" for name in ("__init__", "espeak", "flite", "hibari")]
+    engines = [f"engines/{name}.py" for name in ("__init__", "phonemes", *sorted({voice.engine for voice in VOICES}))]
     files = [folder / name for name in ("espeak.py", "voices.py", "sound.py", *engines)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
@@ -212,8 +231,13 @@ def main() -> None:
     parser.add_argument("work", type=Path, nargs="?", help="folder for unfinished work (OUT/work)")
     parser.add_argument("--codec", default="embedded", help="name or folder of the codec")
     parser.add_argument("--share", type=float, default=1.0, help="share of the training part to make, for a trial")
+    parser.add_argument("--speak-only", action="store_true", help="speak into WORK and stop: no codec is needed")
     chosen = parser.parse_args()
-    print(make(chosen.out, chosen.work or chosen.out / "work", chosen.codec, chosen.share))
+    work = chosen.work or chosen.out / "work"
+    if chosen.speak_only:
+        print(f"{len(speak(work, chosen.share))} pieces are spoken in {work / 'spoken'}")
+    else:
+        print(make(chosen.out, work, chosen.codec, chosen.share))
 
 
 if __name__ == "__main__":

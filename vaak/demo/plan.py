@@ -1,211 +1,173 @@
 """What the example corpus holds: every utterance with its voice, source, tier and place on one side of the held-out line.
 
-A pure function of the seed. Sources follow the shape of the SFT mix (four of them, one large, one small); tiers are
-`clean` and `wild`. No held-out sentence stands anywhere in training: not as an utterance, not inside a passage or text.
+A pure function of the seed. No held-out sentence stands anywhere in training, as it is written or as it is said: not as an
+utterance, not inside a passage or document; and no held-out word does.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence, Set
+from itertools import count, cycle
 
 from vaak.demo import texts
-from vaak.demo.voices import VOICES, Voice
+from vaak.demo.held_out import held_out, held_out_words, rich_pool, wild_speed
+from vaak.demo.items import Item, Page, english_words, plain, sentences_in, transcript_kind, whole
+from vaak.demo.plan_hours import LONGEST_PASSAGE, TEXT_CHARACTERS, Part, parts, seconds_of
+from vaak.demo.texts.rich import RichSentence, rich_passages
+from vaak.demo.voices import VOICES
 from vaak.languages import LANGUAGES
 
-PAIRED_HOURS = {"en": 5.5, "hi": 0.8} | {code: 0.3 for code in LANGUAGES if code not in ("en", "hi")}
-RAW_HOURS = {"en": 1.6, "hi": 0.5} | {code: 0.25 for code in LANGUAGES if code not in ("en", "hi")}
-TEXT_CHARACTERS = {"en": 340_000, "hi": 55_000} | {c: 20_000 for c in LANGUAGES if c not in ("en", "hi")}
-# Seconds of speech per character of text, measured over 40 sentences and all voices of each language.
-_PACE = {
-    "en": 0.058,
-    "hi": 0.070,
-    "bn": 0.075,
-    "ta": 0.062,
-    "te": 0.079,
-    "mr": 0.072,
-    "gu": 0.076,
-    "kn": 0.078,
-    "ml": 0.070,
-    "pa": 0.069,
-    "or": 0.095,
-    "as": 0.082,
-}
-
-# Source, tier, share of the utterances. Passages (long_form) are all in `stories`.
-_PAIRED_SOURCES = (
-    ("studio", "clean", 0.64),
-    ("anchor", "clean", 0.22),
-    ("stories", "clean", 0.10),
-    ("street", "wild", 0.04),
-)
-_RAW_SOURCES = (("studio", "clean", 0.80), ("street", "wild", 0.20))
-_ENGLISH_SHARE = {"heart": 0.92, "slt": 0.04, "rms": 0.04}
-_PASSAGES = {"en": 36, "hi": 10}  # of every other language 5
-_CODE_MIXED = 24  # Hindi with an English sentence behind
-
-# Held out in each language: (utterances, of them with original audio) of each kind.
-_HELD_OUT_WILD = (12, 0)
-_HELD_OUT_PASSAGES = (2, 1)
-_HELD_OUT_RAW = 6
 _HELD_OUT_PAGES = 6
+_PAGE_SENTENCES = (4, 8)  # of rich sentences that have nothing to do with one another
+_SHORTEST_PAGE = 128  # characters
 
-
-@dataclass(frozen=True)
-class Item:
-    """One utterance to make. `speed` is the engine's; `wild` utterances get a scene drawn from their id."""
-
-    sample_id: str
-    stream: str
-    language: str
-    tier: str
-    source: str
-    voice: Voice
-    text: str
-    speed: float = 1.0
-    transcript_kind: str = "native"
-    long_form: bool = False
-    held_out: bool = False
-    keep_audio: bool = False
-
-
-@dataclass(frozen=True)
-class Page:
-    """One document of the text stream."""
-
-    page_id: str
-    language: str
-    text: str
-    held_out: bool
+Allowed = Callable[[RichSentence], bool]
 
 
 def plan(seed: int, share: float = 1.0) -> tuple[list[Item], list[Page]]:
     """Every utterance and every text of the corpus. `share` scales all but the held-out part, for a small trial run."""
     items: list[Item] = []
     pages: list[Page] = []
-    banned: set[str] = set()  # of all languages so far: code-mixed Hindi has English sentences too
+    banned: set[str] = set()  # of all languages so far: Indic texts have English sentences too
+    words = held_out_words(seed)
     for language in LANGUAGES:
-        rng = random.Random(f"{seed}/{language}")
-        held_out = list(_held_out(language, rng))
-        banned.update(sentence for item in held_out for sentence in texts.sentences_of(item.text))
-        training = list(_training(language, rng, banned, share))
-        items += held_out + training
-        spoken = {sentence for item in training for sentence in texts.sentences_of(item.text)}
-        pages += _pages(language, rng, spoken, banned, share)
+        rng = random.Random(f"{seed}/{language}/training")
+        pool = rich_pool(seed, language)
+        held = held_out(seed, language, pool, words)
+        banned.update(sentence for item in held for sentence in sentences_in(item))
+
+        def allowed(said: RichSentence) -> bool:
+            return banned.isdisjoint(sentences_in(said)) and words.isdisjoint(english_words(said))
+
+        rich = iter([said for said in pool if allowed(said)])
+        training = list(_training(language, rng, held, rich, allowed, share))
+        items += held + training
+        spoken = {sentence for item in training for sentence in sentences_in(item)}
+        pages += _pages(language, rng, _documents(language, rng, rich, share), spoken, allowed, share)
     return items, pages
 
 
-def _held_out(language: str, rng: random.Random) -> Iterator[Item]:
-    """84 paired utterances and a few raw ones: most clean, some wild, two passages; unseen voices among them."""
-    voices = [voice for voice in VOICES if voice.language == language]
-    counts = _held_out_counts(language, voices)
-    sentences = iter(texts.sentences(language, rng, 120))
-    number = 0
-    for voice, (clean, with_audio) in counts:
-        for n in range(clean):
-            yield _item(number, language, voice, next(sentences), "studio", "clean", keep_audio=n < with_audio)
-            number += 1
-    seen = [voice for voice in voices if not voice.held_out]
-    for _ in range(_HELD_OUT_WILD[0]):
-        yield _item(number, language, rng.choice(seen), next(sentences), "street", "wild", speed=_speed(rng))
-        number += 1
-    for n, text in enumerate(texts.long_form(language, rng, _HELD_OUT_PASSAGES[0])):
-        keep_audio = n < _HELD_OUT_PASSAGES[1] + (language == "en")
-        yield _item(number, language, seen[0], text, "stories", "clean", keep_audio=keep_audio, long_form=True)
-        number += 1
-    for n in range(_HELD_OUT_RAW):
-        yield _item(n, language, rng.choice(seen), next(sentences), "studio", "clean", stream="raw")
-
-
-def _held_out_counts(language: str, voices: list[Voice]) -> list[tuple[Voice, tuple[int, int]]]:
-    """(clean utterances, of them with audio) of each voice: 70 and 54 in English, 70 and 6 in each other language."""
-    if language == "en":
-        counts = {"heart": (50, 44), "slt": (5, 2), "rms": (5, 2), "awb": (10, 6)}
-        return [(voice, counts[voice.name]) for voice in voices]
-    each, rest = divmod(70, len(voices))
-    audio, audio_rest = divmod(6, len(voices))
-    return [(voice, (each + (n < rest), audio + (n < audio_rest))) for n, voice in enumerate(voices)]
-
-
-def _item(
-    number: int,
+def _training(
     language: str,
-    voice: Voice,
-    text: str,
-    source: str,
-    tier: str,
-    *,
-    stream: str = "paired",
-    speed: float = 1.0,
-    keep_audio: bool = False,
-    long_form: bool = False,
-) -> Item:
-    sample_id = f"{language}-{stream}-held-{number:03d}"
-    return Item(sample_id, stream, language, tier, source, voice, text, speed, "native", long_form, True, keep_audio)
+    rng: random.Random,
+    held: Sequence[Item],
+    rich: Iterator[RichSentence],
+    allowed: Allowed,
+    share: float,
+) -> Iterator[Item]:
+    """Utterances of each part of the language until they have its hours, no text twice."""
+    wanted = [(part, _seconds_left(part, held, language) * share) for part in parts(language)]
+    seconds = sum(each for part, each in wanted if part.texts == "grammar")
+    passages = sum(each for part, each in wanted if part.texts == "passages")
+    sources = {
+        "grammar": _grammar(language, rng, allowed, seconds),
+        "rich": rich,
+        "passages": _passages(language, rng, allowed, passages),
+    }
+    numbers = {"paired": count(), "raw": count()}
+    said_before: set[str] = set()
+    for part, left in wanted:
+        while left > 0:
+            said = next(sources[part.texts])
+            if said.text in said_before or said.spoken in said_before:
+                continue
+            said_before |= {said.text, said.spoken}
+            item = _utterance(language, rng, part, said, next(numbers[part.stream]))
+            left -= seconds_of(language, item.voice.name, said.spoken) / item.speed
+            yield item
 
 
-def _training(language: str, rng: random.Random, banned: set[str], share: float) -> Iterator[Item]:
-    """Paired utterances, then raw ones of other sentences, by the hours that the tables above ask for."""
+def _seconds_left(part: Part, held: Sequence[Item], language: str) -> float:
+    """The hours of a part less what is held out of it."""
+    taken = [one for one in held if (one.stream, one.source) == (part.stream, part.source)]
+    return part.hours * 3600 - sum(seconds_of(language, one.voice.name, one.spoken) for one in taken)
+
+
+def _utterance(language: str, rng: random.Random, part: Part, said: RichSentence, number: int) -> Item:
     voices = [voice for voice in VOICES if voice.language == language and not voice.held_out]
-    weights = [_ENGLISH_SHARE.get(voice.name, 1.0) for voice in voices]
-    paired, raw = (hours[language] * 3600 * share for hours in (PAIRED_HOURS, RAW_HOURS))
-    pace = _PACE[language]
-    passages = [text for text in _passages(language, rng) if banned.isdisjoint(texts.sentences_of(text))]
-    paired -= sum(len(text) for text in passages) * pace
-    pool = iter(_fresh(language, rng, banned, (paired + raw) / pace))
-    for n, text in enumerate(passages):
-        voice = rng.choices(voices, weights)[0]
-        yield Item(f"{language}-passage-{n:03d}", "paired", language, "clean", "stories", voice, text, long_form=True)
-    for stream, seconds, sources in (("paired", paired, _PAIRED_SOURCES), ("raw", raw, _RAW_SOURCES)):
-        n = 0
-        while seconds > 0:
-            text = next(pool)
-            source, tier, _ = rng.choices(sources, [one[2] for one in sources])[0]
-            speed = _speed(rng) if tier == "wild" else 1.0
-            voice = rng.choices(voices, weights)[0]
-            yield Item(f"{language}-{stream}-{n:05d}", stream, language, tier, source, voice, text, speed)
-            seconds -= len(text) * pace
-            n += 1
-    if language == "hi":
-        english = texts.sentences("en", rng, _CODE_MIXED)
-        for n, behind in enumerate(one for one in english if one not in banned):
-            text = f"{next(pool)} {behind}"
-            voice = rng.choice(voices)
-            yield Item(f"hi-mixed-{n:03d}", "paired", "hi", "clean", "stories", voice, text, 1.0, "code_mixed")
+    # The shares are of hours: a slow speaker gets fewer utterances.
+    weights = [
+        (part.voices.get(voice.name, 0.0) if part.voices else 1.0) / seconds_of(language, voice.name, said.spoken)
+        for voice in voices
+    ]
+    return Item(
+        sample_id=f"{language}-{part.stream}-{number:05d}",
+        stream=part.stream,
+        language=language,
+        tier=part.tier,
+        source=part.source,
+        voice=rng.choices(voices, weights)[0],
+        text=said.text,
+        spoken=said.spoken,
+        speed=wild_speed(rng) if part.tier == "wild" else 1.0,
+        transcript_kind=transcript_kind(said),
+        long_form=part.texts == "passages",
+    )
 
 
-def _passages(language: str, rng: random.Random) -> list[str]:
-    return texts.long_form(language, rng, _PASSAGES.get(language, 5))
-
-
-def _fresh(language: str, rng: random.Random, banned: set[str], characters: float) -> list[str]:
-    """Distinct sentences of at least that many characters that are not held out."""
-    count = 200
+def _grammar(language: str, rng: random.Random, allowed: Allowed, seconds: float) -> Iterator[RichSentence]:
+    """Distinct sentences of the small grammar for at least so many seconds."""
+    voice = next(voice for voice in VOICES if voice.language == language).name
+    n = 200
     while True:
-        found = [text for text in texts.sentences(language, rng, count) if text not in banned]
-        if sum(map(len, found)) > characters + 5000:
-            return found
-        count = int(count * 1.5)
+        found = [one for one in map(plain, texts.sentences(language, rng, n)) if allowed(one)]
+        if sum(seconds_of(language, voice, one.spoken) for one in found) > 1.1 * seconds + 60:
+            return iter(found)
+        n = int(n * 1.5)
 
 
-def _pages(language: str, rng: random.Random, spoken: set[str], banned: set[str], share: float) -> list[Page]:
+def _passages(language: str, rng: random.Random, allowed: Allowed, seconds: float) -> Iterator[RichSentence]:
+    """Passages for at least so many seconds, two rich ones for each of the small grammar, none too long for a row."""
+    voice = next(voice for voice in VOICES if voice.language == language).name
+    n = int(seconds / 4) + 20  # some are held out or too long; the shortest take some six seconds
+    grammar = iter([plain(text) for text in texts.long_form(language, rng, n)])
+    rich = map(whole, rich_passages(language, rng, n))
+    for source in cycle((rich, rich, grammar)):
+        said = next(source)
+        if seconds_of(language, voice, said.spoken) <= LONGEST_PASSAGE and allowed(said):
+            yield said
+
+
+def _documents(language: str, rng: random.Random, rich: Iterator[RichSentence], share: float) -> Iterator[RichSentence]:
+    """Documents in turn: of the small grammar, and of rich passages or of rich sentences that nobody says, while they last."""
+    n = int(TEXT_CHARACTERS[language] * share / 200) + 20
+    grammar = iter([plain(text) for text in texts.documents(language, rng, n)])
+    passages = map(whole, rich_passages(language, rng, n))
+    native = (said for said in rich if transcript_kind(said) == "native")
+    for source in cycle(("grammar", "passage", "grammar", "sentences")):
+        if source == "grammar":
+            yield next(grammar)
+            continue
+        found: list[RichSentence] = []
+        least = rng.randint(*_PAGE_SENTENCES) if source == "sentences" else 1
+        while len(found) < least or sum(len(one.text) for one in found) < _SHORTEST_PAGE:
+            said = next(native, None) if source == "sentences" else None
+            found.append(said or next(passages))
+        yield RichSentence(" ".join(one.text for one in found), " ".join(one.spoken for one in found), "plain")
+
+
+def _pages(
+    language: str,
+    rng: random.Random,
+    documents: Iterator[RichSentence],
+    spoken: Set[str],
+    allowed: Allowed,
+    share: float,
+) -> list[Page]:
     """Held-out documents, of which no sentence is trained on, then training documents without a held-out sentence."""
     wanted = TEXT_CHARACTERS[language] * share
     pages: list[Page] = []
-    banned = set(banned)
-    for text in texts.documents(language, rng, int(wanted / 200) + 20):
-        inside = texts.sentences_of(text)
-        held_out = len(pages) < _HELD_OUT_PAGES
-        if wanted <= 0 or not banned.isdisjoint(inside) or (held_out and not spoken.isdisjoint(inside)):
+    own: set[str] = set()
+    while wanted > 0:
+        said = next(documents)
+        inside = sentences_in(said)
+        is_held_out = len(pages) < _HELD_OUT_PAGES
+        if not allowed(said) or not own.isdisjoint(inside) or (is_held_out and not spoken.isdisjoint(inside)):
             continue
-        pages.append(Page(f"{language}-page-{len(pages):05d}", language, text, held_out))
-        if held_out:
-            banned.update(inside)
+        pages.append(Page(f"{language}-page-{len(pages):05d}", language, said.text, is_held_out))
+        if is_held_out:
+            own.update(inside)
         else:
-            wanted -= len(text)
+            wanted -= len(said.text)
     return pages
-
-
-def _speed(rng: random.Random) -> float:
-    return round(rng.uniform(0.9, 1.1), 2)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vaak.demo.plan import Item, Page
+from vaak.demo.held_out import held_out_words
+from vaak.demo.items import Item, Page
 from vaak.demo.voices import LEVEL_DB, TRIM, VOICES, engine_version
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.storage.files import hash_json
@@ -31,16 +32,19 @@ _LETTER_COUNT = 2000
 
 
 def tokenizer_texts(items: Sequence[Item], pages: Sequence[Page]) -> Iterator[str]:
-    """English utterances, a tenth of everything else, and every letter of every script by itself.
+    """English texts, those of few words twice, a tenth of everything else, and every letter of every script by itself.
 
-    So each letter of the Indic scripts is one token, and most of what room is left goes to short English pieces.
+    So each letter of the Indic scripts and each of the few words is one token, and most of what room is left goes to short
+    English pieces.
     """
     letters: set[str] = set()
-    seen = [item.text for item in items if not item.held_out] + [page.text for page in pages]
-    for n, text in enumerate(seen):
-        letters.update(text)
-        if text.isascii() or n % 10 == 0:
-            yield text
+    seen = [item for item in items if not item.held_out] + [page for page in pages if not page.held_out]
+    for n, one in enumerate(seen):
+        letters.update(one.text)
+        if one.language == "en" or n % 10 == 0:
+            yield one.text
+        if isinstance(one, Item) and (one.language, one.source) == ("en", "studio"):
+            yield one.text
     alone = "\n".join(sorted(letters))
     for _ in range(_LETTER_COUNT):
         yield alone
@@ -70,7 +74,8 @@ def provenance(
         "utterances": len(items),
         "hours": round(seconds / 3600, 3),
         "documents": len(pages),
-        "texts_sha256": hash_json([[item.text for item in items], [page.text for page in pages]]),
+        "texts_sha256": hash_json([[[item.text, item.spoken] for item in items], [page.text for page in pages]]),
+        "held_out_words": sorted(held_out_words(seed)),
         "waves_sha256": audio.hexdigest(),
         "trim": TRIM,
         "level_db": LEVEL_DB,

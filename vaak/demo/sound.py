@@ -1,16 +1,12 @@
-"""What happens to a synthetic wave before it is encoded (the wild tier), and how originals are kept (Ogg Opus)."""
+"""What happens to a synthetic wave before it is encoded: the wild tier, and 16-bit samples."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 
 from vaak.demo.voices import RATE
-
-# libsndfile's scale from 0 (best) to 1; about 26 kbit/s of Opus for speech at 16 kHz.
-_OPUS_COMPRESSION = 0.92
 
 
 @dataclass(frozen=True)
@@ -57,45 +53,3 @@ def in_scene(wave: np.ndarray, where: Scene, rng: np.random.Generator) -> np.nda
 def pcm16(wave: np.ndarray) -> np.ndarray:
     """int16[T] of a float wave: the form in which audio is hashed (little endian) and kept between steps."""
     return np.clip(np.round(wave * 32767), -32768, 32767).astype("<i2")
-
-
-def opus(wave: np.ndarray, serial: int) -> bytes:
-    """Ogg Opus of a wave at 16 kHz, the same bytes on every call: the stream number, random in libsndfile, is `serial`."""
-    import soundfile
-
-    buffer = io.BytesIO()
-    soundfile.write(buffer, wave, RATE, format="OGG", subtype="OPUS", compression_level=_OPUS_COMPRESSION)
-    return _renumbered(bytearray(buffer.getvalue()), serial)
-
-
-def _renumbered(data: bytearray, serial: int) -> bytes:
-    """The Ogg pages of `data` under another stream number, with their checksums (RFC 3533) made right again."""
-    start = 0
-    while start < len(data):
-        segments = data[start + 26]
-        end = start + 27 + segments + sum(data[start + 27 : start + 27 + segments])
-        data[start + 14 : start + 18] = serial.to_bytes(4, "little")
-        data[start + 22 : start + 26] = bytes(4)
-        data[start + 22 : start + 26] = _checksum(data[start:end]).to_bytes(4, "little")
-        start = end
-    return bytes(data)
-
-
-def _checksum_table() -> tuple[int, ...]:
-    table = []
-    for value in range(256):
-        register = value << 24
-        for _ in range(8):
-            register = (register << 1) ^ (0x04C11DB7 if register & 0x80000000 else 0)
-        table.append(register & 0xFFFFFFFF)
-    return tuple(table)
-
-
-_TABLE = _checksum_table()
-
-
-def _checksum(page: bytes | bytearray) -> int:
-    register = 0
-    for byte in page:
-        register = ((register << 8) & 0xFFFFFFFF) ^ _TABLE[(register >> 24) ^ byte]
-    return register

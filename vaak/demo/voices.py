@@ -1,8 +1,8 @@
 """The synthetic voices of the example: who speaks which language, and how a text becomes a wave.
 
-Three engines speak the example: hibari (neural English, inside its wheel), flite (statistical English, a Debian package)
-and espeak-ng (formants; all eleven Indic languages). The codec hears more of them (`vaak.demo.codec_voices`). They are
-needed only to make the corpus again: what ships are codes.
+Five engines speak the example: hibari, Piper and Kokoro (neural English), flite (statistical English) and espeak-ng
+(formants; all eleven Indic languages). The codec hears more voices (`vaak.demo.codec_voices`). Engines are needed only to
+make the corpus again: what ships are codes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,13 @@ _ENGLISH = (
     Voice("heart", "hibari", "en", "heart", "Clara, a woman"),
     Voice("slt", "flite", "en", "slt", "Susan, a woman"),
     Voice("rms", "flite", "en", "rms", "Robert, a man"),
+    Voice("joe", "piper", "en", "joe", "Joe, a man"),
+    Voice("af_bella", "kokoro", "en", "af_bella", "Bella, a woman"),
+    Voice("am_michael", "kokoro", "en", "am_michael", "Michael, a man"),
+    Voice("bm_george", "kokoro", "en", "bm_george", "George, a man"),
+    Voice("bm_fable", "kokoro", "en", "bm_fable", "Edward, a man"),
     Voice("awb", "flite", "en", "awb", "Alan, a man", held_out=True),
+    Voice("bf_emma", "kokoro", "en", "bf_emma", "Emma, a woman", held_out=True),
 )
 # espeak-ng variants that resemblyzer tells apart; a speaker keeps the variant in every language.
 _ASHA, _RAVI, _MEERA, _KIRAN = ("Annie", "m3", "steph3", "adam")
