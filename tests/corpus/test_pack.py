@@ -24,7 +24,7 @@ def big_corpus(folder):
                     writer.add_audio(name, f"OggS {name}".encode())
                 sample = Sample(
                     name,
-                    "studio",
+                    "studio" if i % 3 else "street",
                     language,
                     speaker=f"{language}-{voice}",
                     transcript=f"{language} text {voice} {i}",
@@ -131,6 +131,16 @@ def test_ce_samples_keep_their_width(corpus, pack):
 def test_the_same_seed_gives_the_same_pack(corpus, tmp_path):
     ids = [build_pack(corpus, tmp_path / f"{i}", seed=seed, n_ce=10) for i, seed in enumerate((5, 5, 6))]
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_prompts_of_one_sentence_come_from_the_sources_that_are_named(corpus, tmp_path):
+    build_pack(corpus, tmp_path / "pack", seed=3, n_ce=60, long_form=2, extended={"en": 5}, sources=["street"])
+    pack = open_pack(tmp_path / "pack")
+    short = [one for one in pack.prompts if one.kind != "long_form"]
+    assert {found(corpus, one.sample_id)[0].source for one in short if one.sample_id} == {"street"}
+    assert {one.source for one in pack.ce} > {"street", "studio"} and pack.manifest["wanted"]["sources"] == ["street"]
+    with pytest.raises(BadInput, match=r"holds nothing out of the source 'steet'; it does of \['street', 'studio'\]"):
+        build_pack(corpus, tmp_path / "other", seed=3, sources=["steet"])
 
 
 def test_what_a_small_corpus_cannot_give_is_said(corpus_folder, tmp_path):

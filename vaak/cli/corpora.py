@@ -77,6 +77,9 @@ def build(
     cross_lingual: Annotated[int, typer.Option(help="Prompts in the voice of another language.")] = 12,
     long_form: Annotated[int, typer.Option(help="Prompts of several sentences.")] = 4,
     extended: Annotated[str, typer.Option(help='More prompts by language, as JSON: {"en": 100}')] = "{}",
+    source: Annotated[
+        list[str] | None, typer.Option(help="Draw prompts of one sentence from this source alone; repeat it for more.")
+    ] = None,
 ) -> None:
     """Draw and freeze a gold pack from the held-out samples of a corpus.
 
@@ -94,6 +97,7 @@ def build(
         cross_lingual=cross_lingual,
         long_form=long_form,
         extended=_counts(extended),
+        sources=source or (),
     )
     print_json(show_pack(open_pack(out)))
 

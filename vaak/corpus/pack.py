@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,12 @@ def build_pack(
     cross_lingual: int = 12,
     long_form: int = 4,
     extended: Mapping[str, int] | None = None,
+    sources: Sequence[str] = (),
 ) -> str:
     """Choose a gold pack from the held-out samples of a corpus and freeze it in `out`; returns its id.
 
-    Same corpus, seed and numbers, same pack. `extended` names further prompts by language, by default 48 English ones.
+    Same corpus, seed and numbers, same pack. `extended` names further prompts by language, by default 48 English ones;
+    `sources`, if given, are those that prompts of one sentence are drawn from.
     `n_ce` samples are spread evenly over streams and languages, prompts over languages and speakers. What the corpus
     cannot give is left out and said in the pack's notes. Original audio is copied where the corpus has it. `out`
     appears whole or not at all. Raises `BadInput` if it exists or nothing is held out, `CheckFailed` if audio of the
@@ -54,7 +56,7 @@ def build_pack(
         "cross_lingual": cross_lingual,
         "long_form": long_form,
         "extended": dict({"en": 48} if extended is None else extended),
-    }
+    } | ({"sources": list(sources)} if sources else {})
     choice = choose(corpus, seed, **wanted)
     work = work_folder(out, ".unfinished", _WORK)
     shutil.rmtree(work, ignore_errors=True)

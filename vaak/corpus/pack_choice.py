@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -54,13 +54,15 @@ class _Material:
     heard_speakers: set[str]
     heard_texts: set[str]
     languages_of_speaker: dict[str, set[str]]
+    sources: frozenset[str]
 
     def paired(self, language: str, long_form: bool) -> list[HeldOut]:
-        """Held-out paired samples whose text is in the language's own script."""
+        """Held-out paired samples whose text is in the language's own script; short ones of `sources`, if any are named."""
         return [
             one
             for one in self.by_group.get(("paired", language), [])
             if one.sample.long_form == long_form and one.sample.transcript_kind in ("native", None)
+            if long_form or not self.sources or one.sample.source in self.sources
         ]
 
     @property
@@ -76,10 +78,16 @@ def choose(
     cross_lingual: int,
     long_form: int,
     extended: Mapping[str, int],
+    sources: Sequence[str] = (),
 ) -> Choice:
     """All choices of a pack; see `build_pack`. Raises `BadInput` if no sample of the corpus is held out."""
     rng = np.random.default_rng(seed)
-    material = _material(corpus, rng)
+    material = _material(corpus, rng, frozenset(sources))
+    known = {
+        one.sample.source for (stream, _), group in material.by_group.items() if stream == "paired" for one in group
+    }
+    if material.by_group and (unknown := sorted(material.sources - known)):
+        raise BadInput(f"{corpus.folder} holds nothing out of the source {unknown[0]!r}; it does of {sorted(known)}")
     if not material.by_group:
         raise BadInput(
             f"{corpus.folder} holds no sample out; mark evaluation samples held_out when the corpus is written"
@@ -108,8 +116,8 @@ def choose(
     return choice
 
 
-def _material(corpus: Corpus, rng: np.random.Generator) -> _Material:
-    material = _Material({}, set(), set(), {})
+def _material(corpus: Corpus, rng: np.random.Generator, sources: frozenset[str]) -> _Material:
+    material = _Material({}, set(), set(), {}, sources)
     for (stream, language, _), group in sorted(corpus.groups.items()):
         held = np.asarray(group.column("held_out"), bool)
         if stream != "text":

@@ -28,17 +28,15 @@ class Part:
     voices: Mapping[str, float]
 
 
-# Kokoro takes 0.6 to 0.9 s of a processor for each second and gets little; the others take less than a tenth.
+# Kokoro takes a second of a processor for each second and gets little; the others take less than a tenth.
 _READERS = {"heart": 0.92, "slt": 0.04, "rms": 0.04}
 _MANY = {
-    "heart": 0.62,
-    "joe": 0.16,
+    "heart": 0.70,
+    "joe": 0.20,
     "slt": 0.03,
     "rms": 0.03,
-    "af_bella": 0.04,
-    "am_michael": 0.04,
-    "bm_george": 0.04,
-    "bm_fable": 0.04,
+    "af_bella": 0.02,
+    "am_michael": 0.02,
 }
 _FAST = {"heart": 0.6, "joe": 0.2, "slt": 0.1, "rms": 0.1}
 _NARRATORS = {"heart": 0.8, "joe": 0.2}
@@ -79,8 +77,6 @@ _PACE = {
     "joe": 0.053,
     "af_bella": 0.056,
     "am_michael": 0.060,
-    "bm_george": 0.067,
-    "bm_fable": 0.069,
     "bf_emma": 0.053,
     "hi": 0.069,
     "bn": 0.077,

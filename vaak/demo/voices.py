@@ -50,8 +50,6 @@ _ENGLISH = (
     Voice("joe", "piper", "en", "joe", "Joe, a man"),
     Voice("af_bella", "kokoro", "en", "af_bella", "Bella, a woman"),
     Voice("am_michael", "kokoro", "en", "am_michael", "Michael, a man"),
-    Voice("bm_george", "kokoro", "en", "bm_george", "George, a man"),
-    Voice("bm_fable", "kokoro", "en", "bm_fable", "Edward, a man"),
     Voice("awb", "flite", "en", "awb", "Alan, a man", held_out=True),
     Voice("bf_emma", "kokoro", "en", "bf_emma", "Emma, a woman", held_out=True),
 )

@@ -95,6 +95,8 @@ def _pack(launch: Launch) -> dict[str, Any]:
 def _pack_numbers(launch: Launch) -> dict[str, Any]:
     """The project's wishes as `build_pack` takes them."""
     wanted = launch.project.pack.model_dump()
+    if not wanted["sources"]:  # packs from before there was such a wish go on
+        del wanted["sources"]
     return {"n_ce": wanted.pop("ce"), **wanted}
 
 

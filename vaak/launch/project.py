@@ -17,13 +17,15 @@ class _Part(BaseModel):
 
 
 class PackSettings(_Part):
-    """How large the gold pack is (SPEC G2): cross-entropy samples and decode prompts by kind."""
+    """How large the gold pack is (SPEC G2): cross-entropy samples and decode prompts by kind; the sources that prompts of one
+    sentence are drawn from, all if none are named."""
 
     ce: int = 1000
     per_language: int = 4
     cross_lingual: int = 12
     long_form: int = 4
     extended: dict[str, int] = Field(default_factory=dict)
+    sources: list[str] = Field(default_factory=list)
 
 
 class AuditSettings(_Part):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, nullcontext
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from vaak.checkpoint import verify_checkpoint
@@ -168,16 +169,20 @@ class _Loop:
             workers=recipe.loader_workers,
         )
         text_bytes = data.tokenizer.byte_lengths()
+
+        def of_step(step: int) -> list[PackedBatch]:
+            noise = recipe.context_noise.at(step, stage.steps)
+            strength = recipe.alignment_prior.at(step, stage.steps)
+            noisy = (with_context_noise(b, noise, data.vocabulary, recipe.seed) for b in islice(loader, accumulation))
+            return [with_alignment_prior(batch, strength, data.vocabulary, text_bytes) for batch in noisy]
+
+        steps = count(stage.step)
         with closing(loader):  # its threads end with the training, not when somebody collects them
-            while True:
-                noise = recipe.context_noise.at(stage.step, stage.steps)
-                strength = recipe.alignment_prior.at(stage.step, stage.steps)
-                yield [
-                    with_alignment_prior(
-                        with_context_noise(batch, noise, data.vocabulary, recipe.seed),
-                        strength,
-                        data.vocabulary,
-                        text_bytes,
-                    )
-                    for batch in islice(loader, accumulation)
-                ]
+            if self.world.device.type == "cpu":
+                yield from map(of_step, steps)
+            # While a GPU computes, a processor has time for the next step's batches.
+            with ThreadPoolExecutor(1) as pool:
+                following = pool.submit(of_step, next(steps))
+                while True:
+                    ready, following = following.result(), pool.submit(of_step, next(steps))
+                    yield ready
