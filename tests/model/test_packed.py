@@ -94,8 +94,9 @@ def test_a_bias_is_added_to_the_logits_of_its_document_and_to_no_others(model):
 def test_whole_rows_of_masks_give_what_document_after_document_gives(model):
     packed = batch(LENS)
     random = np.random.default_rng(0)
-    packed.doc_bias = [[None if n == 5 else np.zeros((n, n), np.float32) for n in row] for row in LENS]
-    packed.doc_bias[0][0][4:, 1:3] = random.normal(size=(LENS[0][0] - 4, 2))
+    first = np.zeros((10, 10), np.float32)
+    first[4:, 1:3] = random.normal(size=(6, 2))
+    packed.doc_bias = [[first, None, np.zeros((15, 15), np.float32)], [np.zeros((30, 30), np.float32)]]
     one_by_one = model.forward_loss(packed).per_token
     rows = row_masks(LENS, packed.doc_bias, torch.device("cpu"), torch.float32)
     ids, places = torch.from_numpy(packed.input_ids), torch.from_numpy(packed.position_ids)

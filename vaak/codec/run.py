@@ -118,7 +118,8 @@ class CodecRun:
     @torch.no_grad()
     def _average(self) -> None:
         keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_([*self.averaged.parameters()], [*self.network.parameters()], 1 - keep)
+        for mean, now in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(now, 1 - keep)
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
         """Begin with the weights of another codec. Raises `BadInput` if its network has another shape."""

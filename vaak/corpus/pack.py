@@ -50,7 +50,7 @@ def build_pack(
     out = Path(out)
     if out.exists():
         raise BadInput(f"{out} exists already; a gold pack is built once, name a new folder")
-    wanted = {
+    wanted: dict[str, Any] = {
         "ce": n_ce,
         "per_language": per_language,
         "cross_lingual": cross_lingual,
