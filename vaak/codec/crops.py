@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +75,7 @@ class Cutter:
         bytes_ = sum(array.nbytes for array in arrays.values())
         at_hand = device.type == "cuda" and bytes_ < _SHARE_OF_MEMORY * torch.cuda.mem_get_info(device)[0]
         self.device = device if at_hand else torch.device("cpu")
-        # `copy=False`: on a CPU these are the mapped files themselves, which nothing here writes to.
+        # On a CPU nothing is copied: these are the mapped files themselves, which nothing here writes to.
         self.arrays = {name: _as_tensor(array).to(self.device) for name, array in arrays.items()}
 
     def crops(self, step: int, batch: int, samples: int) -> Crops:
@@ -107,8 +108,6 @@ def cut(arrays: dict[str, Tensor], choice: Choice, samples: int, noise: Tensor) 
 
 def _as_tensor(array: np.ndarray) -> Tensor:
     """A read-only array as a tensor that shares its memory."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the array is not writable: it is only read
         return torch.from_numpy(array)
