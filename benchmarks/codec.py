@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -149,6 +151,22 @@ def quick(codec: Codec, waves: list[np.ndarray]) -> list[Figure]:
     ]
 
 
+def write_figures(figures: Sequence[Figure], path: Path | None) -> None:
+    if path:
+        path.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
+
+
+def exit_of(make: Callable[[], Sequence[Figure]], path: Path | None) -> int:
+    """Makes a card and writes its figures: 0 if all hold, 1 if one does not, 2 with the reason where it cannot be made."""
+    try:
+        figures = make()
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    write_figures(figures, path)
+    return 0 if all(figure.holds for figure in figures) else 1
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--codec", default="embedded")
@@ -161,8 +179,7 @@ def main() -> None:
     decoded = codec.decode_batch(codes)
     figures = understood(waves, decoded, given.asr) + sounded(waves, decoded)
     figures += foreseeable(codec, waves, codes) + quick(codec, waves)
-    if given.json:
-        given.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
+    write_figures(figures, given.json)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ audio that ships with the example is used. Needs the `asr` extra, and the Debian
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +29,7 @@ from _card_tables import (
     short,
     summed,
 )
-from codec import Figure, at_least, at_most
+from codec import Figure, at_least, at_most, exit_of
 
 from vaak.codec import Codec, open_codec
 from vaak.codec.codebook import CodebookUse, codebook_use
@@ -175,15 +173,12 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    try:
+
+    def card() -> list[Figure]:
         items = read_list(given.list) if given.list else example_items(given.unseen)
-        figures = make_card(open_codec(given.codec), limited(items, given.limit), given)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    if given.json:
-        given.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
-    return 0 if all(figure.holds for figure in figures) else 1
+        return make_card(open_codec(given.codec), limited(items, given.limit), given)
+
+    return exit_of(card, given.json)
 
 
 if __name__ == "__main__":

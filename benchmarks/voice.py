@@ -8,13 +8,10 @@ wrong text. With --cache an interrupted run goes on where it was. Needs the `asr
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from _card_tables import Grouped, markdown, print_grouped, short
@@ -48,7 +45,7 @@ from _voice_tables import (
     speech_table,
     words_table,
 )
-from codec import Figure, at_least, at_most
+from codec import Figure, at_least, at_most, exit_of
 
 from vaak.checkpoint import find_model
 from vaak.codec import Codec, open_codec
@@ -233,15 +230,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            figures = make_card(given, given.cache or Path(scratch))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    if given.json:
-        given.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
-    return 0 if all(figure.holds for figure in figures) else 1
+    with tempfile.TemporaryDirectory() as scratch:
+        return exit_of(lambda: make_card(given, given.cache or Path(scratch)), given.json)
 
 
 if __name__ == "__main__":

@@ -65,8 +65,7 @@ def choose(
 class Cutter:
     """Cuts batches out of the audio, the batch of a step being a function of seed and step.
 
-    On a GPU with room for it all of the audio lies in the GPU's memory and is cut there: 64 crops take 20 ms of a processor,
-    as long as a whole step of an H100.
+    On a GPU with room for it all of the audio lies in the GPU's memory and is cut there, beside the training.
     """
 
     def __init__(self, material: Material, seed: int, variation: Variation, device: torch.device) -> None:

@@ -2,8 +2,9 @@
 
 A row holds several documents and no token may see another document. Attention runs document by document, so what is
 not allowed is never computed: given `doc_lens`, one call after another (a CPU); given `doc_bounds`, one kernel for all
-of them (a GPU, half precision). Where logits are added to, a GPU gets `row_masks` instead. Without any of them (ordinary use: generation with a cache, a
-padded batch, an exported model's own code) the same name behaves exactly as `sdpa`, so no switch can be forgotten.
+of them (a GPU, half precision). Where logits are added to, a GPU gets `row_masks` instead. Without any of them (ordinary
+use: generation with a cache, a padded batch, an exported model's own code) the same name behaves exactly as `sdpa`, so no
+switch can be forgotten.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def row_masks(
 ) -> Tensor:
     """[B, 1, L, L]: `doc_bias` (per document float32[n, n]) inside documents, minus infinity between them and ahead.
 
-    For a GPU, where one product over whole rows takes less time than the launches of one for each document.
+    For a GPU: one product over whole rows in place of one for each document.
     """
     length = sum(doc_lens[0])
     numbers = np.stack([np.repeat(np.arange(len(row)), row) for row in doc_lens])
@@ -65,8 +66,8 @@ def row_masks(
     masks = torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill_(~seen, -torch.inf)
     places, values = [], []
     for row, (lens, biases) in enumerate(zip(doc_lens, doc_bias, strict=True)):
-        starts = np.cumsum([0, *lens])
-        for start, bias in zip(starts, biases, strict=False):
+        starts = np.cumsum([0, *lens])[:-1]
+        for start, bias in zip(starts, biases, strict=True):
             if bias is not None:  # mostly zero: only the block that is not travels
                 rows, columns = np.flatnonzero(bias.any(1)), np.flatnonzero(bias.any(0))
                 if len(rows):

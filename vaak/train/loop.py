@@ -180,7 +180,7 @@ class _Loop:
         with closing(loader):  # its threads end with the training, not when somebody collects them
             if self.world.device.type == "cpu":
                 yield from map(of_step, steps)
-            # While a GPU computes, a processor has time for the next step's batches.
+            # Never reached on a CPU, whose steps have no end. While a GPU computes, a processor has time for the next batches.
             with ThreadPoolExecutor(1) as pool:
                 following = pool.submit(of_step, next(steps))
                 while True:
