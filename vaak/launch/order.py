@@ -20,7 +20,7 @@ from vaak.launch.ledger import Ledger
 from vaak.launch.project import Project, load_project
 from vaak.launch.report import write_report
 from vaak.launch.report_speech import open_speech
-from vaak.launch.stages import stage_steps
+from vaak.launch.stages import check_recipes, stage_steps
 from vaak.launch.walk import Launch, Override, Step, walk
 
 _PROJECT = "project.yaml"
@@ -40,6 +40,7 @@ def run_launch(
     ledger = Ledger(out / "ledger.jsonl")
     with stopping() as stop:
         launch = Launch(settings, out, ledger, console, stop, tuple(Override(*one) for one in overrides))
+        check_recipes(launch)
         follower = Follower(launch)
         try:
             walk(launch, _steps(launch, follower))

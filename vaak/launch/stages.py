@@ -9,7 +9,7 @@ from vaak.checkpoint import newest_complete
 from vaak.errors import BadInput
 from vaak.launch.project import Stage
 from vaak.launch.walk import Launch, Step
-from vaak.recipe import Recipe, load_recipe, resolve_path
+from vaak.recipe import Recipe, check_peak, load_recipe, resolve_path
 from vaak.storage.files import hash_json, read_json, write_json
 from vaak.train.loop import train
 from vaak.train.speed import measure_speed
@@ -40,6 +40,18 @@ def stage_recipe(launch: Launch, recipe: str, overrides: tuple[str, ...]) -> Rec
             *overrides,
         ],
     )
+
+
+def check_recipes(launch: Launch) -> None:
+    """Raises `BadInput` for a stage whose recipe cannot be read or whose peak rate its parent's forbids.
+
+    A stage would refuse that itself, but only after the stages before it have been trained.
+    """
+    recipes: dict[str, Recipe] = {}
+    for stage in launch.project.stages:
+        recipes[stage.name] = stage_recipe(launch, stage.recipe, stage.overrides)
+        if stage.parent is not None:
+            check_peak(recipes[stage.name], recipes[stage.parent])
 
 
 def run_folder(launch: Launch, stage: str) -> Path:
