@@ -2,9 +2,11 @@
 
 One principle decides. Two strings are one word when they are two encodings of the same letters, or two spellings that
 the language's own rules or everyday print accept for the same sounds. Letters that merely sound alike stay apart
-(Bengali ি and ী, ৎ and ত্): who writes the other one has misspelt the word. Sources: the Unicode Standard, chapters 12
-and 13 (legacy sequences, vowel letters that are not to be typed in parts), the Central Hindi Directorate's rules for
-anusvara, the spelling rules of the Marathi Sahitya Mahamandal and of Malayalam's reformed script of 1971.
+(Bengali ি and ী, ৎ and ত্): who writes the other one has misspelt the word.
+
+Legacy sequences are those of the Unicode Standard, chapter 12; vowel letters typed in parts those of the list that text
+shapers refuse (IndicShapingInvalidCluster.txt of the Universal Shaping Engine). What print accepts beside the official
+spelling is judged rule by rule here, and each rule says why.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ _DEVANAGARI = (
     Rule("ऍ", "ॲ", "two letters for the vowel of 'app': Hindi and older Marathi print write ऍ, Marathi ॲ"),
 )
 _BENGALI = (
-    *_parts(_TYPED_IN_PARTS, "অা>আ"),
+    *_parts(_TYPED_IN_PARTS, "অা>আ ঋৃ>ৠ"),
     Rule(
         "\u0999\u09cd(?=[\u0995-\u0998])",
         "\u0982",
@@ -120,10 +122,10 @@ SAME: dict[str, tuple[Rule, ...]] = {
     ),
     "bn": _BENGALI,
     "as": _BENGALI,
-    "gu": (*_parts(_TYPED_IN_PARTS, "અા>આ અૅ>ઍ અે>એ અૈ>ઐ અૉ>ઑ અો>ઓ અૌ>ઔ આૅ>ઑ આે>ઓ આૈ>ઔ"), _homorganic("gu")),
+    "gu": (*_parts(_TYPED_IN_PARTS, "અા>આ ૅા>ૉ અૅ>ઍ અે>એ અૈ>ઐ અૉ>ઑ અો>ઓ અૌ>ઔ આૅ>ઑ આે>ઓ આૈ>ઔ"), _homorganic("gu")),
     "pa": _parts(_TYPED_IN_PARTS, "ਅਾ>ਆ ੲਿ>ਇ ੲੀ>ਈ ੳੁ>ਉ ੳੂ>ਊ ੲੇ>ਏ ਅੈ>ਐ ੳੋ>ਓ ਅੌ>ਔ"),
     "or": (
-        *_parts(_TYPED_IN_PARTS, "ଅା>ଆ"),
+        *_parts(_TYPED_IN_PARTS, "ଅା>ଆ ଏୗ>ଐ ଓୗ>ଔ"),
         Rule("\u0b2f\u0b3c", "\u0b5f", "ୟ typed as ଯ with a nukta, as its Bengali sister is encoded"),
         _homorganic("or"),
     ),
