@@ -1,9 +1,12 @@
 """What must count as the same, and what must not."""
 
+import random
+import unicodedata
+
 import pytest
 
 from vaak.errors import BadInput
-from vaak.languages import LANGUAGES
+from vaak.languages import LANGUAGES, SCRIPTS
 from vaak.score.error_rate import word_counts
 from vaak.score.normalise import normalise_for_scoring
 from vaak.score.numbers import cardinal, ordinal
@@ -103,6 +106,28 @@ def test_normalising_twice_changes_nothing_more(language):
     once = normalise_for_scoring(text, language)
     assert once and normalise_for_scoring(once, language) == once
     assert normalise_for_scoring("", language) == ""
+
+
+@pytest.mark.parametrize("language", [code for code in LANGUAGES if code != "en"])
+def test_normalising_any_signs_twice_changes_nothing_more(language):
+    """Strings of everything in the block, joiners and punctuation, many marks in a row: no words, but what may come."""
+    draw, (first, last) = random.Random(language), SCRIPTS[LANGUAGES[language].script]
+    chars = [chr(point) for point in range(first, last + 1)] + list("\u200c\u200d\u200b\ufeff' :,.5’ʼ")
+    marks = [char for char in chars if unicodedata.category(char)[0] == "M"]
+    for _ in range(1500):
+        text = "".join(draw.choice(draw.choice((chars, marks))) for _ in range(draw.randint(1, 8)))
+        once = normalise_for_scoring(text, language)
+        assert normalise_for_scoring(once, language) == once, text.encode("unicode_escape")
+        assert "  " not in once and once == once.strip()
+
+
+def test_marks_of_punctuation_and_what_is_invisible_leave_words_whole():
+    assert normalise_for_scoring("\ufeffनम\u00adस्\u200bते,\u00a0दुनिया।", "hi") == "नमस्ते दुनिया"
+    assert normalise_for_scoring("धीरे-धीरे  १,२३,४५६.७%", "hi") == "धीरे धीरे 123456 7"
+    assert normalise_for_scoring("उत्तर: दु:ख", "hi") == "उत्तर दुःख"
+    assert normalise_for_scoring("‘ক’লা’ ক'ত", "as") == "কʼলা কʼত"
+    assert normalise_for_scoring("‘ক’রে’", "bn") == "করে"
+    assert normalise_for_scoring("ਡਾ: ਸਿੰਘ", "pa") == "ਡਾ ਸਿੰਘ"
 
 
 def test_an_unknown_language_is_refused():

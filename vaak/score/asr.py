@@ -18,12 +18,10 @@ import numpy as np
 from vaak.errors import BadInput
 from vaak.languages import language_of
 from vaak.score import weights
-from vaak.score.sanity import speech_share
+from vaak.score.sanity import MIN_SPEECH_SHARE, speech_share
 from vaak.storage.files import sha256_file
 
 RATE = 16000
-# Silent waves are not transcribed: Whisper answers silence with "you" or "Thank you".
-MIN_SPEECH_SHARE = 0.02
 _WINDOW_S = 28
 _SPHINX_LANGUAGES = frozenset({"en"})
 
@@ -129,7 +127,7 @@ class WhisperAsr:
         if code not in self.languages:
             raise BadInput(f"{self.name} has no {code}; it offers {', '.join(sorted(self.languages))}")
         wave = at_rate(wave, rate)
-        if speech_share(wave, RATE) < MIN_SPEECH_SHARE:
+        if speech_share(wave, RATE) < MIN_SPEECH_SHARE:  # Whisper answers silence with "you" or "Thank you"
             return ""
         return " ".join(filter(None, (self._window(piece, code) for piece in windows(wave, RATE, _WINDOW_S))))
 

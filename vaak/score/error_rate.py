@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vaak.languages import language_of
+from vaak.score.graphemes import graphemes
 from vaak.score.normalise import english_segments, normalise_for_scoring
 
 
@@ -78,6 +79,20 @@ def word_counts(reference: str, hypothesis: str, language: str) -> Counts:
             if counts.errors < best.errors:
                 best, chosen[i] = counts, form
     return best
+
+
+def grapheme_counts(reference: str, hypothesis: str, language: str) -> Counts:
+    """Edits between the written units (`vaak.score.graphemes`) of two texts after `normalise_for_scoring`, spaces left out.
+
+    The first figure for Indic languages: words are long there and often divided in two ways, and one wrong vowel sign is
+    one wrong unit of those that a reader sees.
+    """
+    wanted, given = (_units(text, language) for text in (reference, hypothesis))
+    return align(wanted, given)
+
+
+def _units(text: str, language: str) -> list[str]:
+    return [unit for unit in graphemes(normalise_for_scoring(text, language)) if unit != " "]
 
 
 def char_counts(reference: str, hypothesis: str, language: str) -> Counts:

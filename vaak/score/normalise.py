@@ -1,8 +1,8 @@
 """What counts as the same word when speech is scored: one simple, explicit normaliser per language.
 
 English: lower case, punctuation away, figures spoken out (`vaak.score.numbers`), a few spellings unified.
-Indic: NFC, letters, marks and digits kept, joiners dropped. Whisper's own normaliser is never used: it turns Indic
-vowel signs into spaces, so that wrong words score as right.
+Indic: `vaak.score.normalise_indic`. Whisper's own normaliser is never used: it turns Indic vowel signs into spaces, so
+that wrong words score as right.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import unicodedata
 
 from vaak.languages import language_of
+from vaak.score.normalise_indic import normalise_indic
 from vaak.score.numbers import FIGURE, NUMBER_WORDS, spoken_forms
 
 _ABBREVIATIONS = {"mr": "mister", "mrs": "missus", "dr": "doctor", "prof": "professor", "vs": "versus", "ok": "okay"}
@@ -23,34 +24,14 @@ _SPELLINGS = {
     "travelling": "traveling", "traveller": "traveler", "cheque": "check", "realise": "realize", "organise": "organize",
     "recognise": "recognize", "mum": "mom", "storey": "story", "plough": "plow", "jewellery": "jewelry", "pyjamas": "pajamas",
 }  # fmt: skip
-_JOINERS = {"\u200c", "\u200d"}
-# Older spellings "consonant + virama + ZWJ" of letters that have a code point of their own.
-_JOINED_LETTERS = {
-    "\u0d23\u0d4d\u200d": "\u0d7a",  # Malayalam chillu nn
-    "\u0d28\u0d4d\u200d": "\u0d7b",  # n
-    "\u0d30\u0d4d\u200d": "\u0d7c",  # rr
-    "\u0d32\u0d4d\u200d": "\u0d7d",  # l
-    "\u0d33\u0d4d\u200d": "\u0d7e",  # ll
-    "\u09a4\u09cd\u200d": "\u09ce",  # Bengali khanda ta
-}
-# Blocks in which a nasal before a stop of its own class may be written as anusvara (हिन्दी, हिंदी): Devanagari,
-# Gujarati, Odia, Telugu, Kannada. The Indic blocks share one layout: the same letter has the same offset in each.
-_ANUSVARA_BLOCKS = (0x0900, 0x0A80, 0x0B00, 0x0C00, 0x0C80)
-_NASAL_CLASSES = ((0x19, 0x15, 0x18), (0x1E, 0x1A, 0x1D), (0x23, 0x1F, 0x22), (0x28, 0x24, 0x27), (0x2E, 0x2A, 0x2D))
-_HOMORGANIC = re.compile(
-    "|".join(
-        f"{chr(block + nasal)}{chr(block + 0x4D)}(?=[{chr(block + first)}-{chr(block + last)}])"
-        for block in _ANUSVARA_BLOCKS
-        for nasal, first, last in _NASAL_CLASSES
-    )
-)
 
 
 def normalise_for_scoring(text: str, language: str) -> str:
     """`text` as single-spaced words for scoring in `language` (any tag that `language_of` knows; empty text stays empty)."""
-    if language_of(language) == "en":
+    code = language_of(language)
+    if code == "en":
         return " ".join(word for forms in english_segments(text) for word in forms[0])
-    return _normalise_indic(text)
+    return normalise_indic(text, code)
 
 
 def english_segments(text: str) -> list[list[list[str]]]:
@@ -88,20 +69,3 @@ def _drop_and(words: list[str]) -> list[str]:
         for i, word in enumerate(words)
         if not (word == "and" and 0 < i < len(words) - 1 and words[i - 1] in scales and words[i + 1] in NUMBER_WORDS)
     ]
-
-
-def _normalise_indic(text: str) -> str:
-    text = unicodedata.normalize("NFC", text).lower()
-    for joined, letter in _JOINED_LETTERS.items():
-        text = text.replace(joined, letter)
-    kept = []
-    for char in text:
-        if char in _JOINERS:
-            continue
-        category = unicodedata.category(char)
-        if category == "Nd":
-            kept.append(str(unicodedata.digit(char)))
-        else:
-            kept.append(char if category[0] in "LMN" else " ")
-    text = _HOMORGANIC.sub(lambda match: chr((ord(match.group()[0]) & ~0x7F) + 0x02), "".join(kept))
-    return " ".join(text.split())

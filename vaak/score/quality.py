@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from vaak.errors import BadInput
-from vaak.score.asr import MIN_SPEECH_SHARE, RATE, at_rate
-from vaak.score.sanity import speech_share
+from vaak.score.asr import RATE, at_rate
+from vaak.score.sanity import MIN_SPEECH_SHARE, speech_share
 
 BOTTOM = 1.0
 # The network hears 9.01 s; a shorter clip is repeated until it fills that, a longer one is heard once a second.

@@ -11,8 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from vaak.score.asr import MIN_SPEECH_SHARE, RATE, at_rate
-from vaak.score.sanity import frame_levels, speech_share
+from vaak.score.asr import RATE, at_rate
+from vaak.score.sanity import MIN_SPEECH_SHARE, frame_levels, speech_share
 
 
 @cache

@@ -1,0 +1,67 @@
+"""Where somebody speaks: Silero's voice activity detector (v6, MIT), whose weights ship in the wheel of faster-whisper.
+
+Energy takes hum, clicks and noise for speech; this network does not. It is optional: without faster-whisper or
+onnxruntime there is no figure, and nothing is guessed. It runs on one thread and draws nothing at random, so one wave has
+one figure on one machine.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from vaak.score.asr import at_rate
+
+WEIGHTS = "silero_vad_v6.onnx"
+# The network hears 32 ms at a time and the last 4 ms before them.
+_WINDOW, _CONTEXT, _STATE = 512, 64, 128
+# Silero's own threshold: a window above it is speech.
+SPEECH_FROM = 0.5
+
+
+@cache
+def _network():
+    """The opened network, or None where its weights or onnxruntime are not installed."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return None
+    spec = importlib.util.find_spec("faster_whisper")
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / "assets" / WEIGHTS
+    if not path.is_file():
+        return None
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def voice_probabilities(wave: np.ndarray, rate: int) -> np.ndarray | None:
+    """Probability of speech in each 32 ms of `wave` (float32[T], `rate` Hz): float32[n], the last window filled up with
+    silence; empty for an empty wave; None where the detector is not installed."""
+    network = _network()
+    if network is None:
+        return None
+    wave = at_rate(wave, rate)
+    if not len(wave):
+        return np.zeros(0, np.float32)
+    windows = np.pad(wave, (0, -len(wave) % _WINDOW)).reshape(-1, _WINDOW)
+    before = np.concatenate([np.zeros((1, _CONTEXT), np.float32), windows[:-1, -_CONTEXT:]])
+    state = np.zeros((1, 1, _STATE), np.float32)
+    heard = {"input": np.concatenate([before, windows], axis=1), "h": state, "c": state}
+    return np.asarray(network.run(None, heard)[0], np.float32).reshape(-1)
+
+
+def voice_share(wave: np.ndarray, rate: int) -> float | None:
+    """Share of 32 ms windows of `wave` (float32[T]) with a probability of speech of 0.5 or more.
+
+    0.0 for an empty wave, None where the detector is not installed.
+    """
+    probabilities = voice_probabilities(wave, rate)
+    if probabilities is None:
+        return None
+    return float(np.mean(probabilities >= SPEECH_FROM)) if len(probabilities) else 0.0
