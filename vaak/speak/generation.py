@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vaak.errors import BadInput
+from vaak.grammar.vocabulary import Vocabulary
 from vaak.model.speech_lm import SpeechLM
 from vaak.speak.decoder import Decoder
 
@@ -122,6 +123,16 @@ def check_requests(
                 f"prompt {i}: {len(prompt)} ids and {limits[i]} codes exceed the model's {positions} positions"
             )
     return limits, seeds
+
+
+def generation_of(vocabulary: Vocabulary, ids: Sequence[int] | np.ndarray, limit: int) -> Generation:
+    """What another engine generated for one prompt: ids with or without the stop token and what follows it, cut at `limit`.
+
+    Without a stop token the item counts as cut. Raises `BadInput` for an id before it that is no code.
+    """
+    drawn = np.asarray(ids, np.int64)[:limit]
+    ends = np.flatnonzero(drawn == vocabulary.speech_end)
+    return Generation(vocabulary.codes(drawn[: ends[0]] if len(ends) else drawn), bool(len(ends)))
 
 
 class _Sampler:
