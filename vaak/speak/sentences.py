@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Of the example's utterances 95% are shorter than 90 characters in English and 130 in any language, and so seven seconds;
-# a voice is continued from a chunk of the same length, and both together are still no longer than its longest ones.
+# Of the example's paired utterances 95% have at most 88 characters in English, 83 in Hindi, 127 in Tamil, 146 in Malayalam. A chunk
+# and another one before it, whose voice it continues, are about as long as the longest of them (262, 209, 288, 219).
 LONGEST = 120
 
 _OPENING, _CLOSING = "\"'“‘«([{", "\"'”’»)]}"
@@ -19,26 +19,31 @@ _DANDAS = {"।", "॥"}
 # A cut at a comma that leaves less than this share of a chunk before it is none: a word alone sounds lost.
 _LEAST = 0.25
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Before a name: mr., डॉ., திரு.
-_TITLES = frozenset(
+_TITLES = _words(
     "mr mrs ms mx dr prof st sr jr rev gen col capt lt sgt hon smt shri kum vs approx dept govt "
     "डॉ डा प्रो प्रा श्री सुश्री श्रीमती पं मो कु स्व ড ডা ডঃ মো মোঃ শ্রী শ্ৰী অধ্যা প্রফে "
     "ਡਾ ਪ੍ਰੋ ਸ਼੍ਰੀ ਸ੍ਰੀ ਸ ਗਿ ડૉ ડો ડા પ્રો પ્રા શ્રી ପ୍ରୋ ଡା ଡ ଡଃ ଶ୍ରୀ திரு திருமதி டாக்டர் பேரா செல்வி "
-    "డా డాక్టర్ శ్రీ ప్రొ ಡಾ ಶ್ರೀ ಪ್ರೊ ಪ್ರೊಫೆ ഡോ ശ്രീ പ്രൊഫ അഡ്വ".split()
+    "డా డాక్టర్ శ్రీ ప్రొ ಡಾ ಶ್ರೀ ಪ್ರೊ ಪ್ರೊಫೆ ഡോ ശ്രീ പ്രൊഫ അഡ്വ"
 )
 # Before a number: no. 5, रु. 500.
-_BEFORE_NUMBERS = frozenset(
+_BEFORE_NUMBERS = _words(
     "no nos rs re inr usd fig vol ch sec art pp p pg ca jan feb mar apr jun jul aug sep sept oct nov dec "
-    "रु नं क्र पृ নং রু পৃ ਰੁ ਨੰ રૂ નં ନଂ ரூ எண் రూ నం ರೂ ನಂ രൂ നം".split()
+    "रु नं क्र पृ নং রু পৃ ਰੁ ਨੰ રૂ નં ନଂ ரூ எண் రూ నం ರೂ ನಂ രൂ നം"
 )
 # Latin letters by name, where the name is written with more than one letter of its script: एम. एस. धोनी.
-_LETTER_NAMES = frozenset(
+_LETTER_NAMES = _words(
     "एफ एच आई एल एम एन क्यू आर एस डब्ल्यू एक्स वाई जेड झेड एफ़ ज़ेड এফ এইচ আই এল এম এন কিউ আর এস ডব্লিউ এক্স ওয়াই জেড এছ "
     "ਐਫ ਐਫ਼ ਐਚ ਆਈ ਐਲ ਐਮ ਐਨ ਕਿਊ ਆਰ ਐਸ ਡਬਲਿਊ ਐਕਸ ਵਾਈ ਜ਼ੈੱਡ એફ એચ આઈ આઇ એલ એમ એન ક્યૂ આર એસ ડબલ્યુ એક્સ વાય ઝેડ "
-    "ଏଫ୍ ଏଫ ଏଚ ଏଚ୍ ଆଇ ଏଲ ଏମ ଏନ ଆର ଏସ எஃப் டபிள்யூ எக்ஸ் ఎఫ్ ఎక్స్ డబ్ల్యూ ಎಫ್ ಎಕ್ಸ್ ಡಬ್ಲ್ಯೂ എഫ് എക്സ് ഡബ്ല്യു".split()
+    "ଏଫ୍ ଏଫ ଏଚ ଏଚ୍ ଆଇ ଏଲ ଏମ ଏନ ଆର ଏସ எஃப் டபிள்யூ எக்ஸ் ఎఫ్ ఎక్స్ డబ్ల్యూ ಎಫ್ ಎಕ್ಸ್ ಡಬ್ಲ್ಯೂ എഫ് എക്സ് ഡബ്ല്യു"
 )
 # Words of one syllable at the end of many a sentence, which are no initials.
-_VERBS = frozenset("है हैं हूँ हूं था थी थे हो छे છે છો છું ਹੈ ਸੀ ਹਾਂ".split())
+_VERBS = _words("है हैं हूँ हूं था थी थे हो छे છે છો છું ਹੈ ਸੀ ਹਾਂ")
 _ENDS_OFTEN = {"a.m", "p.m"}  # dotted, and yet at the end of many a sentence
 _CHILLUS = range(0x0D7A, 0x0D80)  # Malayalam letters without a vowel
 _VIRAMA = 9  # Unicode's combining class of the sign that takes a letter's vowel away
