@@ -136,6 +136,23 @@ def test_the_step_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp_p
 
 
 @pytest.mark.slow
+def test_the_speak_benchmark_prints_all_that_it_promises_and_leaves_nothing(tmp_path):
+    """In sizes whose speeds say little."""
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "benchmarks/speak.py", "--small", "--json", str(tmp_path / "figures.json")]
+    environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)}
+    out = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    assert out.returncode in (0, 1), out.stderr
+    assert all(line.endswith((": met", ": NOT MET")) for line in out.stdout.splitlines())
+    figures = {figure["name"]: figure["value"] for figure in json.loads((tmp_path / "figures.json").read_text())}
+    assert list(figures) == [
+        "speak.speed_at_4", "speak.speed_at_1", "speak.real_time_factor", "speak.first_sound", "speak.streamed",
+    ]  # fmt: skip
+    assert all(value > 0 for value in figures.values())
+    assert left_in(tmp_path) == ["figures.json"]
+
+
+@pytest.mark.slow
 def test_the_codec_card_of_two_utterances(tmp_path):
     """One seen and one held-out voice by pocketsphinx: the lines, the table, and what was heard is kept."""
     pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed (pip install vaak[asr])")

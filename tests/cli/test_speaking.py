@@ -96,3 +96,40 @@ def test_a_package_without_a_model_says_so(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(vaak.demo, "_HERE", tmp_path)
     code, _, err = leave(["speak", "demo", "Hi."], capsys)
     assert code == 2 and "ships no model" in err and len(err.splitlines()) == 1
+
+
+def test_a_long_text_is_said_in_chunks_and_those_that_went_wrong_are_named(shipped, monkeypatch, capsys):
+    sizes = iter([3, 0, 4])
+
+    def generate(model, prompts, **_):
+        said = [next(sizes) for _ in prompts]
+        return [Generation(np.arange(size, dtype=np.uint16), size != 4) for size in said]
+
+    monkeypatch.setattr(vaak.speak.speech, "generate", generate)
+    sentence = "The blue boat is near the old bridge, and the red one is far away from all the others. "
+    (shipped / "story.txt").write_text("\ufeff" + sentence * 3, encoding="utf-8")
+    code, out, err = leave(["speak", "demo", "--file", "story.txt"], capsys)
+    assert code == 0 and " s of speech in 3 chunks, made in " in out
+    assert soundfile.info("out.wav").frames == 320 * 7 + 3200
+    [silent, cut] = err.splitlines()
+    assert "stopped at once in chunk 2 of 3 ('The blue boat" in silent
+    assert "did not stop by itself in chunk 3 of 3" in cut and "after 0.08 s" in cut
+
+
+def test_a_file_with_a_short_text_is_said_at_once(shipped, asked, capsys):
+    (shipped / "hello.txt").write_text("मेरा नाम\nआशा है।\n", encoding="utf-8")
+    code, out, err = leave(["speak", "demo", "--file", "hello.txt"], capsys)
+    assert code == 0 and " s of speech, made in " in out and not err and asked == ["Asha, a woman"]
+
+
+def test_a_text_comes_from_one_place(shipped, capsys):
+    (shipped / "bad.txt").write_bytes(b"\xff\xfe\x00")
+    for arguments, words in (
+        ([], "either a text"),
+        (["Hi.", "--file", "bad.txt"], "either a text"),
+        (["--file", "none.txt"], "none.txt cannot be read"),
+        (["--file", "bad.txt"], "UTF-8"),
+        ([" "], "empty"),
+    ):
+        code, _, err = leave(["speak", "demo", *arguments], capsys)
+        assert code == 2 and words in err and len(err.splitlines()) == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.speak.tiny_speaker import CODES, tiny_model
 from vaak.errors import BadInput
 from vaak.speak.decoder import Decoder
-from vaak.speak.generation import generate, sample
+from vaak.speak.generation import Generation, generate, sample, stream_codes
 
 
 def prompts_of(model, count=7, seed=0):
@@ -61,6 +61,38 @@ def test_sampled_codes_follow_the_item_seed_not_the_batch():
     assert not same(together, other)
 
 
+def streamed(model, prompt, **options):
+    """What `stream_codes` says of one prompt, gathered."""
+    codes, stream = [], stream_codes(model, prompt, **options)
+    while True:
+        try:
+            codes.append(next(stream))
+        except StopIteration as end:
+            return Generation(np.array(codes, np.uint16), end.value)
+
+
+def test_codes_one_by_one_are_those_of_the_batch_loop():
+    model = tiny_model(codes=8)  # so few that stopping is likely
+    prompts = prompts_of(model, 8)
+    ends = set()
+    for options in ({"temperature": 0}, {"temperature": 30.0, "top_p": 0.95}):
+        wanted = [generate(model, [prompt], max_codes=12, seeds=[6], **options)[0] for prompt in prompts]
+        assert same([streamed(model, prompt, max_codes=12, seed=6, **options) for prompt in prompts], wanted)
+        ends |= {one.stopped for one in wanted}
+    assert ends == {True, False}
+    assert streamed(model, prompts[0], max_codes=0).stopped is False
+
+
+def test_a_code_is_there_before_the_next_is_computed():
+    model = tiny_model()
+    stream = stream_codes(model, prompts_of(model, 1)[0], max_codes=400, temperature=0)
+    first = [next(stream) for _ in range(3)]
+    assert not torch.is_inference_mode_enabled()
+    with torch.no_grad():
+        model.head.zero_()  # all alike: the first, to stop, is taken
+    assert first and not list(stream)[1:]  # a change made on the way is felt at once: nothing was computed ahead
+
+
 def test_limits_hold_per_item_and_only_codes_come_out():
     model = tiny_model()
     prompts, limits = prompts_of(model, 12), [0, 1, 2, 3, 5, 8, 13, 21, 34, 40, 40, 7]
@@ -91,6 +123,10 @@ def test_bad_requests_are_refused():
         generate(model, [np.zeros(0, np.int64)], max_codes=3)
     with pytest.raises(BadInput, match="positions"):
         generate(model, prompts_of(model, 1), max_codes=600)
+    with pytest.raises(BadInput, match="empty"):
+        stream_codes(model, np.zeros(0, np.int64), max_codes=3)
+    with pytest.raises(BadInput, match="top_p"):
+        stream_codes(model, prompts_of(model, 1)[0], max_codes=3, top_p=0)
     with pytest.raises(BadInput, match="one each"):
         generate(model, prompts_of(model, 2), max_codes=[1])
 

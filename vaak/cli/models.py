@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -151,7 +152,8 @@ def train(
 
 def speak(
     checkpoint: Checkpoint,
-    text: Annotated[str, typer.Argument(help="What to say.")],
+    text: Annotated[str | None, typer.Argument(help="What to say; a long text is said chunk by chunk.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Say what stands in this file (UTF-8) instead.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The WAV to write.")] = Path("out.wav"),
     voice: Annotated[Path | None, typer.Option(help="A recording whose voice is continued.")] = None,
     voice_text: Annotated[str | None, typer.Option(help="What that recording says.")] = None,
@@ -168,15 +170,16 @@ def speak(
 ) -> None:
     """Say a text, in any language that the model was trained on, and write it as a WAV.
 
-    Exit 1, and nothing is written, if the model says nothing at all.
+    A text longer than 120 characters is cut between its sentences, and said in one voice. Exit 1, and nothing is written, if
+    the model says nothing at all.
 
-    Examples: `vaak speak demo "The blue boat is near the old bridge." -o boat.wav` ·
+    Examples: `vaak speak demo "The blue boat is near the old bridge." -o boat.wav` · `vaak speak demo --file story.txt` ·
     `vaak speak demo-run/stages/sft "नमस्ते।" --voice me.wav --voice-text "मेरा नाम आशा है।" -o hello.wav`
     """
     from vaak.codec.audio import read_audio, write_audio
     from vaak.speak.speech import open_speaker
-    from vaak.speak.speech import speak as say
 
+    text = _text_to_say(text, file)
     if (voice is None) != (voice_text is None):
         raise BadInput("--voice and --voice-text belong together: give the recording and the words that it says")
     model, tokenizer, opened = open_speaker(_model_folder(checkpoint), codec)
@@ -186,20 +189,53 @@ def speak(
 
         describe = best_description(text)
     began = time.monotonic()
-    wave, generation = say(
+    wave, chunks = _said(
         model, tokenizer, opened, text, describe, voice_text, voice_codes, temperature=temperature, seed=seed
     )
     if not len(wave):
         raise CheckFailed(f"the model stopped at once and said nothing, so {out} is not written; try another --seed")
     write_audio(out, wave, opened.output_rate)
-    seconds = len(wave) / opened.output_rate
-    typer.echo(f"{out}: {seconds:.2f} s of speech, made in {time.monotonic() - began:.1f} s")
-    if not generation.stopped:
-        typer.echo(
-            f"vaak: the model did not stop by itself and was cut after {seconds:.2f} s; try another --seed, or a "
-            "shorter text",
-            err=True,
-        )
+    seconds, parts = len(wave) / opened.output_rate, f" in {len(chunks)} chunks" if len(chunks) > 1 else ""
+    typer.echo(f"{out}: {seconds:.2f} s of speech{parts}, made in {time.monotonic() - began:.1f} s")
+    for line in _what_went_wrong(chunks, opened.tokens_per_second):
+        typer.echo(f"vaak: {line}", err=True)
+
+
+def _text_to_say(text: str | None, file: Path | None) -> str:
+    if (text is None) == (file is None):
+        raise BadInput("give either a text to say or --file with one")
+    if file is None:
+        return text or ""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} cannot be read as text ({error}); give a file in UTF-8") from error
+
+
+def _said(model: Any, tokenizer: Any, codec: Any, text: str, *voice: Any, **sampling: Any) -> tuple[Any, list[Any]]:
+    """The wave and the chunks of a text, of which a short one has one."""
+    from vaak.speak.long import Chunk, speak_long
+    from vaak.speak.sentences import chunks_of
+    from vaak.speak.speech import speak as say
+
+    texts = chunks_of(text)
+    if len(texts) > 1:
+        return speak_long(model, tokenizer, codec, text, *voice, **sampling)
+    text = texts[0] if texts else text
+    wave, generation = say(model, tokenizer, codec, text, *voice, **sampling)
+    return wave, [Chunk(text, generation)]
+
+
+def _what_went_wrong(chunks: Sequence[Any], codes_per_second: int) -> Iterator[str]:
+    """A line for every chunk that had to be cut or that nothing was said of."""
+    for number, chunk in enumerate(chunks, 1):
+        seconds, codes = len(chunk.generation.codes) / codes_per_second, len(chunk.generation.codes)
+        where = f" in chunk {number} of {len(chunks)} ({chunk.text[:40]!r} ...)" if len(chunks) > 1 else ""
+        if not chunk.generation.stopped:
+            shorter = "" if where else ", or a shorter text"
+            yield f"the model did not stop by itself{where} and was cut after {seconds:.2f} s; try another --seed{shorter}"
+        elif not codes:
+            yield f"the model stopped at once{where} and said nothing of it; try another --seed"
 
 
 def _model_folder(name: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from torch import Tensor
 
 from vaak.codec.audio import check_wave
 from vaak.codec.network import HOP, RATE, SAMPLES_PER_CODE, CodecNetwork, render
+from vaak.codec.neural_stream import NeuralStream
+from vaak.codec.noise import CodeNoise
 from vaak.codec.pitch import fill_unvoiced, pulse_train
 from vaak.codec.settings import NetworkSettings
 from vaak.errors import BadInput
@@ -72,11 +73,15 @@ class NeuralCodec:
             return np.zeros(0, np.float32)
         hidden = self._hidden(numbers)
         pulses = self._pulses(hidden)
-        noise = self._noise(numbers.numpy(), len(pulses))
+        noise = CodeNoise().more(numbers.numpy())
         return self._render(hidden, pulses, noise).numpy()
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [self.decode(one) for one in codes]
+
+    def stream(self) -> NeuralStream:
+        """`decode` in pieces, for codes that are still being drawn: see `vaak.codec.stream`."""
+        return NeuralStream(self._network, self._check_codes)
 
     def _check_codes(self, codes: np.ndarray) -> np.ndarray:
         array = np.asarray(codes)
@@ -102,11 +107,6 @@ class NeuralCodec:
         voiced = (voicing[0] > 0).numpy()
         f0 = 100 * np.exp2(octave[0].double().numpy())
         return pulse_train(fill_unvoiced(f0.astype(np.float32), voiced), voiced)
-
-    def _noise(self, codes: np.ndarray, n: int) -> np.ndarray:
-        """White noise that is the same whenever the same codes are decoded."""
-        generator = np.random.default_rng(zlib.crc32(codes.astype("<u2").tobytes()))
-        return generator.standard_normal(n, dtype=np.float32)
 
     def _render(self, hidden: Tensor, pulses: np.ndarray, noise: np.ndarray) -> Tensor:
         sides = (_FRAME_CONTEXT * HOP + _SIDE,) * 2

@@ -56,14 +56,20 @@ def pulse_train(f0: np.ndarray, voiced: np.ndarray) -> np.ndarray:
         samples = np.arange(start, min(start + _BLOCK, len(pulses)))
         hz = np.interp(samples, centres, hz_of_frames)
         amplitude = np.interp(samples, centres, np.asarray(voiced, np.float64))
-        phase = np.mod(phase_before + np.cumsum(2 * np.pi * hz / RATE), 2 * np.pi)
-        phase_before = float(phase[-1])
-        harmonics = np.floor(7600.0 / hz)
-        half = np.sin(phase / 2)
-        safe = np.where(np.abs(half) < 1e-6, 1e-6, half)
-        kernel = np.where(np.abs(half) < 1e-6, harmonics, np.sin((harmonics + 0.5) * phase) / (2 * safe) - 0.5)
-        pulses[samples] = kernel * np.sqrt(2.0 / harmonics) * amplitude
+        pulses[samples], phase_before = pulses_of(hz, amplitude, phase_before)
     return pulses
+
+
+def pulses_of(hz: np.ndarray, amplitude: np.ndarray, phase_before: float) -> tuple[np.ndarray, float]:
+    """Pitch and amplitude of each sample, float64[T], to the pulses float32[T], and the phase at the last of them."""
+    if not len(hz):
+        return np.zeros(0, np.float32), phase_before
+    phase = np.mod(phase_before + np.cumsum(2 * np.pi * hz / RATE), 2 * np.pi)
+    harmonics = np.floor(7600.0 / hz)
+    half = np.sin(phase / 2)
+    safe = np.where(np.abs(half) < 1e-6, 1e-6, half)
+    kernel = np.where(np.abs(half) < 1e-6, harmonics, np.sin((harmonics + 0.5) * phase) / (2 * safe) - 0.5)
+    return (kernel * np.sqrt(2.0 / harmonics) * amplitude).astype(np.float32), float(phase[-1])
 
 
 def _frame_correlation(padded: np.ndarray, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:

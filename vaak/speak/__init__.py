@@ -8,17 +8,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vaak.speak.generation import Generation, generate
+    from vaak.speak.generation import Generation, generate, stream_codes
+    from vaak.speak.long import Chunk, speak_long
     from vaak.speak.speech import build_prompt, open_speaker, speak
+    from vaak.speak.stream import speak_stream
 
-__all__ = ["Generation", "build_prompt", "generate", "open_speaker", "speak"]
+__all__ = [
+    "Chunk",
+    "Generation",
+    "build_prompt",
+    "generate",
+    "open_speaker",
+    "speak",
+    "speak_long",
+    "speak_stream",
+    "stream_codes",
+]
 
 _HOME = {
+    "Chunk": "vaak.speak.long",
     "Generation": "vaak.speak.generation",
-    "generate": "vaak.speak.generation",
     "build_prompt": "vaak.speak.speech",
+    "generate": "vaak.speak.generation",
     "open_speaker": "vaak.speak.speech",
     "speak": "vaak.speak.speech",
+    "speak_long": "vaak.speak.long",
+    "speak_stream": "vaak.speak.stream",
+    "stream_codes": "vaak.speak.generation",
 }
 
 

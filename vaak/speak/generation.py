@@ -6,7 +6,7 @@ An item's result does not depend on its batch: its randomness comes from its own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vaak.errors import BadInput
+from vaak.grammar.vocabulary import Vocabulary
 from vaak.model.speech_lm import SpeechLM
 from vaak.speak.decoder import Decoder
 
@@ -46,20 +47,8 @@ def generate(
     off. `seeds` default to 0, 1, 2 ... Raises `BadInput` for an empty prompt or one beyond the model's positions, and
     `FloatingPointError` when the model gives infinities or not-a-number.
     """
-    limits = [max_codes] * len(prompts) if isinstance(max_codes, int) else list(max_codes)
-    seeds = list(range(len(prompts))) if seeds is None else list(seeds)
-    if not len(prompts) == len(limits) == len(seeds):
-        raise BadInput(f"{len(prompts)} prompts, {len(limits)} limits and {len(seeds)} seeds; give one each")
-    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
-        raise BadInput(f"temperature {temperature}, top_k {top_k}, top_p {top_p}: give ≥ 0, ≥ 0 and in (0, 1]")
-    positions = getattr(model.config, "max_position_embeddings", None)
-    for i, prompt in enumerate(prompts):
-        if len(prompt) == 0:
-            raise BadInput(f"prompt {i} is empty; build prompts with vaak.speak.speech.build_prompt")
-        if positions is not None and len(prompt) + limits[i] > positions:
-            raise BadInput(
-                f"prompt {i}: {len(prompt)} ids and {limits[i]} codes exceed the model's {positions} positions"
-            )
+    check_sampling(temperature, top_k, top_p)
+    limits, seeds = check_requests(prompts, max_codes, seeds, positions_of(model))
     sampler = _Sampler(model, temperature, top_k, top_p)
     results: dict[int, Generation] = {}
     # Neighbours of like length: little padding, and rows that end at about the same time.
@@ -70,6 +59,80 @@ def generate(
         outcomes = _generate_batch(model, sampler, batch, [limits[i] for i in items], [seeds[i] for i in items])
         results.update(zip(items, outcomes, strict=True))
     return [results[i] for i in range(len(prompts))]
+
+
+def stream_codes(
+    model: SpeechLM,
+    prompt: np.ndarray,
+    *,
+    max_codes: int,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    seed: int = 0,
+) -> Generator[int, None, bool]:
+    """The codes of one prompt, each as soon as it is drawn: those that `generate` gives this prompt alone.
+
+    What the generator returns at its end (`stopped = yield from ...`) is whether the model stopped by itself. Raises as
+    `generate` does, for a bad request at once.
+    """
+    check_sampling(temperature, top_k, top_p)
+    check_requests([prompt], max_codes, [seed], positions_of(model))
+    return _one_by_one(model, _Sampler(model, temperature, top_k, top_p), np.asarray(prompt, np.int64), max_codes, seed)
+
+
+@torch.inference_mode()
+def _one_by_one(
+    model: SpeechLM, sampler: _Sampler, prompt: np.ndarray, limit: int, seed: int
+) -> Generator[int, None, bool]:
+    for _, picks in _draws(model, sampler, [prompt], [limit], [seed]):
+        pick = int(picks)
+        if pick == 0:
+            return True
+        yield pick - 1
+    return False
+
+
+def positions_of(model: SpeechLM) -> int | None:
+    """How many ids the model can read, prompt and codes together; None where its configuration does not say."""
+    return getattr(model.config, "max_position_embeddings", None)
+
+
+def check_sampling(temperature: float, top_k: int, top_p: float) -> None:
+    """Raises `BadInput` for settings that mean nothing."""
+    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
+        raise BadInput(f"temperature {temperature}, top_k {top_k}, top_p {top_p}: give ≥ 0, ≥ 0 and in (0, 1]")
+
+
+def check_requests(
+    prompts: Sequence[np.ndarray],
+    max_codes: int | Sequence[int],
+    seeds: Sequence[int] | None,
+    positions: int | None,
+) -> tuple[list[int], list[int]]:
+    """(limits, seeds), one for each prompt. Raises `BadInput` for an empty prompt or one beyond the model's positions."""
+    limits = [max_codes] * len(prompts) if isinstance(max_codes, int) else list(max_codes)
+    seeds = list(range(len(prompts))) if seeds is None else list(seeds)
+    if not len(prompts) == len(limits) == len(seeds):
+        raise BadInput(f"{len(prompts)} prompts, {len(limits)} limits and {len(seeds)} seeds; give one each")
+    for i, prompt in enumerate(prompts):
+        if len(prompt) == 0:
+            raise BadInput(f"prompt {i} is empty; build prompts with vaak.speak.speech.build_prompt")
+        if positions is not None and len(prompt) + limits[i] > positions:
+            raise BadInput(
+                f"prompt {i}: {len(prompt)} ids and {limits[i]} codes exceed the model's {positions} positions"
+            )
+    return limits, seeds
+
+
+def generation_of(vocabulary: Vocabulary, ids: Sequence[int] | np.ndarray, limit: int) -> Generation:
+    """What another engine generated for one prompt: ids with or without the stop token and what follows it, cut at `limit`.
+
+    Without a stop token the item counts as cut. Raises `BadInput` for an id before it that is no code.
+    """
+    drawn = np.asarray(ids, np.int64)[:limit]
+    ends = np.flatnonzero(drawn == vocabulary.speech_end)
+    return Generation(vocabulary.codes(drawn[: ends[0]] if len(ends) else drawn), bool(len(ends)))
 
 
 class _Sampler:
@@ -136,19 +199,32 @@ def _likeliest(logits: Tensor, top_k: int, top_p: float) -> tuple[Tensor, Tensor
 def _generate_batch(
     model: SpeechLM, sampler: _Sampler, prompts: list[np.ndarray], limits: list[int], seeds: list[int]
 ) -> list[Generation]:
+    # -1: not generated (stopped, or over the item's own limit).
+    drawn = torch.full((len(prompts), max(limits)), -1, dtype=torch.int64, device=model.device)
+    stopped = torch.zeros(len(prompts), dtype=torch.bool, device=model.device)
+    for place, (alive, picks) in enumerate(_draws(model, sampler, prompts, limits, seeds)):
+        stopped[alive[picks == 0]] = True
+        drawn[alive, place] = picks - 1
+    return [
+        Generation(row[row >= 0].astype(np.uint16), bool(stop))
+        for row, stop in zip(drawn.cpu().numpy(), stopped.cpu().numpy(), strict=True)
+    ]
+
+
+def _draws(
+    model: SpeechLM, sampler: _Sampler, prompts: list[np.ndarray], limits: list[int], seeds: list[int]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The one loop: place by place the rows that still speak, int64[n], and what each draws, 0 to stop, 1 + c for code c."""
     device, longest, most = model.device, max(map(len, prompts)), max(limits)
     ids = np.zeros((len(prompts), longest), np.int64)
     for row, prompt in enumerate(prompts):
         ids[row, longest - len(prompt) :] = prompt
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
     uniforms = torch.stack([_uniforms(seed, most) for seed in seeds]).to(device)
-    # -1: not generated (stopped, or over the item's own limit).
-    drawn = torch.full((len(prompts), most), -1, dtype=torch.int64, device=device)
-    stopped = torch.zeros(len(prompts), dtype=torch.bool, device=device)
     ceiling = torch.tensor(limits, device=device)
     alive = torch.nonzero(ceiling > 0)[:, 0]
     if not len(alive):
-        return [Generation(np.zeros(0, np.uint16), False) for _ in prompts]
+        return
     decoder = Decoder(model, len(prompts), longest + most)
     states = decoder.prefill(torch.from_numpy(ids).to(device), lengths)
     if len(alive) < len(prompts):
@@ -156,22 +232,15 @@ def _generate_batch(
         states = states[alive]
     for place in range(most):
         picks = sampler(states, uniforms[alive, place])
-        ended = picks == 0
-        stopped[alive[ended]] = True
-        drawn[alive, place] = picks - 1
-        going = ~ended & (ceiling[alive] > place + 1)
+        yield alive, picks
+        going = (picks != 0) & (ceiling[alive] > place + 1)
         if not bool(going.all()):
             rows = torch.nonzero(going)[:, 0]
             if not len(rows):
-                break
+                return
             decoder.keep(rows)
             alive, picks = alive[rows], picks[rows]
-        if place + 1 < most:
-            states = decoder.step(picks - 1 + model.vocabulary.first_speech_id)
-    return [
-        Generation(row[row >= 0].astype(np.uint16), bool(stop))
-        for row, stop in zip(drawn.cpu().numpy(), stopped.cpu().numpy(), strict=True)
-    ]
+        states = decoder.step(picks - 1 + model.vocabulary.first_speech_id)
 
 
 def _uniforms(seed: int, count: int) -> Tensor:
