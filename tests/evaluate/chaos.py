@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from vaak.errors import BadInput
 from vaak.evaluate import jobs as leases
@@ -147,7 +148,7 @@ def _sidecar(plan: Plan, db: str, folder: Path) -> None:
         sys.exit(_NO_DATABASE)
     offered = [_job(number) for number in range(plan.jobs)]
     dying: list[bool] = []
-    sa.event.listen(results.database._engine, "after_cursor_execute", _dying_in_a_transaction(dying, folder))
+    event.listen(results.database._engine, "after_cursor_execute", _dying_in_a_transaction(dying, folder))
 
     def find() -> list[Job]:
         drain_outbox(results.database, _tracker(folder))

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from vaak.errors import BadInput
 from vaak.evaluate import migrations
@@ -83,7 +84,7 @@ def test_a_step_of_the_schema_that_fails_changes_nothing(db, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "MIGRATIONS", broken)
         patch.setattr(migrations, "VERSION", len(broken))
-        with pytest.raises((BadInput, sa.exc.DBAPIError)):
+        with pytest.raises((BadInput, DBAPIError)):
             open_database(db)
     database = open_database(db)
     assert "more" not in sa.inspect(database._engine).get_table_names()

@@ -95,6 +95,7 @@ def test_a_lease_that_is_renewed_stays_and_one_that_is_not_may_be_taken(results)
 def test_who_lost_the_lease_cannot_write_finish_or_end(results):
     jobs = offered(results, job("c"))
     first = claim_job(results.database, "first", jobs)
+    assert first is not None
     results.under(first).write([figure("c", "a")], [Entry("c a", 1, {})])
     lapse(results)
     results.under(first).write([figure("c", "b")])  # expired, but nobody took it: it holds

@@ -23,7 +23,7 @@ from vaak.evaluate.migrations import migrate
 SCHEME = "postgresql+psycopg"
 # A server that restarts is back well within this; how long one is waited for, and how long at the start.
 PATIENCE_SECONDS = 60.0
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS, _IDLE_SECONDS = 10, 30
 # Any constant: the advisory lock under which claims are made one at a time, and the schema is changed.
 _LOCK = 0x7661616B
 T = TypeVar("T")
@@ -182,8 +182,10 @@ def _parsed(db: str | Path) -> sa.URL:
 
 
 def _server_engine(url: sa.URL) -> sa.Engine:
+    # A sidecar that is suspended inside a transaction would hold its locks for ever; the server ends it instead.
+    session = f"-c idle_in_transaction_session_timeout={_IDLE_SECONDS * 1000}"
+    arguments = {"connect_timeout": _CONNECT_SECONDS, "options": session}
     # A connection that died with the server is noticed before it is used; two are enough for a sidecar and its heartbeat.
-    arguments = {"connect_timeout": _CONNECT_SECONDS}
     return sa.create_engine(url, pool_pre_ping=True, pool_size=2, connect_args=arguments)
 
 

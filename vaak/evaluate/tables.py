@@ -7,8 +7,8 @@ import sqlalchemy as sa
 METADATA = sa.MetaData()
 
 
-def _text(name: str, **options: bool) -> sa.Column[str]:
-    return sa.Column(name, sa.String, **({"nullable": False} | options))
+def _text(name: str, primary_key: bool = False, nullable: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.String, primary_key=primary_key, nullable=nullable)
 
 
 RESULTS = sa.Table(
