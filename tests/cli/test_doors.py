@@ -80,10 +80,20 @@ def test_bad_input_is_one_sentence_and_exit_2(tmp_path: Path, capsys: pytest.Cap
         ["report", str(tmp_path)],
         ["checkpoint", "export", str(tmp_path), "--out", str(tmp_path / "model")],
         ["speak", str(tmp_path), "hello", "--voice", "a.wav"],
+        ["sidecar", str(tmp_path), "--pack", str(tmp_path), "--db", "mysql://me:hushhush@host/name"],
+        [
+            "sidecar",
+            str(tmp_path),
+            "--pack",
+            str(tmp_path),
+            "--db",
+            "postgresql+psycopg://me:hushhush@127.0.0.1:1/name",
+        ],
     ):
         code, _, err = leave(arguments, capsys)
         assert code == 2, arguments
         assert err.startswith("vaak: ") and len(err.strip().splitlines()) == 1, err
+        assert "hushhush" not in err
 
 
 def test_show_prints_the_same_for_people_and_programs(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from tests.evaluate.databases import db, postgres, postgres_url
 from tests.evaluate.small_pack import AsrDouble, add_checkpoint, make_pack
 from tests.speak.tiny_speaker import ToneCodec
 from vaak.evaluate import measures
+
+__all__ = ["db", "postgres", "postgres_url"]  # fixtures
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ import pytest
 from tests.evaluate.small_pack import AsrDouble, add_checkpoint, make_pack
 from tests.speak.tiny_speaker import ToneCodec
 from vaak.errors import BadInput
-from vaak.evaluate import following, open_results
+from vaak.evaluate import drain_outbox, jobs, list_jobs, open_results
 from vaak.evaluate.checkpoint import instruments
 from vaak.evaluate.following import find_jobs, follow
+from vaak.evaluate.jobs import ATTEMPTS
 from vaak.storage.files import write_json
+from vaak.track import JsonlTracker, read_jsonl
 
 
 @pytest.fixture
@@ -63,15 +66,81 @@ def test_a_damaged_checkpoint_is_named_and_the_others_are_evaluated(runs, pack, 
     assert identity.startswith("a/") and "content" in reason
     assert len(done.evaluated) == 2
     names = instruments(asr)
-    assert [job.checkpoint.id for job in find_jobs(runs, [], open_results(tmp_path / "r.db"), pack.id, names)] == [
-        identity
-    ]
+    results = open_results(tmp_path / "r.db")
+    assert [job.checkpoint_id for job in find_jobs(runs, [], results, pack.id, names)] == [identity]
+    job = next(job for job in list_jobs(results.database) if job["checkpoint_id"] == identity)
+    assert (job["state"], job["failures"], job["reason"]) == ("failed", ATTEMPTS, reason)
 
 
-def test_two_sidecars_do_not_share_a_database(runs, pack, codec, asr, tmp_path, monkeypatch):
-    monkeypatch.setattr(following, "_LOCK_SECONDS", 0.0)
-    with following._only_one(tmp_path / "r.db"), pytest.raises(BadInput, match="another sidecar"):
+def test_a_checkpoint_removed_before_its_turn_is_recorded_and_no_failure(runs, pack, codec, asr, tmp_path):
+    """The first sidecar is stopped at its first job; what it had seen is removed before the second one starts."""
+    options = {"stop_file": tmp_path / "stop", "codec": codec, "asr": asr}
+    patience = iter([False, False, *[True] * 1000])
+    follow(runs, pack, tmp_path / "r.db", **options, stop=lambda: next(patience))
+    shutil.rmtree(tmp_path / "b" / "checkpoints" / "step-00000005")
+    done = follow(runs, pack, tmp_path / "r.db", **options)
+    assert len(done.evaluated) == 2 and done.failed == {}
+    [(identity, reason)] = done.gone.items()
+    assert identity.startswith("b/5/") and "retention" in reason
+    jobs = {job["checkpoint_id"]: job for job in list_jobs(open_results(tmp_path / "r.db").database, pack.id)}
+    assert (jobs[identity]["state"], jobs[identity]["reason"]) == ("gone", reason)
+    assert [job["state"] for name, job in jobs.items() if name != identity] == ["done"] * 3  # the scale is one of them
+
+
+def test_a_run_that_is_away_as_a_whole_has_lost_nothing(runs, pack, codec, asr, tmp_path):
+    options = {"stop_file": tmp_path / "stop", "codec": codec, "asr": asr}
+    patience = iter([False, False, *[True] * 1000])
+    follow(runs, pack, tmp_path / "r.db", **options, stop=lambda: next(patience))
+    (tmp_path / "b").rename(tmp_path / "unmounted")
+    done = follow(runs, pack, tmp_path / "r.db", **options)
+    assert done.gone == {} and [name.split("/")[0] for name in done.evaluated] == ["a"]
+    (tmp_path / "unmounted").rename(tmp_path / "b")
+    assert len(follow(runs, pack, tmp_path / "r.db", **options).evaluated) == 2
+
+
+def test_a_tracker_is_told_each_evaluation_at_the_step_of_its_checkpoint(runs, pack, codec, asr, tmp_path):
+    with JsonlTracker(tmp_path / "evaluations.jsonl") as tracker:
+        options = {"stop_file": tmp_path / "stop", "codec": codec, "asr": asr, "tracker": tracker, "full": ["b"]}
+        follow(runs, pack, tmp_path / "r.db", **options)
+        follow(runs, pack, tmp_path / "r.db", **options)
+    rows = read_jsonl(tmp_path / "evaluations.jsonl")
+    assert [(row["step"], row["evaluate/step"]) for row in rows] == [(10, 10), (5, 5), (10, 10)]  # newest first
+    assert rows[0]["evaluate/full/items"] == len(pack.prompts)
+    assert 0 <= rows[1]["evaluate/quick/stop_rate/language/en"] <= 1
+    assert all(row[f"evaluate/{level}/wer"] >= 0 for row, level in zip(rows, ("full", "quick", "quick"), strict=True))
+
+
+def test_a_tracker_that_fails_holds_nothing_up_and_is_told_later(runs, pack, codec, asr, tmp_path):
+    class Broken:
+        def log(self, values, step):
+            raise OSError("no network")
+
+        def close(self): ...
+
+    lines, heard = [], []
+    options = {"stop_file": tmp_path / "stop", "codec": codec, "asr": asr, "say": lines.append}
+    assert len(follow(runs, pack, tmp_path / "r.db", tracker=Broken(), **options).evaluated) == 3
+    assert any("no network" in line for line in lines)
+    assert drain_outbox(open_results(tmp_path / "r.db").database, heard.append) == 3
+
+
+def test_a_pack_of_another_codec_ends_the_sidecar_and_is_no_failure_of_jobs(runs, pack, codec, asr, tmp_path):
+    codec.hash = "1" * 64
+    with pytest.raises(BadInput, match="codec"):
         follow(runs, pack, tmp_path / "r.db", stop_file=tmp_path / "stop", codec=codec, asr=asr)
+
+
+def test_two_sidecars_share_a_database(runs, pack, codec, asr, tmp_path):
+    """Each checkpoint is evaluated by one of them, and both wait until all is settled."""
+    for step in (15, 20, 25):
+        shutil.rmtree(tmp_path / "b" / "checkpoints" / f"step-{step:08d}", ignore_errors=True)
+        add_checkpoint(tmp_path / "b", step, seed=step)
+    options = {"stop_file": tmp_path / "stop", "codec": codec, "poll_seconds": 0.05}
+    with ThreadPoolExecutor(2) as pool:
+        pair = [pool.submit(follow, runs, pack, tmp_path / "r.db", asr=AsrDouble(pack), **options) for _ in range(2)]
+    shares = [one.result().evaluated for one in pair]
+    assert len(shares[0] + shares[1]) == len({*shares[0], *shares[1]}) == 6
+    assert len(open_results(tmp_path / "r.db").finished()) == 6
 
 
 def _run_sidecar(folder: Path) -> None:
@@ -81,6 +150,7 @@ def _run_sidecar(folder: Path) -> None:
 
     measures.dnsmos = lambda wave, rate: 3.0
     measures.embed_voice = lambda wave, rate: None
+    jobs.LEASE_SECONDS = 1.0
     pack = open_pack(folder / "pack")
     follow(
         [folder / "a"],

@@ -222,7 +222,7 @@ def publish(
     to: Annotated[str | None, typer.Option(help="Where full checkpoints go: s3://bucket/run.")] = None,
     hub: Annotated[str | None, typer.Option(help="The Hub repository that milestones go to: owner/name.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the run is done and all is published.")] = False,
-    db: Annotated[Path | None, typer.Option("--db", help="Results database: milestones wait for their notes.")] = None,
+    db: Annotated[str | None, typer.Option("--db", help="Results database: milestones wait for their notes.")] = None,
     as_json: Json = False,
 ) -> None:
     """Send a run's full checkpoints to S3-compatible storage and its milestones, as models, to the Hub.
@@ -256,7 +256,7 @@ def _why(one: Record) -> str:
     return one.error or ("its evaluation is not there yet" if one.kind == "milestone" else "not tried yet")
 
 
-def _notes_from(db: Path) -> Callable[[str], str | None]:
+def _notes_from(db: str) -> Callable[[str], str | None]:
     from vaak.evaluate import evaluation_notes
 
     return lambda identity: evaluation_notes(db, identity)

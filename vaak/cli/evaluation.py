@@ -10,7 +10,12 @@ import typer
 from vaak.cli.show import print_json, print_table
 
 Pack = Annotated[Path, typer.Option("--pack", help="The folder of a gold pack.")]
-Database = Annotated[Path, typer.Option("--db", help="Results database (SQLite), on a local disk.")]
+Database = Annotated[
+    str,
+    typer.Option(
+        "--db", help="Results database: a SQLite file on a local disk, or postgresql+psycopg://user@host/name."
+    ),
+]
 CodecName = Annotated[str, typer.Option("--codec", help="The codec that the pack was made with.")]
 
 
@@ -23,7 +28,7 @@ def add_verbs(app: typer.Typer) -> None:
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or a run for its newest complete one.")],
     pack: Pack,
-    db: Database = Path("results.db"),
+    db: Database = "results.db",
     codec: CodecName = "embedded",
     quick: Annotated[bool, typer.Option("--quick", help="A small part of the pack only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")] = False,
@@ -52,7 +57,7 @@ def evaluate(
 def sidecar(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; they may not exist yet.")],
     pack: Pack,
-    db: Database = Path("results.db"),
+    db: Database = "results.db",
     codec: CodecName = "embedded",
     full: Annotated[list[str] | None, typer.Option(help="A run or checkpoint that gets the full evaluation.")] = None,
     every: Annotated[int, typer.Option(help="Look at checkpoints whose step is a multiple of this.", min=1)] = 1,
@@ -61,6 +66,8 @@ def sidecar(
     ),
 ) -> None:
     """Follow runs and score each complete checkpoint once, in this process. Training never waits for it.
+
+    Several may follow with one database and share the work: on one machine with SQLite, on any number with PostgreSQL.
 
     Example: `vaak sidecar runs/one --pack pack --db results.db --every 5000`
     """
@@ -71,6 +78,8 @@ def sidecar(
         done = follow(
             runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, say=typer.echo, stop=stop
         )
-    typer.echo(f"{len(done.evaluated)} evaluated, {len(done.failed)} failed")
+    typer.echo(
+        f"{len(done.evaluated)} evaluated, {len(done.failed)} failed, {len(done.gone)} removed before their turn"
+    )
     if done.failed:
         raise typer.Exit(1)

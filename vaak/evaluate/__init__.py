@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaak.evaluate.checkpoint import evaluate_checkpoint
     from vaak.evaluate.following import follow
+    from vaak.evaluate.jobs import list_jobs
     from vaak.evaluate.notes import evaluation_notes
+    from vaak.evaluate.outbox import Entry, drain_outbox
     from vaak.evaluate.reference import reference_scores
     from vaak.evaluate.sidecar import start_sidecar
     from vaak.evaluate.store import Results, open_results
     from vaak.evaluate.summaries import item_results, newest_versions, reference_summary, summary
 
 __all__ = [
+    "Entry",
     "Results",
+    "drain_outbox",
     "evaluate_checkpoint",
     "evaluation_notes",
     "follow",
     "item_results",
+    "list_jobs",
     "newest_versions",
     "open_results",
     "reference_scores",
@@ -31,11 +36,14 @@ __all__ = [
 ]
 
 _HOME = {
+    "Entry": "outbox",
     "Results": "store",
+    "drain_outbox": "outbox",
     "evaluate_checkpoint": "checkpoint",
     "evaluation_notes": "notes",
     "follow": "following",
     "item_results": "summaries",
+    "list_jobs": "jobs",
     "newest_versions": "summaries",
     "open_results": "store",
     "reference_scores": "reference",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +12,14 @@ from vaak.checkpoint import find_checkpoint
 from vaak.codec import Codec, open_codec
 from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack, Prompt
-from vaak.errors import BadInput
 from vaak.evaluate import measures
 from vaak.evaluate.generations import Spoken, generate_items, generations_folder, load_generation
-from vaak.evaluate.items import Level, items_of
+from vaak.evaluate.items import Level, check_pack_codec, items_of
 from vaak.evaluate.store import Result, Results, open_results
+from vaak.evaluate.summaries import tracker_entry
+from vaak.evaluate.turns import Stopped, in_turn
 from vaak.score.asr import Asr, open_asr
 from vaak.storage.files import hash_json
-
-
-class Stopped(Exception):
-    """The caller asked to stop; what is written stays, and the next call goes on from there."""
 
 
 def evaluate_checkpoint(
@@ -60,7 +55,8 @@ def evaluate_checkpoint(
     say(f"{checkpoint.id}: scoring {len(prompts)} items")
     _score(checkpoint.id, pack, codec, results, asr, prompts, folder, threads, stop)
     seconds = time.monotonic() - began
-    results.finish(checkpoint.id, pack.id, level, instruments(asr), len(prompts), seconds)
+    finished = (checkpoint.id, pack.id, level, instruments(asr))
+    results.finish(*finished, len(prompts), seconds, [tracker_entry(results, *finished, checkpoint.step)])
     say(f"{checkpoint.id}: {level} evaluation of {len(prompts)} items took {seconds:.0f} s")
     return checkpoint.id
 
@@ -98,36 +94,9 @@ def _score(
         results.write(rows)
 
 
-def in_turn(
-    measured: Callable[[Prompt], list[Result]], prompts: Sequence[Prompt], threads: int, stop: Callable[[], bool]
-) -> Iterator[list[Result]]:
-    """`measured` of each prompt in order, `threads` of them at once. Raises `Stopped` when `stop` turned true."""
-    with ThreadPoolExecutor(threads) as pool:
-        # Never more work under way than threads: a stop waits for the items at hand and no others.
-        queue: deque[Future[list[Result]]] = deque()
-        for prompt in prompts:
-            if stop():
-                raise Stopped
-            queue.append(pool.submit(measured, prompt))
-            if len(queue) == threads:
-                yield queue.popleft().result()
-        while queue:
-            yield queue.popleft().result()
-
-
 def instruments(asr: Asr) -> str:
     """One short name for all metric versions together: an evaluation with other instruments is another evaluation."""
     return hash_json(measures.versions(asr))[:12]
-
-
-def check_pack_codec(pack: GoldPack, codec: Codec) -> None:
-    """Raises `BadInput` when the pack's codes are of another codec."""
-    wanted = (pack.manifest.get("codec") or {}).get("hash")
-    if wanted is not None and wanted != codec.hash:
-        raise BadInput(
-            f"{pack.folder}: its codes are of codec {wanted[:12]}, not of {codec.name} ({codec.hash[:12]}); "
-            "name the codec that the pack was built with"
-        )
 
 
 def _generate(checkpoint: Path, codec: Codec, prompts: list[Prompt], folder: Path, stop: Callable[[], bool]) -> None:

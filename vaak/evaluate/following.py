@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import gc
-import time
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
-from vaak.checkpoint import Checkpoint, lease, list_checkpoints, verify_checkpoint
+from vaak.checkpoint import lease, list_checkpoints, verify_checkpoint
 from vaak.codec import Codec, open_codec
 from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput
-from vaak.evaluate.checkpoint import Stopped, evaluate_checkpoint, instruments
-from vaak.evaluate.items import Level
-from vaak.evaluate.reference import reference_scores
+from vaak.evaluate.checkpoint import evaluate_checkpoint, instruments
+from vaak.evaluate.database import DatabaseGone
+from vaak.evaluate.items import Level, check_pack_codec
+from vaak.evaluate.jobs import REFERENCE, Claim, Job, LeaseLost
+from vaak.evaluate.outbox import drain_outbox
+from vaak.evaluate.reference import reference_scores, round_trip_id
 from vaak.evaluate.store import Results, open_results
+from vaak.evaluate.turns import Stopped
+from vaak.evaluate.working import Followed, Removed, work_through
 from vaak.score.asr import Asr, open_asr
 from vaak.storage.files import read_json
-from vaak.storage.locks import only_one
+from vaak.track import Tracker
 
-# A checkpoint that failed this often is put aside until the next start, with the reason in the log.
-_ATTEMPTS = 2
-# A sidecar whose parent was killed ends after the item or the batch that it is at; its successor waits for it.
-_LOCK_SECONDS = 60.0
 _DONE = "DONE.json"
 _COMPLETE = "COMPLETE.json"
-
-
-@dataclass
-class Followed:
-    """What a `follow` did: ids of checkpoints evaluated in this call, and the reason of each that failed."""
-
-    evaluated: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Job:
-    checkpoint: Checkpoint
-    level: Level
-    completed_at: float
 
 
 def follow(
@@ -57,6 +43,7 @@ def follow(
     every: int = 1,
     threads: int = 1,
     requests: str | Path | None = None,
+    tracker: Tracker | None = None,
     poll_seconds: float = 2.0,
     say: Callable[[str], None] = print,
     stop: Callable[[], bool] = lambda: False,
@@ -66,37 +53,40 @@ def follow(
     Every complete checkpoint whose step is a multiple of `every`, and the last one of each finished run, gets a quick
     look. A full evaluation gets the last checkpoint of each finished run whose folder name stands in `full`, and each
     checkpoint whose id, path or step folder stands there. `requests` is a JSON file {"full": [...]} that is read again
-    at every round, for wishes that come later. `threads` items are measured at once, each on one core.
-    Returns when `stop_file` exists and nothing is left to do, or soon after `stop` turns true. What it was doing when it
-    was killed is continued by the next call. Raises `BadInput` when another process follows with the same database.
+    at every round, for wishes that come later. `threads` items are measured at once, each on one core. `tracker` is told
+    each finished evaluation's figures at its checkpoint's step: at least once, and with steps that may go backwards.
+    Any number of processes may follow with one database; they share the work. Returns when `stop_file` exists and each
+    checkpoint seen is settled, or soon after `stop` turns true. What a killed one was doing is continued by another, or by
+    the next call. Raises `BadInput` for a database that cannot be used or answers no more, and a codec that is not the pack's.
     """
     results = open_results(db)
-    done = Followed()
-    with _only_one(Path(db)):
-        gold = pack if isinstance(pack, GoldPack) else open_pack(pack)
-        opened = open_codec(codec) if isinstance(codec, str) else codec
-        asr = asr or open_asr(threads=threads)
-        say(f"following {', '.join(str(run) for run in runs)} with {asr.name}")
-        try:
-            reference_scores(gold, opened, asr, results, threads=threads, say=say, stop=stop)
-            while not stop():
-                # The stop file is looked at first: a checkpoint that came before it is still seen.
-                last_round = Path(stop_file).exists()
-                wanted = [*full, *_requested(requests, say)]
-                jobs = [
-                    job
-                    for job in find_jobs(runs, wanted, results, gold.id, instruments(asr), every)
-                    if job.checkpoint.id not in done.failed
-                ]
-                if jobs:
-                    _run(jobs[0], gold, opened, asr, results, done, threads, say, stop)
-                elif last_round:
-                    break
-                else:
-                    time.sleep(poll_seconds)
-        except Stopped:
-            say("stopped; the next start goes on from here")
+    gold = pack if isinstance(pack, GoldPack) else open_pack(pack)
+    opened = open_codec(codec) if isinstance(codec, str) else codec
+    check_pack_codec(gold, opened)
+    asr = asr or open_asr(threads=threads)
+    say(f"following {', '.join(str(run) for run in runs)} with {asr.name}")
+    names = instruments(asr)
+    scale = Job(round_trip_id(opened.hash), gold.id, REFERENCE, names, place=str(gold.folder))
+
+    def find() -> list[Job]:
+        _tell(tracker, results, say)
+        wanted = [*full, *_requested(requests, say)]
+        return [scale, *find_jobs(runs, wanted, results, gold.id, names, every)]
+
+    def do(claim: Claim, stopped: Callable[[], bool]) -> None:
+        under = results.under(claim)
+        if claim.job.level == REFERENCE:
+            reference_scores(gold, opened, asr, under, threads=threads, say=say, stop=stopped)
+            return
+        with _reasons(claim.job) as (path, level):
+            evaluate_checkpoint(path, gold, opened, under, level=level, asr=asr, threads=threads, say=say, stop=stopped)
+
+    last_round, missing = Path(stop_file).exists, _removed_from(runs)
+    done = work_through(results.database, find, do, last_round=last_round, missing=missing, poll_seconds=poll_seconds,
+                        say=say, stop=stop)  # fmt: skip
+    _tell(tracker, results, say)
     results.close()
+    done.evaluated = [identity for identity in done.evaluated if identity != scale.checkpoint_id]
     return done
 
 
@@ -108,7 +98,7 @@ def find_jobs(
     instrument_names: str,
     every: int = 1,
 ) -> list[Job]:
-    """What is still to be evaluated: full evaluations first, then the newest checkpoint first."""
+    """What of `runs` is still to be evaluated: full evaluations first, then the newest checkpoint first."""
     finished = {
         (row["checkpoint_id"], row["level"])
         for row in results.finished(pack_id)
@@ -120,70 +110,74 @@ def find_jobs(
         ended = (run / _DONE).exists()
         for one in complete:
             names = {one.id, one.path.name, str(one.path), str(one.path.resolve())}
-            if ended and one is complete[-1]:
+            last = ended and one is complete[-1]
+            if last:
                 names |= {run.name, str(run)}
             level: Level = "full" if names & set(full) else "quick"
-            last = ended and one is complete[-1]
             if level == "quick" and one.step % every and not last:
                 continue
             if {(one.id, level), (one.id, "full")} & finished:
                 continue
             try:
-                jobs.append(Job(one, level, (one.path / _COMPLETE).stat().st_mtime))
+                completed_at = (one.path / _COMPLETE).stat().st_mtime
             except OSError:  # removed by the run's retention since it was listed
                 continue
+            place = str(one.path.resolve())
+            jobs.append(Job(one.id, pack_id, level, instrument_names, one.step, completed_at, place))
     return sorted(jobs, key=lambda job: (job.level == "full", job.completed_at), reverse=True)
 
 
-def _run(
-    job: Job,
-    pack: GoldPack,
-    codec: Codec,
-    asr: Asr,
-    results: Results,
-    done: Followed,
-    threads: int,
-    say: Callable[[str], None],
-    stop: Callable[[], bool],
-) -> None:
-    identity = job.checkpoint.id
-    for attempt in range(_ATTEMPTS):
-        try:
-            with _held(job.checkpoint):
-                evaluate_checkpoint(
-                    job.checkpoint.path,
-                    pack,
-                    codec,
-                    results,
-                    level=job.level,
-                    asr=asr,
-                    threads=threads,
-                    say=say,
-                    stop=stop,
-                )
-            done.evaluated.append(identity)
-            break
-        except Stopped:
-            raise
-        except Exception as error:
-            if not (job.checkpoint.path / _COMPLETE).exists():
-                say(f"{identity}: removed by the run's retention before it was evaluated")
-                done.failed[identity] = "removed before it was evaluated"
-                break
-            problems = verify_checkpoint(job.checkpoint.path)
-            reason = problems[0] if problems else f"{type(error).__name__}: {error}"
-            say(f"{identity}: attempt {attempt + 1} of {_ATTEMPTS} failed: {reason}")
-            if attempt + 1 == _ATTEMPTS:
-                done.failed[identity] = reason
-    gc.collect()
+@contextmanager
+def _reasons(job: Job) -> Iterator[tuple[Path, Level]]:
+    """The checkpoint of a job, held, and its level; of what goes wrong meanwhile, whether the checkpoint is damaged or gone."""
+    path = Path(job.place)
+    try:
+        with _held(path, job.step):
+            yield path, cast(Level, job.level)
+    except (Stopped, LeaseLost, DatabaseGone):
+        raise
+    except Exception:
+        if _is_gone(path):
+            raise Removed("removed by the run's retention before it was evaluated") from None
+        problems = verify_checkpoint(path)
+        if problems:
+            raise BadInput(problems[0]) from None
+        raise
+    finally:
+        gc.collect()
+
+
+def _removed_from(runs: Sequence[str | Path]) -> Callable[[str], str | None]:
+    """Says of a place in one of these runs whether its checkpoint was removed. A run that is not there as a whole says
+    nothing: its disk may only be away."""
+
+    def missing(place: str) -> str | None:
+        path, here = Path(place), {Path(run).resolve() for run in runs}
+        run = path.parent.parent
+        if run in here and run.is_dir() and _is_gone(path):
+            return "removed by the run's retention before it was evaluated"
+        return None
+
+    return missing
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether a checkpoint is not complete any more; a disk that does not answer has not lost it."""
+    try:
+        os.stat(path / _COMPLETE)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @contextmanager
-def _held(checkpoint: Checkpoint) -> Iterator[None]:
+def _held(path: Path, step: int) -> Iterator[None]:
     """A lease, so that retention does not remove what is being evaluated; a run on a disk that only it may write goes without."""
     with ExitStack() as held:
         with suppress(BadInput, OSError):
-            held.enter_context(lease(checkpoint.path.parents[1], checkpoint.step, "sidecar"))
+            held.enter_context(lease(path.parents[1], step, "sidecar"))
         yield
 
 
@@ -197,9 +191,13 @@ def _requested(path: str | Path | None, say: Callable[[str], None]) -> list[str]
         return []
 
 
-@contextmanager
-def _only_one(db: Path) -> Iterator[None]:
-    """A lock that ends with the process that holds it, however it ends."""
-    refused = f"{db}: another sidecar follows with this database; stop it first or name another"
-    with only_one(db.with_name(db.name + ".sidecar.lock"), refused):
-        yield
+def _tell(tracker: Tracker | None, results: Results, say: Callable[[str], None]) -> None:
+    """Hand on what the outbox holds; a tracker that fails is tried again at the next round and holds nothing up."""
+    if tracker is None:
+        return
+    try:
+        drain_outbox(results.database, lambda entry: tracker.log(entry.values, entry.step))
+    except DatabaseGone:
+        raise
+    except Exception as error:
+        say(f"the tracker took no figures ({type(error).__name__}: {error}); they are kept and sent again")

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from vaak.codec import Codec
 from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.errors import BadInput
 from vaak.grammar.tokenizer import TextTokenizer
@@ -35,6 +36,16 @@ def items_of(pack: GoldPack, level: Level) -> list[Prompt]:
         taken.update(_spread(plain, _QUICK_ENGLISH if language == "en" else _QUICK_PER_LANGUAGE))
     taken.update(_spread([p.item for p in pack.prompts if p.kind == "cross_lingual"], _QUICK_CLONED))
     return [prompt for prompt in pack.prompts if prompt.item in taken]
+
+
+def check_pack_codec(pack: GoldPack, codec: Codec) -> None:
+    """Raises `BadInput` when the pack's codes are of another codec."""
+    wanted = (pack.manifest.get("codec") or {}).get("hash")
+    if wanted is not None and wanted != codec.hash:
+        raise BadInput(
+            f"{pack.folder}: its codes are of codec {wanted[:12]}, not of {codec.name} ({codec.hash[:12]}); "
+            "name the codec that the pack was built with"
+        )
 
 
 def _spread(items: Sequence[str], count: int) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vaak.errors import BadInput
+from vaak.evaluate.database import is_address, shown
 from vaak.evaluate.store import open_results
 from vaak.evaluate.summaries import summary
 
@@ -17,8 +18,8 @@ def evaluation_notes(db: str | Path, checkpoint_id: str) -> str | None:
 
     Raises `BadInput` if `db` is not there or no results database.
     """
-    if not Path(db).is_file():
-        raise BadInput(f"{db} is not there; name the results database that the sidecar writes")
+    if not is_address(db) and not Path(db).is_file():
+        raise BadInput(f"{shown(db)} is not there; name the results database that the sidecar writes")
     results = open_results(db)
     try:
         finished = [row for row in results.finished() if row["checkpoint_id"] == checkpoint_id]

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.evaluate import measures
-from vaak.evaluate.checkpoint import check_pack_codec, in_turn
+from vaak.evaluate.items import check_pack_codec
 from vaak.evaluate.store import Result, Results
+from vaak.evaluate.turns import in_turn
 from vaak.score.asr import Asr
 from vaak.score.error_rate import Counts, total, word_counts
 

@@ -16,6 +16,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from vaak.evaluate.database import folder_of, without_password
+
 _NICENESS = 10
 # Set before anything numerical is imported. Passive waiting matters: a spinning OpenMP thread takes a core from training.
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
@@ -42,7 +44,8 @@ def start_sidecar(
     """Start a sidecar beside this process; the arguments are those of `follow`. It logs to `log` (default: sidecar.log
     beside the database). Write `stop_file` and wait for it; or terminate it, and start it again later. It ends by itself
     soon after this process is gone, however that happened."""
-    command = [sys.executable, "-m", "vaak.evaluate.sidecar", *map(str, runs), "--pack", str(pack), "--db", str(db)]
+    database, secret = without_password(db)
+    command = [sys.executable, "-m", "vaak.evaluate.sidecar", *map(str, runs), "--pack", str(pack), "--db", database]
     command += ["--stop-file", str(stop_file), "--codec", codec, "--every", str(every)]
     command += ["--threads", str(threads)]
     command += [part for name in full for part in ("--full", name)]
@@ -52,7 +55,7 @@ def start_sidecar(
     # Its own process group: an interrupt from the keyboard reaches the parent, which decides what becomes of it.
     return subprocess.Popen(
         command,
-        env=os.environ | _environment(threads),
+        env=os.environ | _environment(threads) | secret,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         process_group=0,
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     os.environ.update(_environment(options.threads))
     os.nice(_NICENESS)
-    log = Path(options.log or Path(options.db).parent / "sidecar.log")
+    log = Path(options.log or folder_of(options.db) / "sidecar.log")
     log.parent.mkdir(parents=True, exist_ok=True)
 
     def say(line: str) -> None:
@@ -82,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vaak sidecar", description="Evaluate the checkpoints of runs as they come.")
     parser.add_argument("runs", nargs="+", help="run folders; they may not exist yet")
     parser.add_argument("--pack", required=True)
-    parser.add_argument("--db", required=True, help="results database, a file on a local disk")
+    parser.add_argument("--db", required=True, help="results database: a file on a local disk, or an address")
     parser.add_argument("--stop-file", required=True, help="once it exists, end when nothing is left to do")
     parser.add_argument("--codec", default="embedded")
     parser.add_argument("--full", action="append", default=[], help="run or checkpoint that gets the full evaluation")
@@ -122,7 +125,9 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
     except Exception:
         say(traceback.format_exc())
         raise
-    say(f"ended: {len(done.evaluated)} evaluated, {len(done.failed)} failed")
+    say(
+        f"ended: {len(done.evaluated)} evaluated, {len(done.failed)} failed, {len(done.gone)} removed before their turn"
+    )
     return 1 if done.failed else 0
 
 

@@ -1,7 +1,6 @@
 """The results database: one row per checkpoint, pack, metric, metric version, language and item, written once.
 
-SQLite in WAL mode on a local disk, so that a page can read while a sidecar writes. A row that is there is never
-changed: writing it again does nothing, so work that was interrupted is simply done again.
+A row that is there is never changed: writing it again does nothing, so work that was interrupted is simply done again.
 """
 
 from __future__ import annotations
@@ -14,38 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DatabaseError
 
-from vaak.errors import BadInput
-
-_METADATA = sa.MetaData()
-_RESULTS = sa.Table(
-    "results",
-    _METADATA,
-    sa.Column("checkpoint_id", sa.String, primary_key=True),
-    sa.Column("pack_id", sa.String, primary_key=True),
-    sa.Column("metric", sa.String, primary_key=True),
-    sa.Column("metric_version", sa.String, primary_key=True),
-    sa.Column("language", sa.String, primary_key=True),
-    sa.Column("item", sa.String, primary_key=True),
-    sa.Column("value", sa.Float, nullable=False),
-    sa.Column("detail", sa.String, nullable=False),
-    sa.Column("written_at", sa.String, nullable=False),
-)
-# One row for each finished evaluation: which checkpoints need no visit any more.
-_EVALUATIONS = sa.Table(
-    "evaluations",
-    _METADATA,
-    sa.Column("checkpoint_id", sa.String, primary_key=True),
-    sa.Column("pack_id", sa.String, primary_key=True),
-    sa.Column("level", sa.String, primary_key=True),
-    sa.Column("instruments", sa.String, primary_key=True),
-    sa.Column("items", sa.Integer, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-    sa.Column("finished_at", sa.String, nullable=False),
-)
+from vaak.evaluate.database import Database, open_database
+from vaak.evaluate.jobs import Claim, hold, is_done, settle_finished
+from vaak.evaluate.outbox import Entry, put_entries
+from vaak.evaluate.tables import EVALUATIONS, RESULTS
 
 
 @dataclass(frozen=True)
@@ -63,32 +35,46 @@ class Result:
 
 
 class Results:
-    """An open database; `folder` is where files that belong to it (generations, logs) are kept."""
+    """An open database; `folder` is where files that belong to it (generations, logs) are kept.
 
-    def __init__(self, engine: sa.Engine, folder: Path) -> None:
-        self._engine = engine
-        self.folder = folder
+    With a `claim` everything is written under its lease: once another sidecar has taken the job, writing raises
+    `LeaseLost` and changes nothing.
+    """
 
-    def write(self, results: Iterable[Result]) -> None:
-        """Write all of them in one transaction; those that are there already stay as they are."""
+    def __init__(self, database: Database, claim: Claim | None = None) -> None:
+        self.database, self.folder = database, database.folder
+        self._claim = claim
+
+    def under(self, claim: Claim) -> Results:
+        """The same database, written under the lease of `claim`."""
+        return Results(self.database, claim)
+
+    def write(self, results: Iterable[Result], entries: Iterable[Entry] = ()) -> None:
+        """Write all of them, and what trackers are to be told of them, in one transaction; what is there already stays."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         rows = [
             {**vars(result), "detail": json.dumps(result.detail, ensure_ascii=False, sort_keys=True), "written_at": now}
             for result in results
         ]
-        if rows:
-            with self._engine.begin() as connection:
-                connection.execute(sqlite.insert(_RESULTS).on_conflict_do_nothing(), rows)
+        told = list(entries)
+
+        def write(connection: sa.Connection) -> None:
+            if self._claim is not None:
+                hold(connection, self.database, self._claim, wrote=True)
+            self.database.insert_once(connection, RESULTS, rows)
+            put_entries(connection, self.database, told)
+
+        if rows or told:
+            self.database.transact(write)
 
     def read(self, checkpoint_id: str | None = None, pack_id: str | None = None) -> list[Result]:
-        """Rows of a checkpoint and a pack (None: of all), in the order in which they were written."""
-        query = sa.select(*[_RESULTS.c[name] for name in Result.__dataclass_fields__])
+        """Rows of a checkpoint and a pack (None: of all), in the order in which they were written; of one moment by item."""
+        query = sa.select(*[RESULTS.c[name] for name in Result.__dataclass_fields__])
         if checkpoint_id is not None:
-            query = query.where(_RESULTS.c.checkpoint_id == checkpoint_id)
+            query = query.where(RESULTS.c.checkpoint_id == checkpoint_id)
         if pack_id is not None:
-            query = query.where(_RESULTS.c.pack_id == pack_id)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(_RESULTS.c.written_at, sa.text("rowid"))).mappings().all()
+            query = query.where(RESULTS.c.pack_id == pack_id)
+        rows = self.database.read(query.order_by(RESULTS.c.written_at, RESULTS.c.item, RESULTS.c.metric))
         return [Result(**{**row, "detail": json.loads(row["detail"])}) for row in rows]
 
     def items_with(self, checkpoint_id: str, pack_id: str, versions: dict[str, str]) -> dict[str, set[str]]:
@@ -100,9 +86,17 @@ class Results:
         return found
 
     def finish(
-        self, checkpoint_id: str, pack_id: str, level: str, instruments: str, items: int, seconds: float
+        self,
+        checkpoint_id: str,
+        pack_id: str,
+        level: str,
+        instruments: str,
+        items: int,
+        seconds: float,
+        entries: Iterable[Entry] = (),
     ) -> None:
-        """Note that every item of `level` has been measured with these instruments."""
+        """Note, in one transaction with what trackers are told of it, that every item of `level` has been measured with
+        these instruments; the job of it is done then, whoever did it."""
         row = {
             "checkpoint_id": checkpoint_id,
             "pack_id": pack_id,
@@ -112,38 +106,34 @@ class Results:
             "seconds": seconds,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        with self._engine.begin() as connection:
-            connection.execute(sqlite.insert(_EVALUATIONS).on_conflict_do_nothing(), row)
+        told = list(entries)
+
+        def finish(connection: sa.Connection) -> None:
+            if self._claim is not None:
+                if is_done(connection, self._claim):
+                    return  # it was committed, and the answer was lost
+                hold(connection, self.database, self._claim, wrote=True)
+            self.database.insert_once(connection, EVALUATIONS, [row])
+            put_entries(connection, self.database, told)
+            settle_finished(connection, (checkpoint_id, pack_id, level, instruments), self._claim)
+
+        self.database.transact(finish)
 
     def finished(self, pack_id: str | None = None) -> list[dict[str, Any]]:
         """Finished evaluations (checkpoint_id, pack_id, level, instruments, items, seconds, finished_at), oldest first."""
-        query = sa.select(_EVALUATIONS).order_by(_EVALUATIONS.c.finished_at)
+        query = sa.select(EVALUATIONS).order_by(EVALUATIONS.c.finished_at)
         if pack_id is not None:
-            query = query.where(_EVALUATIONS.c.pack_id == pack_id)
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            query = query.where(EVALUATIONS.c.pack_id == pack_id)
+        return [dict(row) for row in self.database.read(query)]
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.database.close()
 
 
-def open_results(path: str | Path) -> Results:
-    """The database in file `path`, made if it is not there. Raises `BadInput` if the file is no database of Vaak."""
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
-        event.listen(engine, "connect", _configure)
-        _METADATA.create_all(engine)
-    except (DatabaseError, OSError) as error:
-        raise BadInput(
-            f"{path}: cannot be used as a results database ({error.__cause__ or error}); name another file"
-        ) from error
-    return Results(engine, path.parent)
+def open_results(db: str | Path) -> Results:
+    """The results database in the file `db`, made if it is not there, or at an address `postgresql+psycopg://user@host/name`.
 
-
-def _configure(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
+    SQLite is for sidecars of one machine, on its own disk; PostgreSQL for those of several. A database of an older Vaak is
+    brought up to date. Raises `BadInput` as `open_database` does.
+    """
+    return Results(open_database(db))

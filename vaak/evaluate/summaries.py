@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vaak.evaluate.outbox import Entry
 from vaak.evaluate.reference import ORIGINAL, TRUST_LIMIT, WRONG_TEXT, counts_of, round_trip_id, trusted_languages
 from vaak.evaluate.store import Result, Results, open_results
 from vaak.score.error_rate import bootstrap_interval, total
@@ -58,6 +59,19 @@ def item_results(db: Results | str | Path, checkpoint_id: str, pack_id: str | No
         if "heard" in row.detail:
             item["heard"] = row.detail["heard"]
     return items
+
+
+def tracker_entry(results: Results, checkpoint_id: str, pack_id: str, level: str, instruments: str, step: int) -> Entry:
+    """What a tracker is told of a finished evaluation: its figures as `evaluate/LEVEL/FIGURE[/language/CODE]`, of all
+    languages together and of each, and its own step axis `evaluate/step`. A word error rate only where it is trusted."""
+    found = summary(results, checkpoint_id, pack_id)
+    values: dict[str, Any] = {"evaluate/step": step, "evaluate/checkpoint": checkpoint_id, "evaluate/pack": pack_id}
+    parts = {"": found["all"]} | {f"/language/{code}": one for code, one in found["languages"].items()}
+    for ending, figures in parts.items():
+        rate = {"wer": figures["wer"]["rate"]} if figures["wer"] else {}
+        plain = {name: value for name, value in figures.items() if isinstance(value, int | float)}
+        values |= {f"evaluate/{level}/{name}{ending}": value for name, value in (plain | rate).items()}
+    return Entry(f"{checkpoint_id} {pack_id} {level} {instruments}", step, values)
 
 
 def newest_versions(rows: Sequence[Result]) -> list[Result]:

@@ -1,0 +1,90 @@
+"""The outbox: what trackers are to be told, written together with the results that it tells of, and handed on from there.
+
+A tracker is told at least once: who dies between telling and noting it leaves the entry to be told again, at most the
+batch at hand. Each entry has a key by which a tracker that can may drop what it knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from vaak.evaluate.database import Database
+from vaak.evaluate.tables import OUTBOX
+
+# Entries taken at once, and how long nobody else takes them: the head of the line keeps those behind it waiting.
+_BATCH, _TAKEN_SECONDS = 32, 120.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a tracker is told: values by name, at the step of the checkpoint they are of, under a key of their own.
+
+    Steps go backwards when the newest checkpoint is evaluated first; so a tracker has to plot these values over this step
+    and not over the order in which they come (W&B: `define_metric("evaluate/*", step_metric="evaluate/step")`).
+    """
+
+    key: str
+    step: int
+    values: dict[str, Any]
+
+
+def put_entries(connection: sa.Connection, database: Database, entries: Iterable[Entry]) -> None:
+    """Part of a transaction that writes: entries whose key is there already stay as they are."""
+    rows = [
+        {"entry_key": one.key, "step": one.step, "entry_values": json.dumps(one.values, ensure_ascii=False)}
+        for one in entries
+    ]
+    database.insert_once(connection, OUTBOX, rows)
+
+
+def drain_outbox(database: Database, send: Callable[[Entry], None]) -> int:
+    """Hand every entry that was not sent to `send`, those of a checkpoint in the order in which they were written.
+
+    Returns how many were sent. While another process hands entries on, this one leaves them to it. What `send` raises is
+    raised; what it had taken before is noted as sent.
+    """
+    sent = 0
+    while database.read(_unsent(1)):
+        batch = database.transact(lambda connection: _take(connection, database))
+        if not batch:
+            break
+        told: list[int] = []
+        try:
+            for number, entry in batch.items():
+                send(entry)
+                told.append(number)
+        finally:
+            database.transact(lambda connection, batch=batch, told=told: _give_back(connection, list(batch), told))
+        sent += len(told)
+    return sent
+
+
+def _unsent(count: int) -> sa.Select:
+    return sa.select(OUTBOX).where(OUTBOX.c.sent_at.is_(None)).order_by(OUTBOX.c.id).limit(count)
+
+
+def _take(connection: sa.Connection, database: Database) -> dict[int, Entry]:
+    """The oldest unsent entries by their number; none while the oldest is taken."""
+    database.one_at_a_time(connection)
+    taken = sa.func.coalesce(OUTBOX.c.taken_until > database.now, sa.false()).label("taken")
+    rows = connection.execute(_unsent(_BATCH).add_columns(taken)).mappings().all()
+    if not rows or rows[0]["taken"]:
+        return {}
+    free = [row for row in rows if not row["taken"]]
+    numbers = [row["id"] for row in free]
+    connection.execute(
+        sa.update(OUTBOX).where(OUTBOX.c.id.in_(numbers)).values(taken_until=database.now + _TAKEN_SECONDS)
+    )
+    return {row["id"]: Entry(row["entry_key"], row["step"], json.loads(row["entry_values"])) for row in free}
+
+
+def _give_back(connection: sa.Connection, numbers: list[int], told: list[int]) -> None:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id.in_(numbers)).values(taken_until=None))
+    connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id.in_(told)).values(sent_at=now))
