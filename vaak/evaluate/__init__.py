@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from vaak.evaluate.checkpoint import evaluate_checkpoint
     from vaak.evaluate.following import follow
     from vaak.evaluate.notes import evaluation_notes
+    from vaak.evaluate.panel import write_panel
     from vaak.evaluate.reference import reference_scores
     from vaak.evaluate.sidecar import start_sidecar
     from vaak.evaluate.store import Results, open_results
@@ -28,6 +29,7 @@ __all__ = [
     "reference_summary",
     "start_sidecar",
     "summary",
+    "write_panel",
 ]
 
 _HOME = {
@@ -42,6 +44,7 @@ _HOME = {
     "reference_summary": "summaries",
     "start_sidecar": "sidecar",
     "summary": "summaries",
+    "write_panel": "panel",
 }
 
 
