@@ -54,9 +54,12 @@ def write_panel(
     """Write the listening panel of a run folder to the file `out`; it is at most `LARGEST_BYTES` large.
 
     `pack` and `db` are by default those of the launch that the run is a stage of. Raises `BadInput` for a folder that is
-    no run, a pack or database that is not there, a database that knows other packs only, or another codec than the pack's.
+    no run, a pack or database that is not there, a database that knows other packs only, another codec than the pack's, or
+    a file that cannot be written.
     """
     folder = _run_folder(Path(run))
+    if Path(out).is_dir():
+        raise BadInput(f"{out} is a folder; name the file of the page")
     launch = launch_of(folder)
     pack, db = _given(folder, launch, pack, db)
     gold = open_pack(pack)
@@ -64,9 +67,13 @@ def write_panel(
     check_pack_codec(gold, codec)
     results = open_results(db)
     try:
-        return _page(_opened(folder, results, gold, codec, db), gold, codec, results.folder, launch).write(out)
+        page = _page(_opened(folder, results, gold, codec, db), gold, codec, results.folder, launch)
     finally:
         results.close()
+    try:
+        return page.write(out)
+    except OSError as error:
+        raise BadInput(f"{out} cannot be written ({error.strerror}); name another file for the page") from error
 
 
 def _run_folder(folder: Path) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,16 +58,17 @@ def listening_parts(panel: Panel, most_bytes: int) -> list[Markup | str]:
     }
     said: dict[str, list[Markup]] = {code: [] for code in chosen}
     left, left_out = most_bytes, 0
-    for turn in range(HEARD_PROMPTS):
-        for code, prompts in chosen.items():
-            if turn < len(prompts):
-                article = _article(panel, prompts[turn])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for turn in range(HEARD_PROMPTS):
+            here = {code: prompts[turn] for code, prompts in chosen.items() if turn < len(prompts)}
+            articles = pool.map(_article, [panel] * len(here), here.values())
+            for code, article in zip(here, articles, strict=True):
                 size = len(article.encode())
-                if size <= left:
-                    said[code].append(article)
-                    left -= size
-                else:
+                if size > left:
                     left_out += 1
+                    continue
+                said[code].append(article)
+                left -= size
     parts: list[Markup | str] = [_what_is_heard(panel)]
     if left_out:
         parts.append(alarm("note", f"{left_out} more prompts were left out to keep this page small"))
