@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from types import SimpleNamespace
 
 import pytest
 
 from tests.cli.test_doors import leave
 from tests.evaluate.small_pack import make_pack
 from tests.evaluate.synthetic_run import synthetic_run
+from tests.evaluate.test_panel_figures import evaluation
 from tests.speak.tiny_speaker import ToneCodec
 from vaak.checkpoint.folder import COMPLETE, step_folder
 from vaak.errors import BadInput
@@ -94,7 +94,7 @@ def test_numbers_of_an_untrusted_recogniser_are_grey_and_decide_nothing(codec, t
 
 
 def test_first_last_and_evenly_between():
-    evaluations = [SimpleNamespace(step=step) for step in range(300)]
+    evaluations = [evaluation(step) for step in range(300)]
     assert [one.step for one in to_hear(evaluations)] == [0, 75, 150, 224, 299]
     assert len(to_hear(evaluations[:3])) == 3 and to_hear([]) == () and HEARD_CHECKPOINTS == 5
 
