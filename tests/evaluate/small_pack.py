@@ -35,7 +35,7 @@ WORDS = [
 ]
 
 
-def make_pack(folder: Path) -> GoldPack:
+def make_pack(folder: Path, seed: int = 3) -> GoldPack:
     """Three languages, two voices in training and one that is not, twelve short held-out utterances each."""
     codec = ToneCodec()
     settings = {
@@ -68,7 +68,13 @@ def make_pack(folder: Path) -> GoldPack:
                 writer.add("paired", sample, codes)
     writer.freeze()
     build_pack(
-        open_corpus(folder / "corpus"), folder / "pack", 3, n_ce=5, per_language=2, cross_lingual=2, extended={"en": 4}
+        open_corpus(folder / "corpus"),
+        folder / "pack",
+        seed,
+        n_ce=5,
+        per_language=2,
+        cross_lingual=2,
+        extended={"en": 4},
     )
     return open_pack(folder / "pack")
 

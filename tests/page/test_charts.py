@@ -114,3 +114,27 @@ def test_histograms_count_every_finite_value_once():
     assert svg_of(histogram(data, "Duration", "seconds")).get("aria-label", "").startswith("Duration: 1,000 values")
     for little in ([], [2.0], Bins((0.0, 1.0), (0,))):
         svg_of(histogram(little, "Little"))
+
+
+def test_a_band_surrounds_its_curve_and_has_the_gaps_of_its_edges():
+    nan = np.nan
+    low, high = [1.0, nan, 2.0, 2.0], [3.0, nan, 4.0, 4.0]
+    html = line_chart({"en": ([1, 2, 3, 4], [2.0, 2.0, 3.0, 3.0])}, "WER", "step", bands={"en": (low, high)})
+    (path,) = re.findall(r'class="band" d="([^"]+)"', html)
+    assert path.count("M") == path.count("Z") == 2  # a lone point, then two together
+    assert "to 3 at 4 (interval 2 to 4)." in str(svg_of(html).get("aria-label"))
+    # The axis reaches as far as the band does, above the curve's highest value.
+    heights = [float(pair.split()[1]) for pair in re.findall(r"[\d.]+ [\d.]+", path)]
+    assert min(heights) > 0 and max(heights) < 330
+
+
+def test_levels_are_lines_across_with_their_names_in_words():
+    html = line_chart({"en": ([5], [0.2])}, "WER", "step", levels={"original": 0.1, "wrong text": 1.0})
+    assert "original: level at 0.1; wrong text: level at 1." in str(svg_of(html).get("aria-label"))
+    lines = re.findall(r'<line class="level" x1="58" y1="([\d.]+)" x2="\d+" y2="([\d.]+)"><title>', html)
+    assert len(lines) == 2 and all(left == right for left, right in lines) and lines[0][0] > lines[1][0]
+
+
+def test_what_decides_nothing_is_grey():
+    assert 'class="chart undecided"' in line_chart({"hi": ([1, 2], [0.9, 0.8])}, "WER", undecided=True)
+    assert "undecided" not in line_chart({"hi": ([1, 2], [0.9, 0.8])}, "WER")

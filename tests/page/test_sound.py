@@ -72,3 +72,8 @@ def test_any_length_gives_at_most_320_columns(samples, rate):
 def test_lightness_of_the_palette_only_grows():
     luminance = (palette() / 255.0) ** 2.2 @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance) > 0).all()
+
+
+def test_a_note_stands_under_the_sound_and_is_no_part_of_its_name():
+    html = sound(np.zeros(1600, np.float32), 16000, "step 100", "WER 0.50 <b>")
+    assert html.endswith('<p class="quiet">WER 0.50 &lt;b&gt;</p></figure>') and 'aria-label="step 100"' in html

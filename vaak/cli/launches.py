@@ -54,14 +54,28 @@ def launch(
     _run(project, out, minutes, override, because)
 
 
-def report(out: Annotated[Path, typer.Argument(help="The folder of a launch.")]) -> None:
-    """Write the page of a launch again, from what its folder holds now.
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run, or of a launch.")],
+    pack: Annotated[
+        Path | None, typer.Option("--pack", help="Of a run: its gold pack; its launch's, if it has one.")
+    ] = None,
+    db: Annotated[
+        str | None, typer.Option("--db", help="Of a run: the results database; its launch's likewise.")
+    ] = None,
+    codec: Annotated[
+        str, typer.Option("--codec", help="Of a run: the codec that the pack was made with.")
+    ] = "embedded",
+    page: Annotated[Path, typer.Option("--out", "-o", help="Of a run: the page to write.")] = Path("panel.html"),
+) -> None:
+    """Write a run's listening panel: checkpoints to hear, curves, alarms. Of a launch: its page again, `index.html` in its folder.
 
-    Example: `vaak report demo-run`
+    Examples: `vaak report runs/one --pack pack --db results.db -o panel.html` · `vaak report demo-run/stages/sft` ·
+    `vaak report demo-run`
     """
     from vaak.launch import write_report_of
 
-    typer.echo(f"the page: {write_report_of(out)}")
+    written = write_report_of(folder, page, pack=pack, db=db, codec=codec)
+    typer.echo(f"the page: {written}")
 
 
 def _run(project: Path, out: Path, minutes: float | None, gates: list[str] | None, because: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vaak.evaluate.jobs import list_jobs
     from vaak.evaluate.notes import evaluation_notes
     from vaak.evaluate.outbox import Entry, drain_outbox
+    from vaak.evaluate.panel import write_panel
     from vaak.evaluate.reference import reference_scores
     from vaak.evaluate.sidecar import start_sidecar
     from vaak.evaluate.store import Results, open_results
@@ -33,6 +34,7 @@ __all__ = [
     "reference_summary",
     "start_sidecar",
     "summary",
+    "write_panel",
 ]
 
 _HOME = {
@@ -50,6 +52,7 @@ _HOME = {
     "reference_summary": "summaries",
     "start_sidecar": "sidecar",
     "summary": "summaries",
+    "write_panel": "panel",
 }
 
 

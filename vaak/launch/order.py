@@ -11,6 +11,7 @@ from typing import Any
 from vaak.codec import open_codec
 from vaak.corpus.pack import open_pack
 from vaak.errors import BadInput, Interrupted
+from vaak.evaluate import write_panel
 from vaak.evaluate.generations import DECODING
 from vaak.evaluate.measures import VERSIONS
 from vaak.launch.console import Console, stopping
@@ -52,11 +53,20 @@ def run_launch(
     return out / "index.html"
 
 
-def write_report_of(out: Path) -> Path:
-    """Write the page of a launch again from its folder."""
-    if not (out / _PROJECT).exists():
-        raise BadInput(f"{out}: is no launch folder, it has no {_PROJECT}; name the folder given to --out")
-    return write_report(load_project(out / _PROJECT), out, Ledger(out / "ledger.jsonl"))
+def write_report_of(
+    folder: Path, page: Path, *, pack: Path | None = None, db: str | None = None, codec: str = "embedded"
+) -> Path:
+    """Write the page of a launch again, in its folder; of any other folder, a run's, the listening panel to `page`.
+
+    `pack`, `db` and `codec` are those of a run; see `vaak.evaluate.write_panel`.
+    """
+    if not (folder / _PROJECT).exists():
+        return write_panel(folder, page, pack=pack, db=db, codec=codec)
+    if pack is not None or db is not None:
+        raise BadInput(
+            f"{folder}: is a launch with its own pack and results; leave out --pack and --db, or name a stage"
+        )
+    return write_report(load_project(folder / _PROJECT), folder, Ledger(folder / "ledger.jsonl"))
 
 
 def _settled(path: Path, out: Path, minutes: float | None) -> Project:

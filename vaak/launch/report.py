@@ -9,13 +9,13 @@ from markupsafe import Markup
 
 from vaak.codec import open_codec
 from vaak.corpus.pack import open_pack
+from vaak.evaluate.panel_run import MASS_TOLERANCE, audit_parts
 from vaak.launch import report_speech, report_training
 from vaak.launch.ledger import Ledger
 from vaak.launch.project import Project
 from vaak.launch.report_speech import Speech
 from vaak.launch.report_training import StageRun
 from vaak.page import Cell, KeyFigure, Page, alarm, details, key_figures, table
-from vaak.storage.files import read_json
 
 # Share of generations that should end by themselves; below it the page says that it does not hold.
 STOP_RATE = 0.95
@@ -75,7 +75,7 @@ def _key_figures(speech: Speech | None, runs: list[StageRun]) -> Markup:
             figures.append(KeyFigure("stops by itself", f"{stop:.1%}", f"wanted ≥ {STOP_RATE:.0%}", stop >= STOP_RATE))
     worst = report_training.worst_mass(runs)
     if worst is not None:
-        good = worst <= report_training.MASS_TOLERANCE
+        good = worst <= MASS_TOLERANCE
         figures.append(KeyFigure("furthest share of the mixture", f"{worst:.2f} points", "wanted ≤ 1 point", good))
     if runs:
         tokens = sum(int(run.rows[-1]["tokens"]) for run in runs if run.rows)
@@ -93,19 +93,8 @@ def _overridden(ledger: Ledger) -> list[Markup]:
 
 
 def _audit(out: Path) -> list[Any]:
-    report = read_json(out / "audit.json")
-    failed = [check for check in report["checks"] if not check["passed"]]
-    level = "good" if not failed else "error" if any(c["severity"] == "error" for c in failed) else "warning"
-    words = f"{len(report['checks']) - len(failed)} of {len(report['checks'])} checks hold over {report['examined']:,} samples"
-    rows = [
-        (c["name"], c["severity"], c["verdict"], c["examined"], len(c["evidence"]), c["detail"])
-        for c in report["checks"]
-    ]
-    return [
-        alarm(level, words),
-        table(rows, ["check", "severity", "verdict", "examined", "at fault", "detail"], caption="Checks of the corpus"),
-        Markup('<p><a href="audit.html">The whole audit</a>, with histograms and players, lies beside this page.</p>'),
-    ]
+    link = '<p><a href="audit.html">The whole audit</a>, with histograms and players, lies beside this page.</p>'
+    return [*audit_parts(out), Markup(link)]
 
 
 def _gates(ledger: Ledger) -> Markup:

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from vaak.checkpoint import list_checkpoints, load_state
+from vaak.evaluate.panel_run import MASS_TOLERANCE, furthest, mixture_table, served_mass
 from vaak.languages import LANGUAGES
 from vaak.launch.project import Project, Stage
 from vaak.mixture import Plan, RealisedMass, load_plan
@@ -16,8 +16,6 @@ from vaak.page import Cell, alarm, bar_chart, details, grid, line_chart, table
 from vaak.recipe import Recipe, load_recipe
 from vaak.track import read_jsonl
 
-# Realised mass further than this from the wanted one, in percentage points, is called out on the page.
-MASS_TOLERANCE = 1.0
 _STREAMS = {"raw": "raw audio", "paired": "paired", "text": "text"}
 
 
@@ -59,11 +57,8 @@ def stage_runs(project: Project, out: Path) -> list[StageRun]:
             continue
         rows = read_jsonl(folder / "metrics.jsonl")
         training = [row for row in rows if "loss" in row]
-        complete = [one for one in list_checkpoints(folder) if one.complete]
-        mass = None
-        if complete:
-            state = load_state(complete[-1].path)
-            mass = RealisedMass.from_state(state["mass"])
+        served = served_mass(folder)
+        mass = served[0] if served else None
         plan = load_plan(folder / "plan") if (folder / "plan" / "plan.json").exists() else None
         recipe = load_recipe(str(folder / "recipe.yaml"), [])
         validation = [row for row in rows if "val/loss" in row]
@@ -152,24 +147,20 @@ def mixture(runs: list[StageRun]) -> list[Markup]:
     for run in runs:
         if run.plan is None or run.mass is None:
             continue
-        charts, rows, worst = [], [], 0.0
+        charts, worst = [], furthest(run.plan, run.mass)
         for by in ("stream", "source", "language"):
-            pairs, epochs = run.mass.beside(run.plan, by), run.mass.epochs(run.plan, by)
             names = _language_names() if by == "language" else _STREAMS
             charts.append(
                 bar_chart(
-                    {names.get(name, name): {"wanted": want, "realised": got} for name, (want, got) in pairs.items()},
+                    {
+                        names.get(name, name): {"wanted": want, "realised": got}
+                        for name, (want, got) in run.mass.beside(run.plan, by).items()
+                    },
                     f"{run.stage.name}: by {by}",
                     form="{:.1%}",
                     width=460,
                 )
             )
-            for name, (want, got) in pairs.items():
-                worst = max(worst, abs(got - want) * 100)
-                difference = Cell(got - want, f"{100 * (got - want):+.2f}")
-                passed = epochs.get(name, 0.0)
-                cells = (Cell(want, f"{want:.2%}"), Cell(got, f"{got:.2%}"), difference, Cell(passed, f"{passed:.2f}"))
-                rows.append((f"{by} {name}", *cells))
         level = "good" if worst <= MASS_TOLERANCE else "warning"
         parts.append(Markup("<h3>{}</h3>").format(f"{run.stage.name}: {run.mass_tokens:,} target tokens"))
         parts.append(alarm(level, f"the furthest share is {worst:.2f} percentage points from the wanted one"))
@@ -177,9 +168,7 @@ def mixture(runs: list[StageRun]) -> list[Markup]:
         parts.append(
             details(
                 "All shares, prompt tokens and what gave way",
-                table(
-                    rows, ["share of target tokens", "wanted", "realised", "points", "epochs"], caption=run.stage.name
-                ),
+                mixture_table(run.plan, run.mass, run.stage.name),
                 f"Prompt tokens beside the targets: {sum(run.mass.prompts.values()):,}; padding {run.mass.padding_ratio:.2%}.",
                 *(run.plan.notes or ["Nothing gave way."]),
             )
@@ -189,13 +178,7 @@ def mixture(runs: list[StageRun]) -> list[Markup]:
 
 def worst_mass(runs: list[StageRun]) -> float | None:
     """The largest distance of a realised share from the wanted one over all stages, in percentage points."""
-    found = [
-        abs(got - want) * 100
-        for run in runs
-        if run.plan is not None and run.mass is not None
-        for by in ("stream", "source", "language")
-        for want, got in run.mass.beside(run.plan, by).values()
-    ]
+    found = [furthest(run.plan, run.mass) for run in runs if run.plan is not None and run.mass is not None]
     return max(found, default=None)
 
 

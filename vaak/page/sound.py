@@ -35,10 +35,12 @@ def player(wave: np.ndarray, rate: int, label: str) -> Markup:
     )
 
 
-def sound(wave: np.ndarray, rate: int, label: str) -> Markup:
-    """A player with the spectrogram of the same sound under it."""
-    return Markup('<figure class="player"><figcaption>{}</figcaption>{}{}</figure>').format(
-        label, _audio(wave, rate, label), spectrogram(wave, rate, label) if len(wave) else ""
+def sound(wave: np.ndarray, rate: int, label: str, note: str = "") -> Markup:
+    """A player with the spectrogram of the same sound under it, and a note under both: players in a row stay in line."""
+    picture = spectrogram(wave, rate, label) if len(wave) else ""
+    below = Markup('<p class="quiet">{}</p>').format(note) if note else ""
+    return Markup('<figure class="player"><figcaption>{}</figcaption>{}{}{}</figure>').format(
+        label, _audio(wave, rate, label), picture, below
     )
 
 
