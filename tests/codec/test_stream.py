@@ -1,5 +1,7 @@
 """A wave in pieces is the wave at once, for the embedded codec; for any other, windows that meet without a click."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -49,7 +51,7 @@ def test_the_pieces_joined_are_the_wave_decoded_at_once(codec, speechlike, size)
 
 
 def test_a_piece_follows_its_codes_by_twenty_and_nothing_is_kept_that_is_not_needed(small_folder, speechlike):
-    codec = open_codec(small_folder)
+    codec: Any = open_codec(small_folder)
     codes = codec.encode(speechlike(6.0))
     stream, heard = codec.stream(), 0
     # Wherever there is voice the delay is the network's reach and 40 ms for the overlapping windows.

@@ -1,5 +1,7 @@
 """Decoding against transformers' own forward pass, and what an item may depend on."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,7 @@ def test_codes_one_by_one_are_those_of_the_batch_loop():
     model = tiny_model(codes=8)  # so few that stopping is likely
     prompts = prompts_of(model, 8)
     ends = set()
+    options: dict[str, Any]
     for options in ({"temperature": 0}, {"temperature": 30.0, "top_p": 0.95}):
         wanted = [generate(model, [prompt], max_codes=12, seeds=[6], **options)[0] for prompt in prompts]
         assert same([streamed(model, prompt, max_codes=12, seed=6, **options) for prompt in prompts], wanted)

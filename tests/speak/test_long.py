@@ -1,5 +1,7 @@
 """A long text in one voice: what each chunk continues from, which seed it has, and what is said of one that was cut."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ CHUNKS = ["The quick fox.", "The lazy dog.", "A brown fox jumps.", "Over the dog
 
 
 @pytest.fixture(scope="module")
-def speaker():
+def speaker() -> Any:
     tokenizer = tiny_tokenizer()
     return tiny_model(base_size=tokenizer.size), tokenizer, ToneCodec()
 

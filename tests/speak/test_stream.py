@@ -1,5 +1,7 @@
 """Sound in pieces: what is said, and heard, is what `speak_long` says at once."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from vaak.speak.stream import PIECE, speak_stream
 
 
 @pytest.fixture(scope="module")
-def speaker():
+def speaker() -> Any:
     """A random model with so few codes of the embedded codec's that it stops now and then."""
     tokenizer, codec = tiny_tokenizer(), open_codec("embedded")
     return tiny_model(base_size=tokenizer.size, codes=codec.codebook_size), tokenizer, codec
