@@ -16,9 +16,11 @@ from vaak.speak.speech import build_prompt, speak
 TEXT = "The quick fox. The lazy dog. A brown fox jumps. Over the dog."
 CHUNKS = ["The quick fox.", "The lazy dog.", "A brown fox jumps.", "Over the dog."]
 
+Speaker = tuple[Any, Any, Any]  # model, tokenizer, codec
+
 
 @pytest.fixture(scope="module")
-def speaker() -> Any:
+def speaker() -> Speaker:
     tokenizer = tiny_tokenizer()
     return tiny_model(base_size=tokenizer.size), tokenizer, ToneCodec()
 
@@ -47,7 +49,7 @@ def same(prompts, wanted):
     return len(prompts) == len(wanted) and all(np.array_equal(a, b) for a, b in zip(prompts, wanted, strict=True))
 
 
-def test_later_chunks_continue_from_the_first_in_words_and_codes(speaker, asked):
+def test_later_chunks_continue_from_the_first_in_words_and_codes(speaker: Speaker, asked):
     calls, _ = asked
     wave, chunks = speak_long(*speaker, TEXT, "Asha, a woman", seed=7, longest=20)
     assert [chunk.text for chunk in chunks] == CHUNKS
@@ -61,14 +63,14 @@ def test_later_chunks_continue_from_the_first_in_words_and_codes(speaker, asked)
     assert not silent.any() and wave[:960].any()
 
 
-def test_all_chunks_continue_from_a_reference_that_was_given(speaker, asked):
+def test_all_chunks_continue_from_a_reference_that_was_given(speaker: Speaker, asked):
     calls, _ = asked
     reference = {"voice_text": "My voice.", "voice_codes": np.arange(20, dtype=np.uint16)}
     speak_long(*speaker, TEXT, longest=20, **reference)
     assert len(calls) == 1 and same(calls[0][0], prompts_with(speaker, CHUNKS, **reference))
 
 
-def test_a_chunk_that_was_cut_is_reported_and_not_continued(speaker, asked):
+def test_a_chunk_that_was_cut_is_reported_and_not_continued(speaker: Speaker, asked):
     calls, fail = asked
     fail |= {0, 3}
     _, chunks = speak_long(*speaker, TEXT, longest=20)
@@ -78,7 +80,7 @@ def test_a_chunk_that_was_cut_is_reported_and_not_continued(speaker, asked):
     assert same(calls[2][0], prompts_with(speaker, CHUNKS[2:], **second))
 
 
-def test_prompt_and_codes_fit_into_the_models_positions(speaker, asked):
+def test_prompt_and_codes_fit_into_the_models_positions(speaker: Speaker, asked):
     calls, _ = asked
     long = "the quick brown fox jumps over the lazy dog and " * 8
     speak_long(*speaker, long, longest=70)  # 70 characters may take 512 codes, as many as there are positions
@@ -91,7 +93,7 @@ def test_prompt_and_codes_fit_into_the_models_positions(speaker, asked):
         speak_long(*speaker, long, voice_text="My voice.", voice_codes=np.zeros(400, np.uint16), longest=70)
 
 
-def test_a_short_text_sounds_as_from_speak(speaker):
+def test_a_short_text_sounds_as_from_speak(speaker: Speaker):
     wave, [chunk] = speak_long(*speaker, "the dog", "Asha, a woman", seed=5)
     once, generation = speak(*speaker, "the dog", "Asha, a woman", seed=5)
     assert np.array_equal(wave, once) and np.array_equal(chunk.generation.codes, generation.codes)

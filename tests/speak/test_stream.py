@@ -11,9 +11,11 @@ from vaak.errors import BadInput
 from vaak.speak.long import speak_long
 from vaak.speak.stream import PIECE, speak_stream
 
+Speaker = tuple[Any, Any, Any]  # model, tokenizer, codec
+
 
 @pytest.fixture(scope="module")
-def speaker() -> Any:
+def speaker() -> Speaker:
     """A random model with so few codes of the embedded codec's that it stops now and then."""
     tokenizer, codec = tiny_tokenizer(), open_codec("embedded")
     return tiny_model(base_size=tokenizer.size, codes=codec.codebook_size), tokenizer, codec
@@ -28,7 +30,7 @@ def gathered(stream):
             return pieces, end.value
 
 
-def test_the_pieces_are_the_wave_of_the_text_and_its_chunks(speaker):
+def test_the_pieces_are_the_wave_of_the_text_and_its_chunks(speaker: Speaker):
     text = "ab. cd."
     whole, wanted = speak_long(*speaker, text, longest=3, temperature=0)
     pieces, chunks = gathered(speak_stream(*speaker, text, longest=3, temperature=0))
@@ -41,7 +43,7 @@ def test_the_pieces_are_the_wave_of_the_text_and_its_chunks(speaker):
     assert joined.shape == whole.shape and np.square(joined - whole).mean() < 1e-4 * np.square(whole).mean()
 
 
-def test_the_first_piece_is_there_after_a_few_codes(speaker, monkeypatch):
+def test_the_first_piece_is_there_after_a_few_codes(speaker: Speaker, monkeypatch):
     import vaak.speak.stream as room
 
     drawn, real = [], room.stream_codes
@@ -61,7 +63,7 @@ def test_the_first_piece_is_there_after_a_few_codes(speaker, monkeypatch):
     assert not drawn and len(next(stream)) and len(drawn) <= 20 + 2 * PIECE
 
 
-def test_bad_requests_are_refused_before_anything_is_said(speaker):
+def test_bad_requests_are_refused_before_anything_is_said(speaker: Speaker):
     model, tokenizer, _ = speaker
     with pytest.raises(BadInput, match="empty"):
         speak_stream(*speaker, " ")
