@@ -1,5 +1,5 @@
 """The embedded example: a small frozen corpus of synthetic speech in twelve languages, the script that made it,
-and the place of a model that is trained on it.
+and a small model that was trained on it.
 
 Nothing but paths is needed to use it. Engines of speech are needed only to make it again (`vaak.demo.make`).
 """
