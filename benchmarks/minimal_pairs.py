@@ -36,7 +36,7 @@ def whisper() -> Normaliser:
 def indic_nlp() -> Normaliser | None:
     """None where the library is not installed. Assamese has that of Bengali."""
     try:
-        from indicnlp.normalize.indic_normalize import IndicNormalizerFactory
+        from indicnlp.normalize.indic_normalize import IndicNormalizerFactory  # pyright: ignore[reportMissingImports]  (not among our dependencies)
     except ImportError:
         return None
     of = {language: IndicNormalizerFactory().get_normalizer(language) for language in INVENTORIES}
