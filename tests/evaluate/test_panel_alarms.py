@@ -32,10 +32,10 @@ def test_pauses_are_not_silence_and_a_good_checkpoint_says_so(db):  # noqa: F811
 
 
 def test_many_items_are_named_shortly_and_counted(db):  # noqa: F811
-    db.write([row("run/1/x", "stopped", f"item-{n}", 0.0) for n in range(20)])
+    db.write([row("run/1/x", "stopped", f"item-{n:02}", 0.0) for n in range(20)])
     [alarm] = find_alarms(Figures(db, "pack", "codec", [evaluation(1)]))
     said = "".join(alarm_parts([alarm], 1, list(range(100, 2100, 100)), []))
-    assert len(alarm.items) == 20 and "item-7 and 12 more" in said
+    assert len(alarm.items) == 20 and "item-07 and 12 more" in said
     assert "step 800, … 4 more …, step 1,300" in said
 
 

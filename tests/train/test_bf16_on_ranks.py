@@ -17,7 +17,8 @@ from vaak.host import compute_in
 from vaak.train.parallel import parallelise
 from vaak.train.world import joined
 
-with joined("cpu") as world:
+# In a function: what the model holds is given back before the processes part.
+def run(world):
     model = create_model(architecture("qwen3"), VOCABULARY, seed=1)
     module = parallelise(model, ParallelSettings(kind=sys.argv[1]), world, "bf16")
     seen = {}
@@ -33,6 +34,9 @@ with joined("cpu") as world:
     seen["gradients"] = sorted({str(parameter.grad.dtype) for parameter in model.parameters()})
     if world.is_first:
         print(json.dumps({**seen, "loss": output.sum.item()}))
+
+with joined("cpu") as world:
+    run(world)
 """
 
 
