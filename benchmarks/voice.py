@@ -52,6 +52,7 @@ from vaak.codec import Codec, open_codec
 from vaak.corpus import Corpus
 from vaak.errors import BadInput
 from vaak.evaluate.generations import DECODING, Spoken
+from vaak.evaluate.panel_alarms import SILENT
 from vaak.score.asr import Asr, open_asr
 from vaak.score.error_rate import total
 from vaak.score.sanity import loop_share
@@ -59,8 +60,6 @@ from vaak.score.sanity import loop_share
 # Below this an interval is wider than what is asked for.
 ENGLISH_WANTED = 200
 SHEET_SENTENCES = 5
-# The share of an utterance from which on it counts as silent.
-_SILENT = 0.9
 
 
 def open_whisper(folder: str | None) -> Asr | None:
@@ -98,8 +97,8 @@ def figures_of(measured: Sequence[Measured], groups: Groups, cloned: Sequence[Cl
     figures.append(at_least("voice.stop_rate", stopped, 0.99, f"{len(measured)} sentences of all languages and voices"))
     loops = mean([loop_share(one.spoken.codes) for one in measured])
     figures.append(at_most("voice.in_loops", loops, 0.01, "the share of codes that stand in a loop"))
-    silent = mean([float(one.silence[GENERATED] > _SILENT) for one in measured])
-    figures.append(at_most("voice.silent", silent, 0.01, f"sentences of which more than {_SILENT:.0%} is silence"))
+    silent = mean([float(one.silence[GENERATED] > SILENT) for one in measured])
+    figures.append(at_most("voice.silent", silent, 0.01, f"sentences of which more than {SILENT:.0%} is silence"))
     alike = ratio(alikeness(heard, GENERATED), alikeness(heard, ROUND_TRIP))
     figures.append(at_least("voice.similarity_beside_round_trip", alike, 0.9, "the round trip's, to the recordings"))
     for one in cloned:

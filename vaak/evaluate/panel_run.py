@@ -17,7 +17,7 @@ from vaak.storage.files import read_json
 # Realised mass further than this from the wanted one, in percentage points, is called out on a page.
 MASS_TOLERANCE = 1.0
 _FIELDS = ("stream", "source", "language")
-_STREAMS = {"raw": "raw audio", "paired": "paired", "text": "text"}
+STREAM_NAMES = {"raw": "raw audio", "paired": "paired", "text": "text"}
 
 
 def launch_of(run: Path) -> Path | None:
@@ -84,7 +84,7 @@ def mixture_table(plan: Plan, mass: RealisedMass | None, caption: str) -> Markup
 def _name(by: str, name: str) -> str:
     if by == "language":
         return f"language {LANGUAGES[name].name}" if name in LANGUAGES else f"language {name}"
-    return f"stream {_STREAMS.get(name, name)}" if by == "stream" else f"source {name}"
+    return f"stream {STREAM_NAMES.get(name, name)}" if by == "stream" else f"source {name}"
 
 
 def _share(value: float) -> Cell:

@@ -21,7 +21,7 @@ from vaak.page import alarm, grid, in_language, sound, tabs
 
 # So many checkpoints of a run are heard, and so many prompts of each language: enough to hear it change, few enough to hear.
 HEARD_CHECKPOINTS, HEARD_PROMPTS = 5, 3
-_KINDS = {
+KINDS = {
     "native": "a held-out sentence",
     "extended": "a held-out sentence",
     "long_form": "several sentences",
@@ -126,7 +126,7 @@ def _article(panel: Panel, prompt: Prompt) -> Markup:
         Markup('<p class="quiet">{}: {}.</p>').format(", ".join(steps), why) for why, steps in silent.items()
     )
     head = Markup('<h4>{}</h4><p class="quiet">{}: {}{} ({})</p>').format(
-        in_language(prompt.text, prompt.language), _KINDS[prompt.kind], voice, unseen, prompt.item
+        in_language(prompt.text, prompt.language), KINDS[prompt.kind], voice, unseen, prompt.item
     )
     return Markup('<article class="prompt">{}{}{}</article>').format(head, grid(*sounds, min_width_rem=16), lines)
 

@@ -14,6 +14,7 @@ from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.evaluate import item_results, newest_versions, open_results, summary
 from vaak.evaluate.generations import generations_folder, load_generation
+from vaak.evaluate.panel_sounds import KINDS
 from vaak.evaluate.reference import ORIGINAL, WRONG_TEXT, counts_of, round_trip_id, trusted_languages
 from vaak.evaluate.store import Result, Results
 from vaak.languages import LANGUAGES
@@ -22,12 +23,6 @@ from vaak.score.error_rate import bootstrap_interval, total
 
 # Prompts of each language whose sound goes into the page: more would make it large without making it clearer.
 HEARD_PER_LANGUAGE = 4
-_KINDS = {
-    "native": "a held-out sentence",
-    "extended": "a held-out sentence",
-    "long_form": "several sentences",
-    "cross_lingual": "in a voice of another language, from a reference",
-}
 
 
 @dataclass(frozen=True)
@@ -259,7 +254,7 @@ def _prompt(speech: Speech, prompt: Prompt) -> Markup:
     voice = prompt.voice_description or prompt.speaker or "a voice"
     unseen = "" if prompt.seen_voice else ", a voice that training never heard, cloned from a reference"
     head = Markup("<h3>{}</h3><p><small>{}: {}{}</small></p>").format(
-        in_language(prompt.text, prompt.language), _KINDS[prompt.kind], voice, unseen
+        in_language(prompt.text, prompt.language), KINDS[prompt.kind], voice, unseen
     )
     return Markup('<article class="prompt">{}{}</article>').format(head, grid(*sounds, min_width_rem=18))
 

@@ -8,15 +8,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from vaak.evaluate.panel_run import MASS_TOLERANCE, furthest, mixture_table, served_mass
+from vaak.evaluate.panel_run import MASS_TOLERANCE, STREAM_NAMES, furthest, mixture_table, served_mass
 from vaak.languages import LANGUAGES
 from vaak.launch.project import Project, Stage
 from vaak.mixture import Plan, RealisedMass, load_plan
 from vaak.page import Cell, alarm, bar_chart, details, grid, line_chart, table
 from vaak.recipe import Recipe, load_recipe
 from vaak.track import read_jsonl
-
-_STREAMS = {"raw": "raw audio", "paired": "paired", "text": "text"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def curves(runs: list[StageRun]) -> list[Markup]:
     """Loss by stream and by language over all tokens trained, stages one after another."""
     marks = {run.stage.name: float(run.begins) for run in runs}
     parts = [
-        _chart(runs, "loss/stream/", "Training loss by stream", marks, _STREAMS),
+        _chart(runs, "loss/stream/", "Training loss by stream", marks, STREAM_NAMES),
         _chart(runs, "loss/language/", "Training loss by language", marks, _language_names()),
     ]
     validation = {}
@@ -149,7 +147,7 @@ def mixture(runs: list[StageRun]) -> list[Markup]:
             continue
         charts, worst = [], furthest(run.plan, run.mass)
         for by in ("stream", "source", "language"):
-            names = _language_names() if by == "language" else _STREAMS
+            names = _language_names() if by == "language" else STREAM_NAMES
             charts.append(
                 bar_chart(
                     {
