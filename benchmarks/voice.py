@@ -52,10 +52,9 @@ from vaak.codec import Codec, open_codec
 from vaak.corpus import Corpus
 from vaak.errors import BadInput
 from vaak.evaluate.generations import DECODING, Spoken
-from vaak.evaluate.panel_alarms import SILENT
 from vaak.score.asr import Asr, open_asr
 from vaak.score.error_rate import total
-from vaak.score.sanity import loop_share
+from vaak.score.sanity import SILENT, loop_share
 
 # Below this an interval is wider than what is asked for.
 ENGLISH_WANTED = 200

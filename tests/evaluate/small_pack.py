@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +90,11 @@ def add_checkpoint(run: Path, step: int, seed: int = 0) -> Checkpoint:
 class AsrDouble:
     """A test double, not a recogniser: it hears the text of the recording whose length is nearest, or nothing."""
 
-    def __init__(self, pack: GoldPack, deaf: bool = False) -> None:
-        self.name, self.hash, self.languages = "test-double", "d" * 64, frozenset({"en"})
+    def __init__(self, pack: GoldPack, deaf: bool = False, languages: Iterable[str] = ("en",)) -> None:
+        self.name, self.hash, self.languages = "test-double", "d" * 64, frozenset(languages)
         self.calls, self._deaf = 0, deaf
-        self._texts = {
-            len(p.reference_codes): p.text for p in pack.prompts if p.reference_codes is not None and p.language == "en"
-        }
+        spoken = [p for p in pack.prompts if p.reference_codes is not None and p.language in self.languages]
+        self._texts = {len(p.reference_codes): p.text for p in spoken if p.reference_codes is not None}
 
     def transcribe(self, wave: np.ndarray, rate: int, language: str) -> str:
         self.calls += 1

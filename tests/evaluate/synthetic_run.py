@@ -16,7 +16,8 @@ from vaak.evaluate import measures, open_results
 from vaak.evaluate.generations import generations_folder
 from vaak.evaluate.panel_figures import Evaluation
 from vaak.evaluate.panel_sounds import to_hear
-from vaak.evaluate.reference import ORIGINAL, WRONG_TEXT, round_trip_id
+from vaak.evaluate.recognition import COUNTED, ORIGINAL
+from vaak.evaluate.reference import WRONG_TEXT, round_trip_id
 from vaak.evaluate.store import Result
 from vaak.storage.files import write_bytes, write_json
 
@@ -53,21 +54,26 @@ def _rows(identity: str, pack_id: str, prompt: Prompt, progress: float, rng: np.
     values = {
         "crashed": (float(rng.random() < 0.01 * worse), {}),
         "stopped": (float(rng.random() > 0.3 * worse), {}),
+        "truncated": (float(rng.random() < 0.2 * worse), {"limit": 300}),
         "duration_ratio": (float(rng.normal(1 + worse, 0.1)), {}),
         "repeat_rate": (float(rng.uniform(0, 0.3)), {}),
         "loop_share": (float(rng.uniform(0, 0.2) * worse), {}),
+        "ngram_repetition": (float(rng.uniform(0, 0.2)), {}),
+        "invalid_rate": (0.0, {}),
+        "voice_share": (float(rng.uniform(0.8 * progress, 1)), {}),
         "silence_share": (float(rng.uniform(0, 0.2 + 0.79 * worse)), {}),
         "dnsmos": (float(rng.normal(2 + progress, 0.2)), {}),
         "similarity": (float(rng.normal(0.6 + 0.3 * progress, 0.05)), {"reference": _made_of(prompt)}),
     }
     if prompt.language == "en":
-        values["wer"] = _wer(prompt, float(rng.uniform(0.1, 0.3 + worse)))
+        values |= _heard(prompt, float(rng.uniform(0.1, 0.3 + worse)))
     if prompt.reference_codes is None:
         del values["duration_ratio"]
     version = measures.versions(ASR)
     return [
         Result(identity, pack_id, name, version[name], prompt.language, prompt.item, value, detail)
         for name, (value, detail) in values.items()
+        if name in version
     ]
 
 
@@ -75,10 +81,14 @@ def _made_of(prompt: Prompt) -> str:
     return "recording" if prompt.reference_audio is not None else "decoded codes (a proxy)"
 
 
-def _wer(prompt: Prompt, rate: float) -> tuple[float, dict[str, Any]]:
-    words = len(prompt.text.split())
-    wrong = round(words * rate)
-    return wrong / words, {"heard": "synthetic", "sub": wrong, "dele": 0, "ins": 0, "ref": words}
+def _heard(prompt: Prompt, rate: float) -> dict[str, tuple[float, dict[str, Any]]]:
+    values = {}
+    for metric in COUNTED:
+        of = len(prompt.text.split()) if metric == "wer" else len(prompt.text)
+        wrong = 0 if metric == "wrong_script" else round(of * rate)
+        values[metric] = (wrong / of, {"sub": wrong, "dele": 0, "ins": 0, "ref": of})
+    values["wer"][1]["heard"] = "synthetic"
+    return values
 
 
 def _references(pack: GoldPack, codec: Codec, rng: np.random.Generator, floor: float) -> list[Result]:
@@ -89,7 +99,7 @@ def _references(pack: GoldPack, codec: Codec, rng: np.random.Generator, floor: f
             if subject == WRONG_TEXT:
                 values = {}
             if prompt.language == "en":
-                values["wer"] = _wer(prompt, rate)
+                values |= _heard(prompt, rate)
             rows += [
                 Result(subject, pack.id, name, version[name], prompt.language, prompt.item, value, detail)
                 for name, (value, detail) in values.items()

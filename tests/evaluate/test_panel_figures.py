@@ -7,7 +7,8 @@ import pytest
 
 from vaak.evaluate import open_results
 from vaak.evaluate.panel_figures import EVERY, Evaluation, Figures, Point, evaluations_of, summed
-from vaak.evaluate.reference import ORIGINAL, WRONG_TEXT
+from vaak.evaluate.recognition import ORIGINAL
+from vaak.evaluate.reference import WRONG_TEXT
 from vaak.evaluate.store import Result
 from vaak.score.error_rate import Counts, bootstrap_interval, total
 

@@ -37,7 +37,7 @@ def evaluate(
 
     Example: `vaak evaluate demo-run/stages/sft --pack demo-run/pack --db demo-run/results.db`
     """
-    from vaak.evaluate import evaluate_checkpoint, summary
+    from vaak.evaluate import error_words, evaluate_checkpoint, summary
 
     say = (lambda line: None) if as_json else typer.echo
     identity = evaluate_checkpoint(checkpoint, pack, codec, db, level="quick" if quick else "full", say=say)
@@ -45,12 +45,11 @@ def evaluate(
     if as_json:
         print_json(found)
         return
-    columns = ["language", "items", "stop rate", "length", "DNSMOS", "similarity", "WER"]
+    columns = ["language", "items", "failed", "stop rate", "length", "DNSMOS", "similarity", "errors heard"]
     rows = []
     for language, one in found["languages"].items():
-        wer = f"{one['wer']['rate']:.3f}" if one["wer"] else one["wer_note"]
-        rows.append([language, one["items"], one.get("stop_rate"), one.get("duration_ratio_median"), one.get("dnsmos"),
-                     one.get("similarity"), wer])  # fmt: skip
+        rows.append([language, one["items"], one.get("failure_rate"), one.get("stop_rate"), one.get("duration_ratio_median"),
+                     one.get("dnsmos"), one.get("similarity"), error_words(one, language)[0]])  # fmt: skip
     print_table(identity, columns, rows)
 
 

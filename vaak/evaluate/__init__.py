@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from vaak.evaluate.reference import reference_scores
     from vaak.evaluate.sidecar import start_sidecar
     from vaak.evaluate.store import Results, open_results
-    from vaak.evaluate.summaries import item_results, newest_versions, reference_summary, summary
+    from vaak.evaluate.summaries import error_words, item_results, newest_versions, reference_summary, summary
 
 __all__ = [
     "Entry",
     "Results",
     "drain_outbox",
+    "error_words",
     "evaluate_checkpoint",
     "evaluation_notes",
     "follow",
@@ -41,6 +42,7 @@ _HOME = {
     "Entry": "outbox",
     "Results": "store",
     "drain_outbox": "outbox",
+    "error_words": "summaries",
     "evaluate_checkpoint": "checkpoint",
     "evaluation_notes": "notes",
     "follow": "following",

@@ -120,4 +120,4 @@ def _sound(prompt: Prompt, spoken: Spoken, codec: Codec) -> measures.Sound:
         except Exception as failure:
             error = f"decoding: {type(failure).__name__}: {failure}"[:500]
     voice = measures.voice_of(prompt, codec)
-    return measures.Sound(prompt, wave, codec.output_rate, spoken, error, voice)
+    return measures.Sound(prompt, wave, codec.output_rate, spoken, error, codec.codebook_size, voice)

@@ -27,7 +27,8 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class Spoken:
-    """One generated item. `crashed` says why there is nothing, and is empty otherwise."""
+    """One generated item. `crashed` says why there is nothing, and is empty otherwise; `limit` is how many codes it could
+    have had, 0 where that was not kept."""
 
     item: str
     text: str
@@ -35,6 +36,7 @@ class Spoken:
     codes: np.ndarray
     stopped: bool
     crashed: str
+    limit: int = 0
 
 
 def generations_folder(results_folder: Path, checkpoint_id: str, pack_id: str) -> Path:
@@ -96,8 +98,8 @@ def _generate(model, tokenizer, prompts: Sequence[Prompt]) -> list[Spoken]:
         seeds=[seed_of(prompt) for prompt in prompts],
     )
     return [
-        Spoken(prompt.item, prompt.text, prompt.language, each.codes, each.stopped, "")
-        for prompt, each in zip(prompts, generations, strict=True)
+        Spoken(prompt.item, prompt.text, prompt.language, each.codes, each.stopped, "", limit)
+        for prompt, each, limit in zip(prompts, generations, limits, strict=True)
     ]
 
 

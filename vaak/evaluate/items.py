@@ -55,6 +55,11 @@ def _spread(items: Sequence[str], count: int) -> list[str]:
     return [items[i * len(items) // count] for i in range(count)]
 
 
+def kind_of(item: str) -> str:
+    """The kind of a prompt ("native", "long_form") by the name of its item, which begins with it."""
+    return item.split("-", 1)[0]
+
+
 def is_cloned(prompt: Prompt) -> bool:
     """Whether the voice is given by a reference to continue: for cross-lingual prompts, and for voices that training
     never heard, which no description could name."""

@@ -4,42 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 
 from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import Prompt
 from vaak.evaluate.generations import DECODING, Spoken
-from vaak.score import sanity
+from vaak.evaluate.items import most_codes
+from vaak.evaluate.recognition import COUNTED
+from vaak.languages import language_of
+from vaak.score import sanity, voice_activity
 from vaak.score.asr import Asr
-from vaak.score.error_rate import word_counts
 from vaak.score.quality import dnsmos
 from vaak.score.similarity import embed_voice, similarity
 
-# Languages in which a recogniser is tried at all. There is no open one for the Indic languages here yet, and what
-# cannot be trusted is not printed.
-SCORED_LANGUAGES = frozenset({"en"})
 RATE = 16000
 
 # How each metric is computed: raise the number when its code changes what it gives.
 VERSIONS = {
-    "crashed": 1,
+    "crashed": 2,
     "stopped": 1,
+    "truncated": 1,
     "duration_ratio": 1,
     "repeat_rate": 1,
+    "ngram_repetition": 1,
     "loop_share": 1,
+    "invalid_rate": 1,
     "silence_share": 1,
+    "voice_share": 1,
     "wer": 1,
+    "cer": 1,
+    "code_point_cer": 1,
+    "wrong_script": 1,
     "dnsmos": 2,
     "similarity": 1,
 }
+_OF_CODES = {"crashed", "stopped", "truncated", "repeat_rate", "ngram_repetition", "loop_share", "invalid_rate"}
 
 
 def versions(asr: Asr, generated: bool = True) -> dict[str, str]:
     """Metric -> version; those of recognition name the recogniser, those of generated speech the sampling."""
     named = {metric: str(number) for metric, number in VERSIONS.items()}
-    named["wer"] += f"+{asr.name}@{asr.hash[:12]}"
+    for metric in COUNTED:
+        named[metric] += f"+{asr.name}@{asr.hash[:12]}"
     named["similarity"] += "+resemblyzer-0.1"
+    if voice_activity.is_installed():
+        named["voice_share"] += f"+{voice_activity.NAME}"
+    else:
+        del named["voice_share"]
     return {metric: f"{version}+{DECODING}" if generated else version for metric, version in named.items()}
 
 
@@ -55,7 +68,8 @@ class Figure:
 class Sound:
     """What is measured: the sound of a prompt and, for generated speech, how it came about.
 
-    `voice` gives the embedding to compare with and says what that was made of; it is called only when needed.
+    `codebook_size` is how many codes the codec knows. `voice` gives the embedding to compare with and says what that was
+    made of; it is called only when needed.
     """
 
     prompt: Prompt
@@ -63,18 +77,21 @@ class Sound:
     rate: int
     generated: Spoken | None = None
     decode_error: str = ""
+    codebook_size: int = 1 << 16
     voice: Callable[[], tuple[np.ndarray | None, str]] | None = None
 
 
 def metrics_of(prompt: Prompt, asr: Asr, *, generated: bool, has_voice: bool) -> set[str]:
-    """The metrics that exist for an item: decided by the prompt alone, never by how the speech turned out."""
+    """The metrics that exist for an item: decided by the prompt and what is installed, never by how the speech turned out."""
     names = {"silence_share", "dnsmos"}
-    if prompt.language in SCORED_LANGUAGES & asr.languages:
-        names.add("wer")
+    if voice_activity.is_installed():
+        names.add("voice_share")
+    if language_of(prompt.language) in asr.languages:
+        names |= COUNTED.keys()
     if has_voice:
         names.add("similarity")
     if generated:
-        names |= {"crashed", "stopped", "repeat_rate", "loop_share"}
+        names |= _OF_CODES
         if prompt.reference_codes is not None and len(prompt.reference_codes):
             names.add("duration_ratio")
     return names
@@ -82,46 +99,76 @@ def metrics_of(prompt: Prompt, asr: Asr, *, generated: bool, has_voice: bool) ->
 
 def measure(sound: Sound, asr: Asr, names: Iterable[str]) -> dict[str, Figure]:
     """The named metrics of one item. Silence and crashes get the worst value of each, they never drop out."""
-    return {name: _MEASURES[name](sound, asr) for name in sorted(names)}
+    item = _Item(sound, asr)
+    return {name: item.counted(name) if name in COUNTED else _MEASURES[name](item) for name in sorted(names)}
 
 
-def _wer(sound: Sound, asr: Asr) -> Figure:
-    heard = asr.transcribe(sound.wave, sound.rate, sound.prompt.language)
-    counts = word_counts(sound.prompt.text, heard, sound.prompt.language)
-    return Figure(counts.rate, {"heard": heard, **asdict(counts)})
+class _Item:
+    """One sound with what several metrics share: the transcript is made once, and only if one of them needs it."""
+
+    def __init__(self, sound: Sound, asr: Asr) -> None:
+        self.sound, self.asr = sound, asr
+
+    @cached_property
+    def heard(self) -> str:
+        return self.asr.transcribe(self.sound.wave, self.sound.rate, self.sound.prompt.language)
+
+    @property
+    def spoken(self) -> Spoken:
+        assert self.sound.generated is not None
+        return self.sound.generated
+
+    @property
+    def codes(self) -> np.ndarray:
+        return self.spoken.codes
+
+    def counted(self, name: str) -> Figure:
+        counts = COUNTED[name](self.sound.prompt.text, self.heard, self.sound.prompt.language)
+        return Figure(counts.rate, ({"heard": self.heard} if name == "wer" else {}) | asdict(counts))
 
 
-def _similarity(sound: Sound, asr: Asr) -> Figure:
-    assert sound.voice is not None
-    other, made_of = sound.voice()
-    return Figure(similarity(embed_voice(sound.wave, sound.rate), other), {"reference": made_of})
+def _similarity(item: _Item) -> Figure:
+    assert item.sound.voice is not None
+    other, made_of = item.sound.voice()
+    return Figure(similarity(embed_voice(item.sound.wave, item.sound.rate), other), {"reference": made_of})
 
 
-def _crashed(sound: Sound, asr: Asr) -> Figure:
-    reason = _spoken(sound).crashed or sound.decode_error
+def _crashed(item: _Item) -> Figure:
+    reason = item.spoken.crashed or item.sound.decode_error
+    if not reason and sanity.is_unplayable(item.sound.wave, len(item.codes)):
+        reason = "decoding: no sound, or samples that are not finite"
     return Figure(float(bool(reason)), {"reason": reason} if reason else {})
 
 
-def _duration_ratio(sound: Sound, asr: Asr) -> Figure:
-    target = 0 if sound.prompt.reference_codes is None else len(sound.prompt.reference_codes)
-    codes = len(_spoken(sound).codes)
-    return Figure(sanity.duration_ratio(codes, target), {"codes": codes, "target": target})
+def _truncated(item: _Item) -> Figure:
+    limit = item.spoken.limit or most_codes(item.sound.prompt)
+    cut = sanity.is_truncated(item.spoken.stopped, len(item.codes), limit)
+    return Figure(float(cut), {"limit": limit})
 
 
-def _spoken(sound: Sound) -> Spoken:
-    assert sound.generated is not None
-    return sound.generated
+def _duration_ratio(item: _Item) -> Figure:
+    target = 0 if item.sound.prompt.reference_codes is None else len(item.sound.prompt.reference_codes)
+    return Figure(sanity.duration_ratio(len(item.codes), target), {"codes": len(item.codes), "target": target})
 
 
-_MEASURES: dict[str, Callable[[Sound, Asr], Figure]] = {
+def _voice_share(item: _Item) -> Figure:
+    share = voice_activity.voice_share(item.sound.wave, item.sound.rate)
+    assert share is not None, "metrics_of names it only where the detector is installed"
+    return Figure(share, {})
+
+
+_MEASURES: dict[str, Callable[[_Item], Figure]] = {
     "crashed": _crashed,
-    "stopped": lambda sound, asr: Figure(float(_spoken(sound).stopped), {}),
+    "stopped": lambda item: Figure(float(item.spoken.stopped), {}),
+    "truncated": _truncated,
     "duration_ratio": _duration_ratio,
-    "repeat_rate": lambda sound, asr: Figure(sanity.repeat_rate(_spoken(sound).codes), {}),
-    "loop_share": lambda sound, asr: Figure(sanity.loop_share(_spoken(sound).codes), {}),
-    "silence_share": lambda sound, asr: Figure(sanity.silence_share(sound.wave, sound.rate), {}),
-    "wer": _wer,
-    "dnsmos": lambda sound, asr: Figure(dnsmos(sound.wave, sound.rate), {}),
+    "repeat_rate": lambda item: Figure(sanity.repeat_rate(item.codes), {}),
+    "ngram_repetition": lambda item: Figure(sanity.ngram_repetition(item.codes), {}),
+    "loop_share": lambda item: Figure(sanity.loop_share(item.codes), {}),
+    "invalid_rate": lambda item: Figure(sanity.invalid_rate(item.codes, range(item.sound.codebook_size)), {}),
+    "silence_share": lambda item: Figure(sanity.silence_share(item.sound.wave, item.sound.rate), {}),
+    "voice_share": _voice_share,
+    "dnsmos": lambda item: Figure(dnsmos(item.sound.wave, item.sound.rate), {}),
     "similarity": _similarity,
 }
 

@@ -8,9 +8,9 @@ from typing import Any
 from vaak.errors import BadInput
 from vaak.evaluate.database import is_address, shown
 from vaak.evaluate.store import open_results
-from vaak.evaluate.summaries import summary
+from vaak.evaluate.summaries import error_words, summary
 
-_COLUMNS = ("language", "items", "stopped", "length", "DNSMOS", "similarity", "WER (95% interval)")
+_COLUMNS = ("language", "items", "stopped", "length", "DNSMOS", "similarity", "errors heard (95% interval)")
 
 
 def evaluation_notes(db: str | Path, checkpoint_id: str) -> str | None:
@@ -40,6 +40,5 @@ def evaluation_notes(db: str | Path, checkpoint_id: str) -> str | None:
 
 def _row(code: str, one: dict[str, Any]) -> tuple[str, ...]:
     figures = (one.get(name) for name in ("stop_rate", "duration_ratio_median", "dnsmos", "similarity"))
-    wer = one["wer"]
-    rate = f"{wer['rate']:.3f} ({wer['low']:.3f}–{wer['high']:.3f})" if wer else one["wer_note"]
-    return (code, str(one["items"]), *("–" if one is None else f"{one:.3f}" for one in figures), rate)
+    words, _ = error_words(one, None if code == "all" else code)
+    return (code, str(one["items"]), *("–" if one is None else f"{one:.3f}" for one in figures), words)

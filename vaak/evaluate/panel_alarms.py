@@ -10,10 +10,10 @@ from markupsafe import Markup
 from vaak.evaluate.panel_figures import Figures, Point, Points
 from vaak.languages import LANGUAGES
 from vaak.page import Cell, alarm, details, table
+from vaak.score.sanity import SILENT
 
-# SPEC E3 in figures. Speech has pauses, so silence is counted in items: those that are silent for more than this share.
+# SPEC E3 in figures. Speech has pauses, so silence is counted in items: those that are silent for more than SILENT.
 STOP_RATE, LOOP_SHARE, SILENT_ITEMS = 0.99, 0.01, 0.01
-SILENT = 0.9
 # A line names so many items, then how many more; a page lists so many alarms, then says how many older there are.
 _NAMED, _LISTED = 8, 3000
 
@@ -48,6 +48,10 @@ def _silent(points: Sequence[Point]) -> float:
     return sum(point.value > SILENT for point in points) / len(points)
 
 
+def _voiceless(points: Sequence[Point]) -> float:
+    return sum(point.value < 1 - SILENT for point in points) / len(points)
+
+
 _CHECKS = (
     _Check("crashed", "crashed", "above 0", lambda p: p.value > 0, _mean, lambda v: v == 0),
     _Check("stopped", "stop rate", f"below {STOP_RATE}", lambda p: p.value < 1, _mean, lambda v: v >= STOP_RATE),
@@ -67,6 +71,15 @@ _CHECKS = (
         _silent,
         lambda v: v <= SILENT_ITEMS,
     ),
+    _Check(
+        "voice_share",
+        f"share of items without a voice for more than {SILENT:.0%}",
+        f"above {SILENT_ITEMS}",
+        lambda p: p.value < 1 - SILENT,
+        _voiceless,
+        lambda v: v <= SILENT_ITEMS,
+    ),
+    _Check("invalid_rate", "share of ids that are no codes", "above 0", lambda p: p.value > 0, _mean, lambda v: v == 0),
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from vaak.evaluate.panel_figures import EVERY, Curve, Figures
-from vaak.evaluate.reference import TRUST_ITEMS, TRUST_LIMIT
+from vaak.evaluate.recognition import COUNTED, ERROR_NAMES, TRUST_ITEMS, TRUST_LIMITS, first_figure
 from vaak.languages import LANGUAGES
 from vaak.page import Cell, alarm, details, grid, line_chart, table, tabs
 from vaak.page.axis import number
@@ -17,14 +17,21 @@ from vaak.page.axis import number
 _ROWS = 400
 _NAMES = {
     "wer": ("Word error rate", "errors per word"),
+    "cer": ("Error rate of written units", "errors per unit"),
+    "code_point_cer": ("Error rate of code points", "errors per code point"),
+    "wrong_script": ("Heard in another script", "share of letters"),
     "stopped": ("Stopped by itself", "share of items"),
+    "truncated": ("Cut off by the limit", "share of items"),
     "duration_ratio": ("Length beside the reference (median)", "ratio"),
     "loop_share": ("Codes in loops", "share of codes"),
     "repeat_rate": ("Repeated codes", "share of codes"),
+    "ngram_repetition": ("Codes in 4-grams that were there before", "share of 4-grams"),
     "silence_share": ("Frames without speech", "share of frames"),
+    "voice_share": ("Frames with a voice", "share of frames"),
     "dnsmos": ("DNSMOS", "1 to 5"),
     "similarity": ("Voice similarity", "cosine"),
     "crashed": ("Crashed", "share of items"),
+    "invalid_rate": ("Ids that are no codes", "share of ids"),
 }
 UNDECIDED = "decides nothing: this recogniser is not trusted here"
 
@@ -48,25 +55,30 @@ def curve_parts(figures: Figures) -> list[Markup | str]:
 def _panel(figures: Figures, language: str) -> Markup:
     parts: list[Markup] = []
     curves = [curve for metric in figures.metrics if (curve := figures.curve(metric, language)) is not None]
-    if all(curve.metric != "wer" for curve in curves):
+    if all(curve.metric not in COUNTED for curve in curves):
         where = "in any of these languages" if language == EVERY else f"in {LANGUAGES[language].name}"
         parts.append(alarm("note", f"no trusted recogniser {where}: there is no word error rate"))
     if any(not curve.trusted for curve in curves):
         parts.append(
             alarm(
                 "warning",
-                f"the word error rate here, in grey, {UNDECIDED} (it is trusted at most {TRUST_LIMIT} on the original "
-                f"recordings of at least {TRUST_ITEMS} items)",
+                f"the error rates here, in grey, are of a recogniser that is not trusted, and decide nothing (it is trusted "
+                f"at most at {_limit(language)}, on the original recordings of at least {TRUST_ITEMS} items)",
             )
         )
     return Markup("\n").join([*parts, grid(*(_chart(curve) for curve in curves), min_width_rem=26)])
+
+
+def _limit(language: str) -> str:
+    metric = first_figure(language)
+    return f"{TRUST_LIMITS[metric]} {ERROR_NAMES[metric]}"
 
 
 def title_of(curve: Curve) -> str:
     """The metric in words, with whatever has to stand beside its numbers: how many items, a proxy, no trust."""
     count = len(curve.items)
     words = f"{_NAMES.get(curve.metric, (curve.metric, ''))[0]}, {count} item{'s' if count > 1 else ''}"
-    if curve.metric == "wer" and curve.language == EVERY:
+    if curve.metric in COUNTED and curve.language == EVERY:
         words += " in languages with a trusted recogniser"
     if curve.proxies:
         of = "" if curve.proxies == count else f" for {curve.proxies} of them"

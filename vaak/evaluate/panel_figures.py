@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from vaak.evaluate.reference import ORIGINAL, WRONG_TEXT, counts_of, round_trip_id, trusted_languages
+from vaak.evaluate.recognition import COUNTED, ORIGINAL, counts_of, recogniser_of, trusted_languages
+from vaak.evaluate.reference import WRONG_TEXT, round_trip_id
 from vaak.evaluate.store import Result, Results
 
 # Draws of the bootstrap, and its seed: those of `vaak.score.error_rate.bootstrap_interval`, so that figures agree.
@@ -17,7 +18,8 @@ _DRAWS, _SEED, _LEVEL = 1000, 0, 0.95
 _AT_ONCE = 32
 # The order in which a page shows them; a metric that is not here comes after.
 METRICS = (
-    "wer", "stopped", "duration_ratio", "loop_share", "repeat_rate", "silence_share", "dnsmos", "similarity", "crashed",
+    "wer", "cer", "code_point_cer", "wrong_script", "stopped", "truncated", "duration_ratio", "loop_share", "repeat_rate",
+    "ngram_repetition", "silence_share", "voice_share", "dnsmos", "similarity", "crashed", "invalid_rate",
 )  # fmt: skip
 EVERY = "all"  # in place of a language: the items of all of them together
 
@@ -36,7 +38,8 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One metric of one item: its value; of wer its word edits, reference words and what was heard; whether a proxy stood in."""
+    """One metric of one item: its value; of an error rate its edits, what they are over (`words`: of wer the reference's),
+    and of wer what was heard; whether a proxy stood in."""
 
     value: float
     errors: int = 0
@@ -110,8 +113,8 @@ class Figures:
             self._of[one.checkpoint_id] = _grouped(rows)
         subjects = {"original": ORIGINAL, "round trip": round_trip_id(codec_hash), "wrong text": WRONG_TEXT}
         self._references = {name: _grouped(results.read(subject, pack_id)) for name, subject in subjects.items()}
-        plain = self._plain("wer")
-        self.trusted = trusted_languages(results, pack_id, plain) if plain else frozenset()
+        recogniser = recogniser_of(self.versions["wer"]) if "wer" in self.versions else ""
+        self.trusted = trusted_languages(results, pack_id, recogniser) if recogniser else frozenset()
 
     def points(self, checkpoint_id: str, metric: str) -> dict[str, Points]:
         """Language -> item -> point of one checkpoint, in the version that is shown."""
@@ -135,7 +138,7 @@ class Figures:
         return [one for one in self.evaluations if not self.points(one.checkpoint_id, metric)]
 
     def curve(self, metric: str, language: str) -> Curve | None:
-        """One metric in one language (`EVERY`: all items together; of wer those of trusted languages), or None without items."""
+        """One metric in one language (`EVERY`: all items together; of an error rate those of trusted languages), or None without items."""
         chosen = [(one.step, self._points_in(one.checkpoint_id, metric, language)) for one in self.evaluations]
         chosen = [(step, points) for step, points in chosen if points]
         if not chosen:
@@ -155,12 +158,12 @@ class Figures:
             if row:
                 references[name] = float(_centre(metric, [row])[0])
         steps = np.array([step for step, _ in chosen], np.int64)
-        decides = metric != "wer" or language == EVERY or language in self.trusted
+        decides = metric not in COUNTED or language == EVERY or language in self.trusted
         return Curve(metric, language, steps, values, low, high, items, proxies, references, decides)
 
     def _points_in(self, checkpoint_id: str, metric: str, language: str) -> Points:
         points = self.points(checkpoint_id, metric)
-        if language == EVERY and metric == "wer":
+        if language == EVERY and metric in COUNTED:
             points = {code: one for code, one in points.items() if code in self.trusted}
         return _in(points, language)
 
@@ -189,7 +192,7 @@ def summed(metric: str, table: Sequence[Sequence[Point]]) -> tuple[np.ndarray, n
     else:
         times = np.zeros((_DRAWS, count))  # how often each draw has each item
         np.add.at(times, (np.arange(_DRAWS)[:, None], picks), 1)
-        if metric == "wer":
+        if metric in COUNTED:
             errors, words = _edits(table)
             drawn = (errors @ times.T) / np.maximum(words @ times.T, 1)
         else:
@@ -199,7 +202,7 @@ def summed(metric: str, table: Sequence[Sequence[Point]]) -> tuple[np.ndarray, n
 
 
 def _centre(metric: str, table: Sequence[Sequence[Point]]) -> np.ndarray:
-    if metric == "wer":
+    if metric in COUNTED:
         errors, words = _edits(table)
         return errors.sum(1) / np.maximum(words.sum(1), 1)
     return np.median(_values(table), axis=1) if metric == "duration_ratio" else _values(table).mean(1)
@@ -230,7 +233,7 @@ def _grouped(rows: Iterable[Result]) -> dict[tuple[str, str], dict[str, Points]]
 
 
 def _point(row: Result) -> Point:
-    if row.metric == "wer":
+    if row.metric in COUNTED:
         counts = counts_of(row)
         return Point(row.value, counts.errors, counts.ref, str(row.detail.get("heard", "")))
     return Point(row.value, proxy="proxy" in str(row.detail.get("reference", "")))

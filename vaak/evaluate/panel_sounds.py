@@ -16,6 +16,7 @@ from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.evaluate.generations import Spoken, generations_folder, load_generation
 from vaak.evaluate.measures import RATE
 from vaak.evaluate.panel_figures import Evaluation, Figures, Point
+from vaak.evaluate.recognition import ERROR_NAMES, first_figure
 from vaak.languages import LANGUAGES
 from vaak.page import alarm, grid, in_language, sound, tabs
 
@@ -159,7 +160,7 @@ def _generation(panel: Panel, one: Evaluation, prompt: Prompt, spoken: Spoken) -
 
 
 def _note(panel: Panel, reference: str, prompt: Prompt, one: Evaluation | None = None) -> str:
-    """The figures of one sound, of a reference or a checkpoint; a word error rate only where its recogniser is trusted."""
+    """The figures of one sound, of a reference or a checkpoint; errors only where their recogniser is trusted."""
 
     def point(metric: str) -> Point | None:
         of = panel.figures.points(one.checkpoint_id, metric) if one else panel.figures.reference(reference, metric)
@@ -168,7 +169,9 @@ def _note(panel: Panel, reference: str, prompt: Prompt, one: Evaluation | None =
     words = []
     wer, similarity, quality = point("wer"), point("similarity"), point("dnsmos")
     if wer is not None and prompt.language in panel.figures.trusted:
-        words.append(f"WER {wer.value:.2f}, heard: “{wer.heard}”")
+        first = first_figure(prompt.language)
+        errors = point(first) or wer
+        words.append(f"{errors.value:.2f} {ERROR_NAMES[first]} wrong, heard: “{wer.heard}”")
     if quality is not None:
         words.append(f"DNSMOS {quality.value:.2f}")
     if similarity is not None:

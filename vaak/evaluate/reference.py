@@ -13,16 +13,12 @@ from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.evaluate import measures
 from vaak.evaluate.items import check_pack_codec
+from vaak.evaluate.recognition import COUNTED, ORIGINAL
 from vaak.evaluate.store import Result, Results
 from vaak.evaluate.turns import in_turn
 from vaak.score.asr import Asr
-from vaak.score.error_rate import Counts, total, word_counts
 
-ORIGINAL, WRONG_TEXT = "reference/original", "reference/wrong-text"
-# A recogniser is trusted in a language when its word error rate on the pack's original recordings is at most this,
-# over at least so many items.
-TRUST_LIMIT = 0.35
-TRUST_ITEMS = 4
+WRONG_TEXT = "reference/wrong-text"
 
 
 def round_trip_id(codec_hash: str) -> str:
@@ -62,26 +58,8 @@ def reference_scores(
     for number, rows in enumerate(in_turn(measured, pack.prompts, threads, stop)):
         db.write(rows)
         progress(number + 1, len(pack.prompts))
-    _wrong_text(pack, version_of["wer"], db)
+    _wrong_text(pack, version_of, db)
     say(f"references of pack {pack.id[:12]} are measured")
-
-
-def trusted_languages(db: Results, pack_id: str, wer_version: str) -> frozenset[str]:
-    """Languages in which this recogniser's figures count, by its error rate on the pack's original recordings."""
-    floors: dict[str, list[Counts]] = {}
-    for row in db.read(ORIGINAL, pack_id):
-        if row.metric == "wer" and row.metric_version == wer_version:
-            floors.setdefault(row.language, []).append(counts_of(row))
-    return frozenset(
-        language
-        for language, counts in floors.items()
-        if len(counts) >= TRUST_ITEMS and total(counts).rate <= TRUST_LIMIT
-    )
-
-
-def counts_of(row: Result) -> Counts:
-    """The edit counts of a row of metric wer."""
-    return Counts(*(int(row.detail[name]) for name in ("sub", "dele", "ins", "ref")))
 
 
 def _measure_one(
@@ -108,12 +86,12 @@ def _measure_one(
     ]
 
 
-def _wrong_text(pack: GoldPack, wer_version: str, db: Results) -> None:
+def _wrong_text(pack: GoldPack, version_of: dict[str, str], db: Results) -> None:
     """What was heard in each original recording against the text of the item half the list away."""
     heard = {
         row.item: row.detail["heard"]
         for row in db.read(ORIGINAL, pack.id)
-        if row.metric == "wer" and row.metric_version == wer_version
+        if row.metric == "wer" and row.metric_version == version_of["wer"]
     }
     by_language: dict[str, list[Prompt]] = {}
     for prompt in pack.prompts:
@@ -125,9 +103,12 @@ def _wrong_text(pack: GoldPack, wer_version: str, db: Results) -> None:
             other = _other_text(prompts, i)
             if other is None:
                 continue
-            counts = word_counts(other.text, heard[prompt.item], language)
-            detail = {"heard": heard[prompt.item], "against": other.item, **vars(counts)}
-            rows.append(Result(WRONG_TEXT, pack.id, "wer", wer_version, language, prompt.item, counts.rate, detail))
+            for metric in ("wer", "cer", "code_point_cer"):
+                counts = COUNTED[metric](other.text, heard[prompt.item], language)
+                detail = {"against": other.item, **vars(counts)}
+                detail |= {"heard": heard[prompt.item]} if metric == "wer" else {}
+                version = version_of[metric]
+                rows.append(Result(WRONG_TEXT, pack.id, metric, version, language, prompt.item, counts.rate, detail))
     db.write(rows)
 
 

@@ -8,26 +8,48 @@ from typing import Any
 
 import numpy as np
 
+from vaak.evaluate.items import kind_of
 from vaak.evaluate.outbox import Entry
-from vaak.evaluate.reference import ORIGINAL, TRUST_LIMIT, WRONG_TEXT, counts_of, round_trip_id, trusted_languages
+from vaak.evaluate.recognition import (
+    COUNTED,
+    ERROR_NAMES,
+    ORIGINAL,
+    TRUST_ITEMS,
+    TRUST_LIMITS,
+    counts_of,
+    first_figure,
+    recogniser_of,
+    trusted_languages,
+)
+from vaak.evaluate.reference import WRONG_TEXT, round_trip_id
 from vaak.evaluate.store import Result, Results, open_results
 from vaak.score.error_rate import bootstrap_interval, total
+from vaak.score.sanity import LIMITS, failures
 
 NO_ASR = "no trusted ASR here"
-_MEANS = ("crashed", "repeat_rate", "loop_share", "silence_share", "dnsmos", "similarity")
+_MEANS = (
+    "crashed", "truncated", "repeat_rate", "ngram_repetition", "loop_share", "invalid_rate", "silence_share",
+    "voice_share", "dnsmos", "similarity",
+)  # fmt: skip
 
 
 def summary(db: Results | str | Path, checkpoint_id: str, pack_id: str | None = None) -> dict[str, Any]:
-    """Figures of a checkpoint (or of a reference): `items`, `languages` {code: figures} and `all`, their figures together.
+    """Figures of a checkpoint (or of a reference): `items`, `languages` {code: figures}, `kinds` {kind of prompt: figures}
+    and `all`, their figures together.
 
-    Figures: `items`, `stop_rate`, `duration_ratio_median`, means of `crashed`, `repeat_rate`, `loop_share`,
-    `silence_share`, `dnsmos`, `similarity`, each only where it was measured; `wer` {rate, low, high, items, words, asr,
-    trusted} of summed counts with a 95% bootstrap interval over items, or None with the reason in `wer_note`.
+    Figures: `items`, `stop_rate`, `duration_ratio_median`, `failure_rate` (the share of items that break a limit of
+    sanity, `vaak.score.sanity.LIMITS`: of the kind long_form the long-form failure rate), means of what the sanity
+    metrics, `dnsmos` and `similarity` say, each only where it was measured, and `proxies`, how many of the similarities
+    are to decoded codes. `wer`, `cer`, `code_point_cer` and `wrong_script` {rate, low, high, items, words, asr, languages,
+    trusted}: of summed counts (`words`: what they are over) with a 95% bootstrap interval over items, of all languages
+    whose recogniser is trusted; None with the reason in `wer_note` where there is none. `untrusted` has the same for
+    the others: shown in grey, deciding nothing.
     """
     results = db if isinstance(db, Results) else open_results(db)
     rows = newest_versions(results.read(checkpoint_id, pack_id))
     trusted = _trust(results, rows)
     languages = sorted({row.language for row in rows})
+    kinds = dict.fromkeys(kind_of(row.item) for row in rows)
     return {
         "checkpoint_id": checkpoint_id,
         "pack_ids": sorted({row.pack_id for row in rows}),
@@ -35,17 +57,18 @@ def summary(db: Results | str | Path, checkpoint_id: str, pack_id: str | None = 
         "versions": {row.metric: row.metric_version for row in rows},
         "all": _figures(rows, trusted),
         "languages": {code: _figures([row for row in rows if row.language == code], trusted) for code in languages},
+        "kinds": {kind: _figures([row for row in rows if kind_of(row.item) == kind], trusted) for kind in kinds},
     }
 
 
 def reference_summary(db: Results | str | Path, pack_id: str, codec_hash: str) -> dict[str, Any]:
-    """`summary` of the three references of a pack: `original`, `round_trip`, `wrong_text`, and `trust_limit`."""
+    """`summary` of the three references of a pack: `original`, `round_trip`, `wrong_text`, and `trust_limits`."""
     results = db if isinstance(db, Results) else open_results(db)
     return {
         "original": summary(results, ORIGINAL, pack_id),
         "round_trip": summary(results, round_trip_id(codec_hash), pack_id),
         "wrong_text": summary(results, WRONG_TEXT, pack_id),
-        "trust_limit": TRUST_LIMIT,
+        "trust_limits": TRUST_LIMITS,
     }
 
 
@@ -62,16 +85,31 @@ def item_results(db: Results | str | Path, checkpoint_id: str, pack_id: str | No
 
 
 def tracker_entry(results: Results, checkpoint_id: str, pack_id: str, level: str, instruments: str, step: int) -> Entry:
-    """What a tracker is told of a finished evaluation: its figures as `evaluate/LEVEL/FIGURE[/language/CODE]`, of all
-    languages together and of each, and its own step axis `evaluate/step`. A word error rate only where it is trusted."""
+    """What a tracker is told of a finished evaluation: its figures as `evaluate/LEVEL/FIGURE[/language/CODE|/kind/KIND]`,
+    of all languages together, of each and of each kind of prompt, and its own step axis `evaluate/step`. Error rates only
+    where they are trusted."""
     found = summary(results, checkpoint_id, pack_id)
     values: dict[str, Any] = {"evaluate/step": step, "evaluate/checkpoint": checkpoint_id, "evaluate/pack": pack_id}
     parts = {"": found["all"]} | {f"/language/{code}": one for code, one in found["languages"].items()}
+    parts |= {f"/kind/{kind}": one for kind, one in found["kinds"].items()}
     for ending, figures in parts.items():
-        rate = {"wer": figures["wer"]["rate"]} if figures["wer"] else {}
+        rates = {name: figures[name]["rate"] for name in COUNTED if figures[name]}
         plain = {name: value for name, value in figures.items() if isinstance(value, int | float)}
-        values |= {f"evaluate/{level}/{name}{ending}": value for name, value in (plain | rate).items()}
+        values |= {f"evaluate/{level}/{name}{ending}": value for name, value in (plain | rates).items()}
     return Entry(f"{checkpoint_id} {pack_id} {level} {instruments}", step, values)
+
+
+def error_words(figures: dict[str, Any], language: str | None = None) -> tuple[str, bool]:
+    """(the errors of `summary`'s figures in words, whether they decide anything): the word error rate with its interval, of
+    an Indic language that of written units; of a recogniser that is not trusted; or why there is none."""
+    metric = first_figure(language) if language else "wer"
+    found, name = figures[metric], ERROR_NAMES[metric]
+    if found is not None:
+        return f"{found['rate']:.3f} ({found['low']:.3f}–{found['high']:.3f}) {name}", True
+    found = figures.get("untrusted", {}).get(metric)
+    if found is None:
+        return figures["wer_note"], False
+    return f"{found['rate']:.3f} {name}, decides nothing: {found['asr']} is not trusted here", False
 
 
 def newest_versions(rows: Sequence[Result]) -> list[Result]:
@@ -82,12 +120,13 @@ def newest_versions(rows: Sequence[Result]) -> list[Result]:
 
 def _trust(results: Results, rows: Sequence[Result]) -> frozenset[str]:
     """Languages whose recogniser is trusted on these rows' packs."""
-    wer = [row for row in rows if row.metric == "wer"]
-    if not wer:
+    counted = [row for row in rows if row.metric in COUNTED]
+    if not counted:
         return frozenset()
-    # The recogniser is the part after the first plus; the sampling of generated speech comes after it.
-    plain = "+".join(wer[-1].metric_version.split("+")[:2])
-    return frozenset.intersection(*(trusted_languages(results, pack, plain) for pack in {row.pack_id for row in wer}))
+    recogniser = recogniser_of(counted[-1].metric_version)
+    return frozenset.intersection(
+        *(trusted_languages(results, pack, recogniser) for pack in {row.pack_id for row in counted})
+    )
 
 
 def _figures(rows: Sequence[Result], trusted: frozenset[str]) -> dict[str, Any]:
@@ -97,21 +136,54 @@ def _figures(rows: Sequence[Result], trusted: frozenset[str]) -> dict[str, Any]:
     figures: dict[str, Any] = {"items": len({row.item for row in rows})}
     if "stopped" in values:
         figures["stop_rate"] = float(np.mean(values["stopped"]))
+        figures["failure_rate"] = _failure_rate(rows)
     if "duration_ratio" in values:
         figures["duration_ratio_median"] = float(np.median(values["duration_ratio"]))
     figures |= {name: float(np.mean(values[name])) for name in _MEANS if name in values}
-    return figures | _error_rate(rows, trusted)
+    if "similarity" in values:
+        figures["proxies"] = sum(is_proxy(row) for row in rows)
+    return figures | _error_rates(rows, trusted)
 
 
-def _error_rate(rows: Sequence[Result], trusted: frozenset[str]) -> dict[str, Any]:
-    scored = [row for row in rows if row.metric == "wer"]
-    believed = [row for row in scored if row.language in trusted]
-    if not scored:
-        return {"wer": None, "wer_note": NO_ASR}
-    if not believed:
-        return {"wer": None, "wer_note": f"{NO_ASR}: not measured, or above {TRUST_LIMIT} on the original recordings"}
-    counts = [counts_of(row) for row in believed]
+def is_proxy(row: Result) -> bool:
+    """Whether decoded codes stood in for a recording in this figure."""
+    return "proxy" in str(row.detail.get("reference", ""))
+
+
+def _failure_rate(rows: Sequence[Result]) -> float:
+    items: dict[str, dict[str, float | None]] = {}
+    for row in rows:
+        item = items.setdefault(row.item, {})
+        if row.metric in LIMITS:
+            item[row.metric] = row.value
+        elif row.metric == "silence_share":
+            item["speech_share"] = 1.0 - row.value
+    return float(np.mean([bool(failures(item)) for item in items.values()]))
+
+
+def _error_rates(rows: Sequence[Result], trusted: frozenset[str]) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for metric in COUNTED:
+        scored = [row for row in rows if row.metric == metric]
+        figures[metric] = _rate([row for row in scored if row.language in trusted], True)
+        others = _rate([row for row in scored if row.language not in trusted], False)
+        if others is not None:
+            figures.setdefault("untrusted", {})[metric] = others
+    if figures["wer"] is not None:
+        return figures | {"wer_note": ""}
+    heard = {row.language for row in rows if row.metric in COUNTED}
+    if not heard:
+        return figures | {"wer_note": NO_ASR}
+    limits = " or ".join(dict.fromkeys(f"{TRUST_LIMITS[name]} {name}" for name in sorted(map(first_figure, heard))))
+    reason = f"above {limits} on the original recordings, or fewer than {TRUST_ITEMS} of them"
+    return figures | {"wer_note": f"{NO_ASR}: {reason}"}
+
+
+def _rate(rows: Sequence[Result], trusted: bool) -> dict[str, Any] | None:
+    if not rows:
+        return None
+    counts = [counts_of(row) for row in rows]
     low, high = bootstrap_interval(counts)
     rate = {"rate": total(counts).rate, "low": low, "high": high, "items": len(counts), "words": total(counts).ref}
-    asr = believed[-1].metric_version.split("+")[1].split("@")[0]
-    return {"wer": rate | {"asr": asr, "languages": sorted({row.language for row in believed})}, "wer_note": ""}
+    asr = recogniser_of(rows[-1].metric_version).split("@")[0]
+    return rate | {"asr": asr, "languages": sorted({row.language for row in rows}), "trusted": trusted}

@@ -12,10 +12,11 @@ from markupsafe import Markup
 
 from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import GoldPack, Prompt
-from vaak.evaluate import item_results, newest_versions, open_results, summary
+from vaak.evaluate import error_words, item_results, newest_versions, open_results, summary
 from vaak.evaluate.generations import generations_folder, load_generation
 from vaak.evaluate.panel_sounds import KINDS
-from vaak.evaluate.reference import ORIGINAL, WRONG_TEXT, counts_of, round_trip_id, trusted_languages
+from vaak.evaluate.recognition import ORIGINAL, counts_of, recogniser_of, trusted_languages
+from vaak.evaluate.reference import WRONG_TEXT, round_trip_id
 from vaak.evaluate.store import Result, Results
 from vaak.languages import LANGUAGES
 from vaak.page import Cell, alarm, grid, in_language, sound, table, tabs
@@ -98,12 +99,11 @@ class Speech:
     def recogniser(self) -> str:
         """The recogniser's name and hash, and nothing if it never listened."""
         rows = self.rows["original"] or self.rows["generated"]
-        return rows[-1].metric_version.split("+")[1] if rows else ""
+        return recogniser_of(rows[-1].metric_version) if rows else ""
 
     @cached_property
     def trusted(self) -> frozenset[str]:
-        rows = self.rows["original"]
-        return trusted_languages(self.results, self.pack.id, rows[-1].metric_version) if rows else frozenset()
+        return trusted_languages(self.results, self.pack.id, self.recogniser) if self.recogniser else frozenset()
 
     @cached_property
     def figures(self) -> dict[str, Any]:
@@ -172,26 +172,47 @@ def english_table(speech: Speech) -> list[Markup]:
 
 
 def language_table(speech: Speech) -> Markup:
-    """Per language what can be measured without a recogniser, and its word error rate where one is trusted."""
-    rows = []
-    for code, figures in speech.figures["languages"].items():
-        wer = figures["wer"]
-        rows.append(
-            (
-                LANGUAGES[code].name,
-                figures["items"],
-                _share(figures.get("stop_rate")),
-                figures.get("duration_ratio_median"),
-                figures.get("dnsmos"),
-                figures.get("similarity"),
-                _share(figures.get("repeat_rate")),
-                _share(figures.get("silence_share")),
-                f"{wer['rate']:.3f}" if wer else figures["wer_note"],
-            )
-        )
-    columns = ["language", "items", "stopped by itself", "length / reference", "DNSMOS", "voice similarity",
-               "repeated codes", "silence", "word error rate"]  # fmt: skip
-    return table(rows, columns, caption="The final model, every prompt of the gold pack")
+    """Per language what can be measured without a recogniser, and the errors that one hears."""
+    rows = [(LANGUAGES[code].name, *_cells(figures, code)) for code, figures in speech.figures["languages"].items()]
+    return table(rows, ["language", *_COLUMNS], caption="The final model, every prompt of the gold pack")
+
+
+def kind_table(speech: Speech) -> Markup:
+    """The same for each kind of prompt: what long text, a voice of another language, a number does to the model."""
+    rows = [(kind.replace("_", " "), *_cells(figures, "")) for kind, figures in speech.figures["kinds"].items()]
+    return table(rows, ["prompt", *_COLUMNS], caption="The same by kind of prompt, all languages together")
+
+
+_COLUMNS = ("items", "failed", "stopped by itself", "length / reference", "DNSMOS", "voice similarity",
+            "repeated codes", "silence", "errors heard")  # fmt: skip
+
+
+def _cells(figures: dict[str, Any], language: str) -> tuple[object, ...]:
+    return (
+        figures["items"],
+        _share(figures.get("failure_rate")),
+        _share(figures.get("stop_rate")),
+        figures.get("duration_ratio_median"),
+        figures.get("dnsmos"),
+        _similarity(figures),
+        _share(figures.get("repeat_rate")),
+        _share(figures.get("silence_share")),
+        _errors(figures, language),
+    )
+
+
+def _similarity(figures: dict[str, Any]) -> Cell | None:
+    value = figures.get("similarity")
+    if value is None:
+        return None
+    proxies = figures["proxies"]
+    return Cell(value, f"{value:.3f}" + (f" ({proxies} beside decoded codes, a proxy)" if proxies else ""))
+
+
+def _errors(figures: dict[str, Any], language: str) -> object:
+    """In grey where the recogniser is not trusted."""
+    words, decides = error_words(figures, language or None)
+    return words if decides else Markup('<span class="undecided">{}</span>').format(words)
 
 
 def _share(value: float | None) -> Cell | None:
@@ -209,7 +230,7 @@ def followed_table(speech: Speech, runs: list[Path]) -> Markup:
         wer = found["wer"]["rate"] if found["wer"] else None
         rows.append(
             (f"{run} {step}", done["level"], done["items"], wer, _share(found.get("stop_rate")),
-             found.get("duration_ratio_median"), found.get("dnsmos"), found.get("similarity"), round(done["seconds"]))
+             found.get("duration_ratio_median"), found.get("dnsmos"), _similarity(found), round(done["seconds"]))
         )  # fmt: skip
     columns = ["checkpoint", "level", "items", "WER", "stopped", "length", "DNSMOS", "similarity", "seconds"]
     return table(rows, columns, caption="Checkpoints that the sidecar followed", sortable=False)

@@ -19,6 +19,8 @@ _FLOOR_DB = -50.0
 _RANGE_DB = 35.0
 # A wave with less speech than this is silence: nothing is transcribed, and it has the worst of every score.
 MIN_SPEECH_SHARE = 0.02
+# Speech has pauses, and still an item has failed of which more than this is silence.
+SILENT = 0.9
 # Least and most that an item may have. The example's 442 held-out recordings, undamaged speech of three engines, reach
 # .207 repeats, .175 repeated 4-grams, .185 in loops, and have at least .71 speech by energy and .72 by voice.
 LIMITS: dict[str, tuple[float, float]] = {
@@ -28,8 +30,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "repeat_rate": (0, 0.3),
     "ngram_repetition": (0, 0.3),
     "loop_share": (0, 0.3),
-    "speech_share": (MIN_SPEECH_SHARE, 1),
-    "voice_share": (MIN_SPEECH_SHARE, 1),
+    "speech_share": (1 - SILENT, 1),
+    "voice_share": (1 - SILENT, 1),
     "invalid_rate": (0, 0),
     "crashed": (0, 0),
 }

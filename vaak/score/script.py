@@ -14,9 +14,15 @@ def script_share(text: str, language: str) -> float:
     are nan: neither right nor wrong. A recogniser that writes Hindi in Latin or Urdu letters has a low share, and its
     error rates mean nothing. Of a corpus: its texts joined by spaces.
     """
+    inside, letters = script_counts(text, language)
+    return inside / letters if letters else float("nan")
+
+
+def script_counts(text: str, language: str) -> tuple[int, int]:
+    """(letters and signs of `text` that are of the script of `language`, all of them), as `script_share` counts them."""
     first, last = SCRIPTS[LANGUAGES[language_of(language)].script]
     points = [ord(char) for char in unicodedata.normalize("NFC", text) if _has_a_script(char)]
-    return sum(first <= point <= last for point in points) / len(points) if points else float("nan")
+    return sum(first <= point <= last for point in points), len(points)
 
 
 def _has_a_script(char: str) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from vaak.score.asr import at_rate
 
 WEIGHTS = "silero_vad_v6.onnx"
+NAME = "silero-v6"
 # The network hears 32 ms at a time and the last 4 ms before them.
 _WINDOW, _CONTEXT, _STATE = 512, 64, 128
 # Silero's own threshold: a window above it is speech.
@@ -38,6 +39,11 @@ def _network():
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def is_installed() -> bool:
+    """Whether there is a detector here: else the functions below answer None."""
+    return _network() is not None
 
 
 def voice_probabilities(wave: np.ndarray, rate: int) -> np.ndarray | None:
