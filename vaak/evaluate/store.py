@@ -69,13 +69,13 @@ class Results:
 
     def read(self, checkpoint_id: str | None = None, pack_id: str | None = None) -> list[Result]:
         """Rows of a checkpoint and a pack (None: of all), in the order in which they were written; of one moment by item."""
-        query = sa.select(*[RESULTS.c[name] for name in Result.__dataclass_fields__])
+        query = sa.select(*[RESULTS.c[name] for name in Result.__dataclass_fields__])  # `detail` is the last
         if checkpoint_id is not None:
             query = query.where(RESULTS.c.checkpoint_id == checkpoint_id)
         if pack_id is not None:
             query = query.where(RESULTS.c.pack_id == pack_id)
-        rows = self.database.read(query.order_by(RESULTS.c.written_at, RESULTS.c.item, RESULTS.c.metric))
-        return [Result(**{**row, "detail": json.loads(row["detail"])}) for row in rows]
+        rows = self.database.read_tuples(query.order_by(RESULTS.c.written_at, RESULTS.c.item, RESULTS.c.metric))
+        return [Result(*figure, {} if detail == "{}" else json.loads(detail)) for *figure, detail in rows]
 
     def items_with(self, checkpoint_id: str, pack_id: str, versions: dict[str, str]) -> dict[str, set[str]]:
         """Which of the metrics (name -> version) each item has already."""

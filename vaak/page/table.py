@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from vaak.page.axis import number
 
@@ -57,14 +57,16 @@ def _checked(row: Sequence[object], width: int) -> Sequence[object]:
 
 
 def _row(cells: Sequence[tuple[str, str | None]], numeric: Sequence[bool]) -> Markup:
+    # Joined from escaped strings: a page with hundreds of long tables spends its time here, and `Markup.format` costs ten
+    # times as much a cell.
     html = []
     for at, (text, sort) in enumerate(cells):
-        attributes = Markup(' class="number"') if numeric[at] else Markup("")
+        tag = 'th scope="row"' if at == 0 else "td"
+        attributes = ' class="number"' if numeric[at] else ""
         if sort is not None:
-            attributes += Markup(' data-sort="{}"').format(sort)
-        form = '<th scope="row"{}>{}</th>' if at == 0 else "<td{}>{}</td>"
-        html.append(Markup(form).format(attributes, text))
-    return Markup("<tr>{}</tr>").format(Markup("").join(html))
+            attributes += f' data-sort="{escape(sort)}"'
+        html.append(f"<{tag}{attributes}>{escape(text)}</{tag[:2]}>")
+    return Markup(f"<tr>{''.join(html)}</tr>")
 
 
 def _cell(value: object) -> tuple[str, str | None]:
