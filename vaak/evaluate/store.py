@@ -75,7 +75,7 @@ class Results:
         if pack_id is not None:
             query = query.where(RESULTS.c.pack_id == pack_id)
         rows = self.database.read_tuples(query.order_by(RESULTS.c.written_at, RESULTS.c.item, RESULTS.c.metric))
-        return [Result(*figure, {} if detail == "{}" else json.loads(detail)) for *figure, detail in rows]
+        return [Result(*figure, detail={} if detail == "{}" else json.loads(detail)) for *figure, detail in rows]
 
     def items_with(self, checkpoint_id: str, pack_id: str, versions: dict[str, str]) -> dict[str, set[str]]:
         """Which of the metrics (name -> version) each item has already."""
