@@ -14,7 +14,7 @@ from vaak.score import sanity
 from vaak.score.asr import Asr
 from vaak.score.error_rate import word_counts
 from vaak.score.quality import dnsmos
-from vaak.score.similarity import embed_voice, similarity
+from vaak.score.similarity import embed_voice, open_embedder, similarity
 
 # Languages in which a recogniser is tried at all. There is no open one for the Indic languages here yet, and what
 # cannot be trusted is not printed.
@@ -36,10 +36,11 @@ VERSIONS = {
 
 
 def versions(asr: Asr, generated: bool = True) -> dict[str, str]:
-    """Metric -> version; those of recognition name the recogniser, those of generated speech the sampling."""
+    """Metric -> version; a network that measures is named with its hash, and of generated speech the sampling is."""
+    embedder = open_embedder()
     named = {metric: str(number) for metric, number in VERSIONS.items()}
     named["wer"] += f"+{asr.name}@{asr.hash[:12]}"
-    named["similarity"] += "+resemblyzer-0.1"
+    named["similarity"] += f"+{embedder.name}@{embedder.hash[:12]}"
     return {metric: f"{version}+{DECODING}" if generated else version for metric, version in named.items()}
 
 
