@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 from tests.evaluate.small_pack import AsrDouble
+from tests.evaluate.synthetic_run import ASR
+from tests.score.small_utmos import make_utmos
+from tests.score.small_wavlm import make_wavlm
 from vaak.evaluate import measures
+from vaak.evaluate.checkpoint import instruments
 from vaak.evaluate.generations import Spoken
 from vaak.evaluate.items import most_codes
 from vaak.evaluate.measures import Sound, measure, metrics_of
 from vaak.score import voice_activity
+from vaak.score.similarity import open_embedder
 
 
 @pytest.fixture
@@ -89,3 +94,25 @@ def test_one_transcript_serves_all_that_count(pack, prompt, codec):
     asr = AsrDouble(pack, languages=["hi"])
     figures(said(prompt, codec, prompt.reference_codes), asr)
     assert asr.calls == 1
+
+
+def test_the_version_of_similarity_names_the_embedder_and_its_weights(tmp_path, monkeypatch):
+    monkeypatch.delenv("VAAK_SPEAKER", raising=False)
+    default, with_default = measures.versions(ASR, generated=False)["similarity"], instruments(ASR)
+    assert default.startswith("1+resemblyzer-0.1") and default.endswith(f"@{open_embedder().hash[:12]}")
+    found = set()
+    for seed in range(2):
+        folder = make_wavlm(tmp_path / str(seed) / "wavlm", seed)
+        monkeypatch.setenv("VAAK_SPEAKER", str(folder))
+        version = measures.versions(ASR, generated=False)["similarity"]
+        assert version == f"1+wavlm@{open_embedder(folder).hash[:12]}"
+        found |= {version, instruments(ASR)}
+    assert len(found) == 4 and with_default not in found
+
+
+def test_utmos_is_measured_where_its_weights_are_named(pack, prompt, codec, asr, tmp_path, monkeypatch):
+    sound = said(prompt, codec, prompt.reference_codes)
+    assert "utmos" not in figures(sound, asr) and "utmos" not in measures.versions(asr)
+    monkeypatch.setenv("VAAK_UTMOS", str(make_utmos(tmp_path / "utmos")))
+    assert 1 <= figures(sound, asr)["utmos"] <= 5
+    assert "+utmos22-strong@" in measures.versions(asr)["utmos"]

@@ -5,8 +5,15 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from tests.score.minimal_pairs import pairs
-from vaak.score import sanity
+from tests.score.small_utmos import random_tensors
+from tests.score.small_wavlm import make_wavlm
+from vaak.score import asr_conformer, sanity
+from vaak.score.similarity import open_embedder
+from vaak.score.utmos import open_utmos
 
 PAGE = (Path(__file__).parents[2] / "docs" / "score.md").read_text(encoding="utf-8")
 
@@ -34,3 +41,35 @@ def test_every_metric_of_sanity_is_on_the_page():
     for name in ("repeat_rate", "ngram_repetition", "loop_share"):
         row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}`"))
         assert row.endswith(f"| {sanity.LIMITS[name][1]:g} |")
+
+
+def block_with(words: str) -> str:
+    (found,) = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.S) if words in block]
+    return found
+
+
+def test_the_conversion_of_utmos_makes_a_folder_that_opens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(random_tensors(), "utmos22_strong_step7459_v1.pt")
+    exec(block_with("utmos22_strong_step7459_v1.pt"), {})
+    assert open_utmos("utmos") is not None
+
+
+def test_the_conversion_of_wavlm_makes_a_folder_that_opens_and_hears_the_same(tmp_path, monkeypatch):
+    """The pickle lies in a local folder here: the Hub is not asked."""
+    monkeypatch.chdir(tmp_path)
+    from safetensors.torch import load_file
+
+    straight = open_embedder(make_wavlm(tmp_path / "made"))
+    published = make_wavlm(tmp_path / "published")
+    torch.save(load_file(published / "model.safetensors"), published / "pytorch_model.bin")
+    (published / "model.safetensors").unlink()
+    block = block_with("WavLMForXVector").replace('"microsoft/wavlm-base-plus-sv"', repr(str(published)), 1)
+    exec(block, {})
+    converted = open_embedder("wavlm-base-plus-sv")
+    wave = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    assert np.array_equal(converted.embed(wave), straight.embed(wave))
+
+
+def test_the_page_names_the_revision_that_the_recogniser_is_written_for():
+    assert PAGE.count(asr_conformer.REVISION) == 2 and asr_conformer.REPOSITORY in PAGE

@@ -17,7 +17,8 @@ from vaak.languages import language_of
 from vaak.score import sanity, voice_activity
 from vaak.score.asr import Asr
 from vaak.score.quality import dnsmos
-from vaak.score.similarity import embed_voice, similarity
+from vaak.score.similarity import embed_voice, open_embedder, similarity
+from vaak.score.utmos import open_utmos
 
 RATE = 16000
 
@@ -38,21 +39,28 @@ VERSIONS = {
     "code_point_cer": 1,
     "wrong_script": 1,
     "dnsmos": 2,
+    "utmos": 1,
     "similarity": 1,
 }
 _OF_CODES = {"crashed", "stopped", "truncated", "repeat_rate", "ngram_repetition", "loop_share", "invalid_rate"}
 
 
 def versions(asr: Asr, generated: bool = True) -> dict[str, str]:
-    """Metric -> version; those of recognition name the recogniser, those of generated speech the sampling."""
+    """Metric -> version; a network that measures is named with its hash, and of generated speech the sampling is."""
+    embedder = open_embedder()
     named = {metric: str(number) for metric, number in VERSIONS.items()}
     for metric in COUNTED:
         named[metric] += f"+{asr.name}@{asr.hash[:12]}"
-    named["similarity"] += "+resemblyzer-0.1"
+    named["similarity"] += f"+{embedder.name}@{embedder.hash[:12]}"
     if voice_activity.is_installed():
         named["voice_share"] += f"+{voice_activity.NAME}"
     else:
         del named["voice_share"]
+    judge = open_utmos()
+    if judge is not None:
+        named["utmos"] += f"+{judge.name}@{judge.hash[:12]}"
+    else:
+        del named["utmos"]
     return {metric: f"{version}+{DECODING}" if generated else version for metric, version in named.items()}
 
 
@@ -86,6 +94,8 @@ def metrics_of(prompt: Prompt, asr: Asr, *, generated: bool, has_voice: bool) ->
     names = {"silence_share", "dnsmos"}
     if voice_activity.is_installed():
         names.add("voice_share")
+    if open_utmos() is not None:
+        names.add("utmos")
     if language_of(prompt.language) in asr.languages:
         names |= COUNTED.keys()
     if has_voice:
@@ -157,6 +167,12 @@ def _voice_share(item: _Item) -> Figure:
     return Figure(share, {})
 
 
+def _utmos(item: _Item) -> Figure:
+    judge = open_utmos()
+    assert judge is not None, "metrics_of names it only where its weights are"
+    return Figure(judge.score(item.sound.wave, item.sound.rate), {})
+
+
 _MEASURES: dict[str, Callable[[_Item], Figure]] = {
     "crashed": _crashed,
     "stopped": lambda item: Figure(float(item.spoken.stopped), {}),
@@ -169,6 +185,7 @@ _MEASURES: dict[str, Callable[[_Item], Figure]] = {
     "silence_share": lambda item: Figure(sanity.silence_share(item.sound.wave, item.sound.rate), {}),
     "voice_share": _voice_share,
     "dnsmos": lambda item: Figure(dnsmos(item.sound.wave, item.sound.rate), {}),
+    "utmos": _utmos,
     "similarity": _similarity,
 }
 

@@ -29,6 +29,7 @@ _NAMES = {
     "silence_share": ("Frames without speech", "share of frames"),
     "voice_share": ("Frames with a voice", "share of frames"),
     "dnsmos": ("DNSMOS", "1 to 5"),
+    "utmos": ("UTMOS", "1 to 5"),
     "similarity": ("Voice similarity", "cosine"),
     "crashed": ("Crashed", "share of items"),
     "invalid_rate": ("Ids that are no codes", "share of ids"),

@@ -19,7 +19,7 @@ _AT_ONCE = 32
 # The order in which a page shows them; a metric that is not here comes after.
 METRICS = (
     "wer", "cer", "code_point_cer", "wrong_script", "stopped", "truncated", "duration_ratio", "loop_share", "repeat_rate",
-    "ngram_repetition", "silence_share", "voice_share", "dnsmos", "similarity", "crashed", "invalid_rate",
+    "ngram_repetition", "silence_share", "voice_share", "dnsmos", "utmos", "similarity", "crashed", "invalid_rate",
 )  # fmt: skip
 EVERY = "all"  # in place of a language: the items of all of them together
 

@@ -29,7 +29,7 @@ from vaak.score.sanity import LIMITS, failures
 NO_ASR = "no trusted ASR here"
 _MEANS = (
     "crashed", "truncated", "repeat_rate", "ngram_repetition", "loop_share", "invalid_rate", "silence_share",
-    "voice_share", "dnsmos", "similarity",
+    "voice_share", "dnsmos", "utmos", "similarity",
 )  # fmt: skip
 
 
