@@ -65,7 +65,7 @@ def main() -> int:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="vaak-bench-") as name:
         folder = Path(name)
-        sizes = {"per_language": 4, "cross_lingual": 12, "long_form": 4, "extended": {"en": 48}}
+        sizes = {"per_language": 4, "cross_lingual": 12, "long_form": 4, "probes": 0, "extended": {"en": 48}}
         build_pack(open_corpus(corpus_folder()), folder / "pack", 2026, n_ce=5, **sizes)
         figures = [one for count in CHECKPOINTS for one in figures_of(folder, count)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

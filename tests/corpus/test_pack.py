@@ -1,46 +1,18 @@
+"""The gold pack: what it draws from which samples, and that it stays as it was frozen."""
+
 from __future__ import annotations
+
+import shutil
 
 import numpy as np
 import pytest
 
-from tests.corpus.toy import CODEC
+from tests.corpus.toy import CODEC, LANGUAGES, big_corpus
 from vaak.corpus import CorpusWriter, Sample, open_corpus
+from vaak.corpus.manifest import freeze_folder
 from vaak.corpus.pack import build_pack, open_pack, show_pack
+from vaak.corpus.pack_items import PROXY, RECORDING
 from vaak.errors import BadInput, CheckFailed
-
-LANGUAGES = ("en", "hi", "ta")
-
-
-def big_corpus(folder):
-    """Three languages with two trained voices and one held-out voice each, ten held-out sentences a voice, some audio."""
-    writer = CorpusWriter(folder, "big", codec=CODEC, tokenizer_hash="t" * 64)
-    rng = np.random.default_rng(1)
-    for language in LANGUAGES:
-        for voice in ("a", "b", "new"):
-            for i in range(20):
-                held_out = i >= 10 or voice == "new"
-                name = f"{language}-{voice}-{i}"
-                if held_out and i % 2:
-                    writer.add_audio(name, f"OggS {name}".encode())
-                sample = Sample(
-                    name,
-                    "studio" if i % 3 else "street",
-                    language,
-                    speaker=f"{language}-{voice}",
-                    transcript=f"{language} text {voice} {i}",
-                    transcript_kind="native",
-                    voice_description=f"Voice {voice}",
-                    held_out=held_out,
-                    long_form=i == 19 and voice == "a",
-                )
-                writer.add("paired", sample, rng.integers(0, 1000, 150 + i))
-        for i in range(5):
-            writer.add("raw", Sample(f"{language}-raw-{i}", "radio", language, held_out=i > 2), rng.integers(0, 9, 50))
-            writer.add(
-                "text", Sample(f"{language}-text-{i}", "books", language, held_out=i > 2), rng.integers(0, 2**31, 50)
-            )
-    writer.freeze()
-    return open_corpus(folder)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +23,15 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pack(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("packs") / "pack"
-    build_pack(corpus, folder, seed=3, n_ce=60, cross_lingual=6, long_form=2, extended={"en": 5})
+    build_pack(corpus, folder, seed=3, n_ce=60, cross_lingual=6, long_form=2, probes=0, extended={"en": 5})
+    return open_pack(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory):
+    """Every sentence that is held out."""
+    folder = tmp_path_factory.mktemp("packs") / "whole"
+    build_pack(corpus, folder, seed=3, n_ce=6, probes=0, extended=100)
     return open_pack(folder)
 
 
@@ -195,3 +175,67 @@ def test_changed_audio_of_the_corpus_is_not_copied(tmp_path):
     with pytest.raises(CheckFailed, match="froze"):
         build_pack(corpus, tmp_path / "pack", seed=0)
     assert not (tmp_path / "pack").exists()
+
+
+def test_audio_that_is_gone_is_named(corpus, tmp_path):
+    build_pack(corpus, tmp_path / "pack", seed=0, n_ce=5)
+    path = next((tmp_path / "pack" / "audio").iterdir())
+    path.unlink()
+    with pytest.raises(CheckFailed, match=rf"pack is damaged: audio/{path.name}: missing; restore it from its copy"):
+        open_pack(tmp_path / "pack")
+
+
+def test_another_format_is_refused_by_name(corpus, tmp_path):
+    (tmp_path / "later").mkdir()
+    freeze_folder(tmp_path / "later", {"format": "vaak-pack-2"})
+    for folder, found in ((tmp_path / "later", "vaak-pack-2"), (corpus.folder, "vaak-corpus-1")):
+        with pytest.raises(BadInput, match=rf"is of format '{found}', not 'vaak-pack-1'; open it with what wrote it"):
+            open_pack(folder)
+
+
+def test_a_pack_from_before_there_were_probes_opens(pack, tmp_path):
+    """Such a manifest names neither probes nor voices."""
+    folder = tmp_path / "old"
+    shutil.copytree(pack.folder, folder, ignore=shutil.ignore_patterns("MANIFEST.json"))
+    numbers = ("ce", "per_language", "cross_lingual", "long_form", "extended")
+    kept = ("format", "corpus", "codec", "tokenizer_hash", "seed", "notes")
+    wanted = {name: pack.manifest["wanted"][name] for name in numbers}
+    freeze_folder(folder, {name: pack.manifest[name] for name in kept} | {"wanted": wanted})
+    old = open_pack(folder)
+    assert [one.text for one in old.prompts] == [one.text for one in pack.prompts]
+    shown = show_pack(old)
+    heard = sum(one.seen_voice for one in pack.prompts)
+    assert 0 < heard < len(pack.prompts)
+    assert shown["voices"] == {"new": len(pack.prompts) - heard, "heard": heard, "unknown": 0}
+
+
+def test_decoded_codes_are_a_reference_that_says_so(corpus, whole):
+    for prompt in whole.prompts:
+        if prompt.sample_id is None:
+            assert prompt.reference_kind is None
+        else:
+            silent = found(corpus, prompt.sample_id)[0].audio is None
+            assert prompt.reference_kind == ("decoded codes (a proxy)" if silent else "recording")
+    proxies = sum(one.reference_kind == PROXY for one in whole.prompts)
+    recordings = sum(one.reference_kind == RECORDING for one in whole.prompts)
+    assert proxies > 40 and recordings > 40
+    counts = {RECORDING: recordings, PROXY: proxies, "none": len(whole.prompts) - proxies - recordings}
+    assert show_pack(whole)["references"] == counts
+    assert f"{proxies} prompts have reference codes but no original audio in the corpus" in whole.notes
+
+
+def test_one_number_of_extended_prompts_is_for_every_language(whole):
+    # Of 39 short held-out sentences of a language four are native prompts, and two are read by another's voice.
+    assert show_pack(whole)["prompts"]["extended"] == dict.fromkeys(LANGUAGES, 33)
+    assert whole.manifest["wanted"]["extended"] == 100
+    for language in LANGUAGES:
+        assert f"100 extended prompts in {language} were asked for, the held-out samples give 33" in whole.notes
+
+
+def test_a_corpus_that_holds_out_only_texts_says_why_nothing_is_spoken(tmp_path):
+    writer = CorpusWriter(tmp_path / "c", "c", codec=CODEC, tokenizer_hash="t" * 64)
+    writer.add("text", Sample("one", "books", "en", held_out=True), [1, 2])
+    writer.freeze()
+    build_pack(open_corpus(tmp_path / "c"), tmp_path / "pack", seed=0, n_ce=1)
+    pack = open_pack(tmp_path / "pack")
+    assert not pack.prompts and "no prompt to speak: no held-out sample has both text and codes" in pack.notes

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from vaak.corpus import CorpusWriter, Sample
+from vaak.corpus import Corpus, CorpusWriter, Sample, open_corpus
 
 CODEC = {"name": "toy", "hash": "c" * 64, "codebook_size": 1000, "tokens_per_second": 50, "sample_rate": 16000}
+LANGUAGES = ("en", "hi", "ta")
 
 
 class LevelCodec:
@@ -56,3 +58,40 @@ def write_corpus(folder: Path, n: int = 20, shard_tokens: int = 300, name: str =
         text = Sample(f"text-{i}", "books", "en", held_out=i == 0)
         writer.add("text", text, known_tokens(text.sample_id, 40 + i, 2**32))
     return writer.freeze()
+
+
+def big_corpus(folder: Path, more: Sequence[Sample] = ()) -> Corpus:
+    """Three languages with two trained voices and one held-out voice each, ten held-out sentences a voice, some audio.
+
+    `more` are further paired samples, of 200 codes each.
+    """
+    writer = CorpusWriter(folder, "big", codec=CODEC, tokenizer_hash="t" * 64)
+    rng = np.random.default_rng(1)
+    for language in LANGUAGES:
+        for voice in ("a", "b", "new"):
+            for i in range(20):
+                held_out = i >= 10 or voice == "new"
+                name = f"{language}-{voice}-{i}"
+                if held_out and i % 2:
+                    writer.add_audio(name, f"OggS {name}".encode())
+                sample = Sample(
+                    name,
+                    "studio" if i % 3 else "street",
+                    language,
+                    speaker=f"{language}-{voice}",
+                    transcript=f"{language} text {voice} {i}",
+                    transcript_kind="native",
+                    voice_description=f"Voice {voice}",
+                    held_out=held_out,
+                    long_form=i == 19 and voice == "a",
+                )
+                writer.add("paired", sample, rng.integers(0, 1000, 150 + i))
+        for i in range(5):
+            writer.add("raw", Sample(f"{language}-raw-{i}", "radio", language, held_out=i > 2), rng.integers(0, 9, 50))
+            writer.add(
+                "text", Sample(f"{language}-text-{i}", "books", language, held_out=i > 2), rng.integers(0, 2**31, 50)
+            )
+    for sample in more:
+        writer.add("paired", sample, rng.integers(0, 1000, 200))
+    writer.freeze()
+    return open_corpus(folder)

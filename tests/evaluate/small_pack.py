@@ -75,6 +75,7 @@ def make_pack(folder: Path, seed: int = 3) -> GoldPack:
         n_ce=5,
         per_language=2,
         cross_lingual=2,
+        probes=0,
         extended={"en": 4},
     )
     return open_pack(folder / "pack")

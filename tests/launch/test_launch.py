@@ -29,7 +29,7 @@ overrides:
      num_key_value_heads: 1, head_dim: 64, intermediate_size: 256, tie_word_embeddings: true}}"
   - "checkpoints.every=5"
   - "validation={every: 6, samples: 20}"
-pack: {ce: 100, per_language: 1, cross_lingual: 1, long_form: 1, extended: {en: 3}}
+pack: {ce: 100, per_language: 1, cross_lingual: 1, long_form: 1, probes: 0, extended: {en: 3}}
 audit: {samples: 300, listen_per_language: 1}
 overfit: {recipe: sft-tiny, samples: 2}
 stages:

@@ -25,7 +25,7 @@ def chain(tmp_path_factory):
     """Name of a stage to its run folder and what it said."""
     root, runs, parent = tmp_path_factory.mktemp("chain"), {}, None
     corpus = open_corpus(resolve_path("example:corpus"))
-    build_pack(corpus, root / "pack", seed=0, n_ce=96, per_language=1, cross_lingual=0)
+    build_pack(corpus, root / "pack", seed=0, n_ce=96, per_language=1, cross_lingual=0, probes=0)
     for name, steps in STEPS.items():
         said: list[str] = []
         recipe = load_recipe(name, [*SETTINGS, f"length={{steps: {steps}}}", f"pack={root / 'pack'}"])

@@ -82,7 +82,9 @@ def make_corpus(folder: Path) -> Path:
             ids = tokenizer.encode(text + " " + text)
             writer.add("text", Sample(f"{language}t{i}", **about), [*ids, tokenizer.end_of_text_id])
     writer.freeze()
-    build_pack(open_corpus(folder / "corpus"), folder / "pack", seed=0, n_ce=60, per_language=1, cross_lingual=0)
+    build_pack(
+        open_corpus(folder / "corpus"), folder / "pack", seed=0, n_ce=60, per_language=1, cross_lingual=0, probes=0
+    )
     return folder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -76,14 +76,23 @@ def build(
     per_language: Annotated[int, typer.Option(help="Native prompts per language.")] = 4,
     cross_lingual: Annotated[int, typer.Option(help="Prompts in the voice of another language.")] = 12,
     long_form: Annotated[int, typer.Option(help="Prompts of several sentences.")] = 4,
-    extended: Annotated[str, typer.Option(help='More prompts by language, as JSON: {"en": 100}')] = "{}",
+    probes: Annotated[
+        int, typer.Option(help="Numbers, names, questions and minimal pairs, so many of each in every language.")
+    ] = 2,
+    extended: Annotated[
+        str, typer.Option(help='More prompts: so many in every language, or by language as JSON: {"en": 100}')
+    ] = "0",
+    voices: Annotated[
+        Literal["any", "new-first", "new-only"],
+        typer.Option(help="Whose voices: all; first those that training never hears; those alone."),
+    ] = "any",
     source: Annotated[
         list[str] | None, typer.Option(help="Draw prompts of one sentence from this source alone; repeat it for more.")
     ] = None,
 ) -> None:
     """Draw and freeze a gold pack from the held-out samples of a corpus.
 
-    Example: `vaak pack build corpus-v1 --out pack-v1 --extended '{"en": 100}'`
+    Examples: `vaak pack build corpus-v1 --out pack-v1 --extended 100` · `vaak pack build corpus-v1 --out pack-v1 --voices new-only`
     """
     from vaak.corpus import open_corpus
     from vaak.corpus.pack import build_pack, open_pack, show_pack
@@ -96,18 +105,25 @@ def build(
         per_language=per_language,
         cross_lingual=cross_lingual,
         long_form=long_form,
+        probes=probes,
         extended=_counts(extended),
+        voices=voices,
         sources=source or (),
     )
     print_json(show_pack(open_pack(out)))
 
 
-def _counts(text: str) -> dict[str, int]:
+def _counts(text: str) -> dict[str, int] | int:
+    """One number for every language, or numbers by language."""
     try:
         counts = json.loads(text)
-        return {str(language): int(count) for language, count in counts.items()}
-    except (ValueError, AttributeError) as error:
-        raise typer.BadParameter(f'--extended takes JSON like {{"en": 100}}, not {text!r}') from error
+        return (
+            {str(language): int(count) for language, count in counts.items()}
+            if isinstance(counts, dict)
+            else int(counts)
+        )
+    except (ValueError, TypeError) as error:
+        raise typer.BadParameter(f'--extended takes a number, or JSON like {{"en": 100}}, not {text!r}') from error
 
 
 def show_a_pack(folder: Annotated[Path, typer.Argument(help="The folder of a pack.")]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from vaak.corpus.manifest import damaged_files, freeze_folder, read_manifest
 from vaak.corpus.pack_choice import Choice, choose
 from vaak.corpus.pack_items import CeSample, GoldPack, Prompt, ce_sample, prompt, to_rows
+from vaak.corpus.pack_material import Voices
 from vaak.corpus.reader import Corpus
 from vaak.corpus.work_folders import work_folder
 from vaak.errors import BadInput, CheckFailed
@@ -35,17 +37,21 @@ def build_pack(
     per_language: int = 4,
     cross_lingual: int = 12,
     long_form: int = 4,
-    extended: Mapping[str, int] | None = None,
+    probes: int = 2,
+    extended: Mapping[str, int] | int | None = None,
+    voices: Voices = "any",
     sources: Sequence[str] = (),
 ) -> str:
     """Choose a gold pack from the held-out samples of a corpus and freeze it in `out`; returns its id.
 
-    Same corpus, seed and numbers, same pack. `extended` names further prompts by language, by default 48 English ones;
-    `sources`, if given, are those that prompts of one sentence are drawn from.
-    `n_ce` samples are spread evenly over streams and languages, prompts over languages and speakers. What the corpus
-    cannot give is left out and said in the pack's notes. Original audio is copied where the corpus has it. `out`
-    appears whole or not at all. Raises `BadInput` if it exists or nothing is held out, `CheckFailed` if audio of the
-    corpus does not match its hash.
+    Same corpus, seed and numbers, same pack. `n_ce` samples are spread evenly over streams and languages, prompts over languages
+    and speakers. `probes` is how many numbers, names, questions and minimal pairs (of two prompts each) every language has;
+    `extended` names further prompts by language, or as one number those of each, by default 48 English ones. `sources`, if given,
+    are those that prompts of one sentence are drawn from. `voices` says whose voices they have: those of all that is held out,
+    first of speakers that training never hears ("new-first"), or of these alone ("new-only").
+    What the corpus cannot give is left out and said in the pack's notes. Original audio is copied where the corpus has it. `out`
+    appears whole or not at all. Raises `BadInput` if it exists, if nothing is held out, or with "new-only" no speaker is;
+    `CheckFailed` if audio of the corpus does not match its hash.
     """
     out = Path(out)
     if out.exists():
@@ -55,7 +61,9 @@ def build_pack(
         "per_language": per_language,
         "cross_lingual": cross_lingual,
         "long_form": long_form,
-        "extended": dict({"en": 48} if extended is None else extended),
+        "probes": probes,
+        "extended": {"en": 48} if extended is None else extended if isinstance(extended, int) else dict(extended),
+        "voices": voices,
     } | ({"sources": list(sources)} if sources else {})
     choice = choose(corpus, seed, **wanted)
     work = work_folder(out, ".unfinished", _WORK)
@@ -69,6 +77,7 @@ def build_pack(
         "tokenizer_hash": corpus.tokenizer_hash,
         "seed": seed,
         "wanted": wanted,
+        "voices": _voices(choice.prompts) | {"left_out": choice.left_out},
         "notes": choice.notes,
     }
     manifest = freeze_folder(work, metadata)
@@ -99,7 +108,8 @@ def open_pack(folder: str | Path) -> GoldPack:
 
 
 def show_pack(pack: GoldPack) -> dict[str, Any]:
-    """Counts of a pack: cross-entropy samples per stream and language, prompts per kind and language, notes."""
+    """Counts of a pack: cross-entropy samples per stream and language, prompts per kind and language, whose voices and what
+    references the prompts have, notes."""
     ce: dict[str, dict[str, int]] = {}
     prompts: dict[str, dict[str, int]] = {}
     for one in pack.ce:
@@ -115,10 +125,17 @@ def show_pack(pack: GoldPack) -> dict[str, Any]:
         "seed": pack.manifest["seed"],
         "ce": ce,
         "prompts": prompts,
-        "with_original_audio": sum(one.reference_audio is not None for one in pack.prompts),
+        "voices": pack.manifest.get("voices", _voices(pack.prompts)),
+        "references": dict(Counter(one.reference_kind or "none" for one in pack.prompts)),
         "excluded": len(pack.excluded_ids),
         "notes": pack.notes,
     }
+
+
+def _voices(prompts: Sequence[Prompt]) -> dict[str, Any]:
+    """How many prompts have a voice that training never hears, one that it hears, and one of nobody knows whom."""
+    heard, unknown = sum(one.seen_voice for one in prompts), sum(one.speaker is None for one in prompts)
+    return {"new": len(prompts) - heard - unknown, "heard": heard, "unknown": unknown}
 
 
 def _write_items(corpus: Corpus, choice: Choice, work: Path) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+# What stands for how a prompt should sound. Codes that were decoded are no recording: say so wherever a figure from them is shown.
+RECORDING, PROXY = "recording", "decoded codes (a proxy)"
+
 
 @dataclass(frozen=True)
 class CeSample:
@@ -28,7 +31,7 @@ class Prompt:
     """One text to speak, and what is known of how it should sound.
 
     `language` is the language of `text`. `reference_codes` and `reference_audio` are the same text in the same voice
-    (both None when nobody has said it: always for cross_lingual). `voice_text` and `voice_codes` are another held-out
+    (both None when nobody has said it: always for cross_lingual, and for probes whose text ships). `voice_text` and `voice_codes` are another held-out
     utterance of that speaker in `voice_language`, for cloning, None if there is none. `seen_voice` and `seen_text` say
     whether samples outside the pack, so possibly in training, have the speaker or the very text.
     """
@@ -47,6 +50,13 @@ class Prompt:
     seen_voice: bool
     seen_text: bool
     sample_id: str | None
+
+    @property
+    def reference_kind(self) -> str | None:
+        """`RECORDING`; `PROXY` where the corpus has codes but no original audio; None where nobody has said the text."""
+        if self.reference_audio is not None:
+            return RECORDING
+        return None if self.reference_codes is None else PROXY
 
 
 @dataclass(frozen=True)

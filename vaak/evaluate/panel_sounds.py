@@ -27,6 +27,10 @@ KINDS = {
     "extended": "a held-out sentence",
     "long_form": "several sentences",
     "cross_lingual": "in a voice of another language, from a reference",
+    "number": "a number",
+    "name": "names",
+    "question": "a question",
+    "minimal_pair": "one of two words that differ in one sound",
 }
 
 

@@ -88,26 +88,31 @@ def _pack(launch: Launch) -> dict[str, Any]:
     kinds: dict[str, int] = {}
     for prompt in pack.prompts:
         kinds[prompt.kind] = kinds.get(prompt.kind, 0) + 1
-    launch.console.line(f"pack {pack.id[:12]}: {len(pack.ce)} cross-entropy samples, prompts {kinds}")
-    return {"pack": pack.id, "ce": len(pack.ce), "prompts": kinds}
+    heard = sum(pack.seen_voice)
+    launch.console.line(
+        f"pack {pack.id[:12]}: {len(pack.ce)} cross-entropy samples, prompts {kinds}; training hears the voices of {heard}"
+    )
+    return {"pack": pack.id, "ce": len(pack.ce), "prompts": kinds, "heard_voices": heard}
 
 
 def _pack_numbers(launch: Launch) -> dict[str, Any]:
     """The project's wishes as `build_pack` takes them."""
     wanted = launch.project.pack.model_dump()
-    if not wanted["sources"]:  # packs from before there was such a wish go on
-        del wanted["sources"]
     return {"n_ce": wanted.pop("ce"), **wanted}
 
 
 def _check_same_pack(launch: Launch, folder: Path) -> None:
-    """A frozen pack stays: one that was made from other data or by other numbers is refused, never built over."""
+    """A frozen pack stays: one that was made from other data or by other numbers is refused, never built over.
+
+    One from before there was a wish goes on where the project does not state it, or states what was then the only way.
+    """
     manifest = open_pack(folder).manifest
     numbers = _pack_numbers(launch)
     wanted = {"corpus": main_corpus(launch).id, "seed": launch.project.seed, "ce": numbers.pop("n_ce"), **numbers}
-    frozen = {"corpus": manifest["corpus"]["id"], "seed": manifest["seed"], **manifest["wanted"]}
+    known = {"corpus": manifest["corpus"]["id"], "seed": manifest["seed"], **manifest["wanted"]}
+    frozen = {"probes": 0, "voices": "any", "sources": [], **known}
     for name, value in wanted.items():
-        if frozen.get(name) != value:
+        if frozen.get(name) != value and (name in known or name in launch.project.pack.model_fields_set):
             raise BadInput(
                 f"{folder}: the gold pack was frozen with {name} = {frozen.get(name)}, the project now says {value}; restore "
                 "the project, or launch in a new folder"

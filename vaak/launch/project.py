@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vaak.corpus.pack_material import Voices
 from vaak.errors import BadInput
 
 
@@ -17,14 +18,16 @@ class _Part(BaseModel):
 
 
 class PackSettings(_Part):
-    """How large the gold pack is (SPEC G2): cross-entropy samples and decode prompts by kind; the sources that prompts of one
-    sentence are drawn from, all if none are named."""
+    """How large the gold pack is (SPEC G2): cross-entropy samples and decode prompts by kind; whose voices speak, and the sources
+    that prompts of one sentence are drawn from, all if none are named. See `vaak.corpus.pack.build_pack`."""
 
     ce: int = 1000
     per_language: int = 4
     cross_lingual: int = 12
     long_form: int = 4
-    extended: dict[str, int] = Field(default_factory=dict)
+    probes: int = 2
+    extended: int | dict[str, int] = Field(default_factory=dict)
+    voices: Voices = "any"
     sources: list[str] = Field(default_factory=list)
 
 
