@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from torch import Tensor
 
 from tests.speak.tiny_speaker import CODES, ToneCodec, tiny_model, tiny_tokenizer
 from vaak.checkpoint import Checkpoint, save_checkpoint
@@ -81,11 +82,12 @@ def make_pack(folder: Path, seed: int = 3) -> GoldPack:
     return open_pack(folder / "pack")
 
 
-def add_checkpoint(run: Path, step: int, seed: int = 0) -> Checkpoint:
-    """A complete checkpoint of random weights."""
+def add_checkpoint(run: Path, step: int, seed: int = 0, tensors: Mapping[str, Tensor] | None = None) -> Checkpoint:
+    """A complete checkpoint of random weights; a full one with `tensors`."""
     tokenizer = tiny_tokenizer()
     model = tiny_model(seed=seed, base_size=tokenizer.size)
-    return save_checkpoint(run, step, model, state={"step": step}, files={"tokenizer.json": tokenizer.source.encode()})
+    files = {"tokenizer.json": tokenizer.source.encode()}
+    return save_checkpoint(run, step, model, state={"step": step}, tensors=tensors, files=files)
 
 
 class AsrDouble:

@@ -18,6 +18,7 @@ from vaak.evaluate import drain_outbox, jobs, list_jobs, open_results
 from vaak.evaluate.checkpoint import instruments
 from vaak.evaluate.following import find_jobs, follow
 from vaak.evaluate.jobs import ATTEMPTS
+from vaak.evaluate.places import open_places
 from vaak.storage.files import write_json
 from vaak.track import JsonlTracker, read_jsonl
 
@@ -67,7 +68,9 @@ def test_a_damaged_checkpoint_is_named_and_the_others_are_evaluated(runs, pack, 
     assert len(done.evaluated) == 2
     names = instruments(asr)
     results = open_results(tmp_path / "r.db")
-    assert [job.checkpoint_id for job in find_jobs(runs, [], results, pack.id, names)] == [identity]
+    assert [job.checkpoint_id for job in find_jobs(open_places(runs, tmp_path, print), [], results, pack, names)] == [
+        identity
+    ]
     job = next(job for job in list_jobs(results.database) if job["checkpoint_id"] == identity)
     assert (job["state"], job["failures"], job["reason"]) == ("failed", ATTEMPTS, reason)
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from vaak.checkpoint import CheckpointGone
 from vaak.evaluate import jobs as leases
 from vaak.evaluate.jobs import (
     DONE,
@@ -24,7 +25,7 @@ from vaak.evaluate.jobs import (
 from vaak.evaluate.outbox import Entry, drain_outbox
 from vaak.evaluate.store import Result, open_results
 from vaak.evaluate.turns import Stopped
-from vaak.evaluate.working import Removed, work_through
+from vaak.evaluate.working import Postponed, work_through
 
 
 @pytest.fixture
@@ -200,7 +201,7 @@ def test_the_loop_does_each_job_and_says_what_became_of_it(results):
         if claim.job.checkpoint_id == "bad":
             raise ValueError("no")
         if claim.job.checkpoint_id == "removed":
-            raise Removed("removed by hand")
+            raise CheckpointGone("removed by hand")
 
     done = work_through(
         results.database, lambda: jobs, do, last_round=lambda: True, poll_seconds=0.01, say=lines.append
@@ -210,6 +211,41 @@ def test_the_loop_does_each_job_and_says_what_became_of_it(results):
     )  # fmt: skip
     assert tries.count("bad") == leases.ATTEMPTS and tries.count("good") == 1
     assert any("is tried again" in line for line in lines)
+
+
+def test_work_that_is_put_off_waits_and_is_no_failure(results):
+    tries, lines = [], []
+
+    def do(claim, stop):
+        tries.append(claim.fence)
+        if len(tries) <= leases.ATTEMPTS + 1:
+            raise Postponed("the bucket does not answer")
+
+    done = work_through(
+        results.database, lambda: [job("c")], do, last_round=lambda: True, poll_seconds=0.01, say=lines.append
+    )
+    assert (done.evaluated, done.failed, len(tries)) == (["c"], {}, leases.ATTEMPTS + 2)
+    assert lines == ["c: the bucket does not answer; it waits"] * (leases.ATTEMPTS + 1)
+    assert list_jobs(results.database)[0]["failures"] == 0
+
+
+def test_what_another_sidecar_noted_as_gone_is_done_where_it_is_still_seen(results):
+    """A run's folder and the address that it was published to, followed on two machines."""
+    offered(results, job("c", place="there"))
+    rounds = []
+
+    def find():
+        rounds.append(state(results, "c"))
+        if len(rounds) == 2:  # while this one does something else
+            settle_gone(results.database, "pack", lambda place: "removed there")
+        return [job("other"), job("c", place="here")]
+
+    def do(claim, stop):
+        if claim.job.checkpoint_id == "other" and len(rounds) == 1:
+            raise Postponed("away")
+
+    done = work_through(results.database, find, do, last_round=lambda: len(rounds) > 2, poll_seconds=0.01)
+    assert "c" in done.evaluated and done.gone == {} and state(results, "c") == DONE
 
 
 def test_a_heartbeat_renews_a_lease_through_work_that_writes_nothing(results, monkeypatch):

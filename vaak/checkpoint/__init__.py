@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vaak.checkpoint.folder import (
     Checkpoint,
+    CheckpointGone,
     find_checkpoint,
     find_model,
     list_checkpoints,
@@ -19,6 +20,7 @@ from vaak.checkpoint.policy import Policy, Pruned, due, milestone, model_due, pr
 
 if TYPE_CHECKING:
     from vaak.checkpoint.export import export_model
+    from vaak.checkpoint.fetch import fetch_model
     from vaak.checkpoint.milestones import publish_milestone
     from vaak.checkpoint.pull import Pulled, pull_checkpoint
     from vaak.checkpoint.remote import (
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Checkpoint",
+    "CheckpointGone",
     "Content",
     "LeaseWatch",
     "Policy",
@@ -45,6 +48,7 @@ __all__ = [
     "Saver",
     "due",
     "export_model",
+    "fetch_model",
     "find_checkpoint",
     "find_model",
     "lease",
@@ -79,7 +83,7 @@ _REMOTE = (
     "verify_remote",
 )
 _HOME = (
-    {"export_model": "export", "publish_milestone": "milestones"}
+    {"export_model": "export", "fetch_model": "fetch", "publish_milestone": "milestones"}
     | dict.fromkeys(_SAVE, "save")
     | dict.fromkeys(_REMOTE, "remote")
     | dict.fromkeys(("Pulled", "pull_checkpoint"), "pull")

@@ -39,6 +39,10 @@ class Checkpoint:
     full: bool
 
 
+class CheckpointGone(BadInput):
+    """A checkpoint is not where it was any more: it was removed, or another one of its step took its place."""
+
+
 def checkpoints_folder(run: str | Path) -> Path:
     return Path(run) / "checkpoints"
 

@@ -63,7 +63,7 @@ def pull_checkpoint(url: str, run: str | Path, progress: Progress | None = None,
             raise BadInput(f"{address} holds no complete checkpoint; publish one there, or correct the address")
         step = complete[-1].step
     with ExitStack() as held:
-        leased = _lease_if_allowed(held, address, step)
+        leased = lease_if_allowed(held, address, step)
         remote = step_address(address, step)
         there = list_objects(open_objects(remote))
         content = read_content(remote, step, there)
@@ -72,7 +72,7 @@ def pull_checkpoint(url: str, run: str | Path, progress: Progress | None = None,
             run.mkdir(parents=True, exist_ok=True)
             refused = f"{run} is being trained or pulled into by another process; wait for it, or name another folder"
             with only_one(run / ".lock", refused), _held_here(run, step):  # the lock that training holds
-                moved = _download(remote, there, content, step_folder(run, step), progress, jobs)
+                moved = download_content(remote, there, content, step_folder(run, step), progress, jobs)
                 _put_recipe(run, step_folder(run, step))
                 with suppress(BadInput):  # it may be another's mark: what was asked for is here anyhow
                     adopt_address(open_objects(address), run)
@@ -86,10 +86,10 @@ def pull_checkpoint(url: str, run: str | Path, progress: Progress | None = None,
     return Pulled(content.id, step_folder(run, step), content.full, len(content.entries), size, moved, leased)
 
 
-def _lease_if_allowed(held: ExitStack, address: str, step: int) -> bool:
+def lease_if_allowed(held: ExitStack, address: str, step: int, purpose: str = "pull") -> bool:
     """Take a lease until `held` is left. Who may only read reads without: every file is checked against its hash anyhow."""
     try:
-        held.enter_context(lease(address, step, "pull"))
+        held.enter_context(lease(address, step, purpose))
     except StorageFailed:
         raise
     except BadInput:
@@ -97,7 +97,7 @@ def _lease_if_allowed(held: ExitStack, address: str, step: int) -> bool:
     return True
 
 
-def _download(
+def download_content(
     remote: str,
     there: dict[str, ObjectState],
     content: RemoteContent,
@@ -105,6 +105,7 @@ def _download(
     progress: Progress | None,
     jobs: int,
 ) -> Moved:
+    """Download what `content` consists of into a folder RUN/checkpoints/step-NNNNNNNN, its mark last, and verify it there."""
     held = _held(folder)  # before it changes: what is full and complete here stays so
     folder.mkdir(parents=True, exist_ok=True)
     moved = download_files(open_objects(remote), folder, content.entries, there, progress, jobs)

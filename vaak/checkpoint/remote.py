@@ -57,7 +57,8 @@ class DamagedRemote(BadInput):
 
 @dataclass(frozen=True)
 class RemoteCheckpoint:
-    """As `Checkpoint`, at an address; how many files and bytes are there of it, finished or not."""
+    """As `Checkpoint`, at an address; how many files and bytes are there of it, finished or not, and when its mark was
+    written, in seconds since 1970 by the service's clock (0 without one)."""
 
     url: str
     step: int
@@ -66,6 +67,7 @@ class RemoteCheckpoint:
     full: bool
     files: int
     bytes: int
+    completed_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ def list_remote(url: str) -> list[RemoteCheckpoint]:
         identity = _identity(open_objects(step_address(url, step)), step) if COMPLETE in files else ""
         full = MODEL_ONLY not in files and any(path.startswith(f"{TRAINING}/") for path in files)
         size = sum(state.size for state in files.values())
-        found.append(RemoteCheckpoint(step_address(url, step), step, identity, bool(identity), full, len(files), size))
+        at = files[COMPLETE].written_at if identity else 0.0
+        address = step_address(url, step)
+        found.append(RemoteCheckpoint(address, step, identity, bool(identity), full, len(files), size, at))
     return found
 
 

@@ -26,7 +26,13 @@ def add_verbs(app: typer.Typer) -> None:
 
 
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or a run for its newest complete one.")],
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            help="A checkpoint, a run (its newest complete one), an export; a folder or an address, s3://bucket/run. "
+            "Or the id of a checkpoint that is gone: what it said is scored again."
+        ),
+    ],
     pack: Pack,
     db: Database = "results.db",
     codec: CodecName = "embedded",
@@ -54,7 +60,12 @@ def evaluate(
 
 
 def sidecar(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders; they may not exist yet.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Run folders, which may not exist yet, or addresses that runs publish to, s3://bucket/run."
+        ),
+    ],
     pack: Pack,
     db: Database = "results.db",
     codec: CodecName = "embedded",
@@ -66,6 +77,7 @@ def sidecar(
 ) -> None:
     """Follow runs and score each complete checkpoint once, in this process. Training never waits for it.
 
+    A metric of a newer version is added to what was scored before, also of checkpoints that are gone.
     Several may follow with one database and share the work: on one machine with SQLite, on any number with PostgreSQL.
 
     Example: `vaak sidecar runs/one --pack pack --db results.db --every 5000`

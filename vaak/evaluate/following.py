@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import gc
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
-from vaak.checkpoint import lease, list_checkpoints, verify_checkpoint
 from vaak.codec import Codec, open_codec
 from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput
-from vaak.evaluate.checkpoint import evaluate_checkpoint, instruments
+from vaak.evaluate.checkpoint import evaluate_subject, instruments
 from vaak.evaluate.database import DatabaseGone
 from vaak.evaluate.items import Level, check_pack_codec
-from vaak.evaluate.jobs import REFERENCE, Claim, Job, LeaseLost
+from vaak.evaluate.jobs import REFERENCE, Claim, Job, JobKey
 from vaak.evaluate.outbox import drain_outbox
+from vaak.evaluate.places import Place, open_places, opened_at, removed_from
 from vaak.evaluate.reference import reference_scores, round_trip_id
+from vaak.evaluate.rescoring import find_kept
 from vaak.evaluate.store import Results, open_results
-from vaak.evaluate.turns import Stopped
-from vaak.evaluate.working import Followed, Removed, work_through
+from vaak.evaluate.working import Followed, work_through
 from vaak.score.asr import Asr, open_asr
 from vaak.storage.files import read_json
 from vaak.track import Tracker
-
-_DONE = "DONE.json"
-_COMPLETE = "COMPLETE.json"
 
 
 def follow(
@@ -48,42 +44,39 @@ def follow(
     say: Callable[[str], None] = print,
     stop: Callable[[], bool] = lambda: False,
 ) -> Followed:
-    """Evaluate the checkpoints of `runs` (folders that may not exist yet) as they complete.
+    """Evaluate the checkpoints of `runs` (folders that may not exist yet, or addresses like s3://bucket/run) as they complete.
 
     Every complete checkpoint whose step is a multiple of `every`, and the last one of each finished run, gets a quick
     look. A full evaluation gets the last checkpoint of each finished run whose folder name stands in `full`, and each
     checkpoint whose id, path or step folder stands there. `requests` is a JSON file {"full": [...]} that is read again
     at every round, for wishes that come later. `threads` items are measured at once, each on one core. `tracker` is told
     each finished evaluation's figures at its checkpoint's step: at least once, and with steps that may go backwards.
+    What is at an address is fetched one checkpoint at a time to a folder beside the database, and removed once it has spoken.
+    What was evaluated with other versions of metrics is scored again from the speech that is kept beside the database.
     Any number of processes may follow with one database; they share the work. Returns when `stop_file` exists and each
     checkpoint seen is settled, or soon after `stop` turns true. What a killed one was doing is continued by another, or by
-    the next call. Raises `BadInput` for a database that cannot be used or answers no more, and a codec that is not the pack's.
+    the next call. Raises `BadInput` for a database that cannot be used or answers no more, an address that refuses, or does not
+    answer when it is looked at first or last, and a codec that is not the pack's.
     """
     results = open_results(db)
     gold = pack if isinstance(pack, GoldPack) else open_pack(pack)
     opened = open_codec(codec) if isinstance(codec, str) else codec
     check_pack_codec(gold, opened)
+    places = open_places(runs, results.folder, say)
     asr = asr or open_asr(threads=threads)
     say(f"following {', '.join(str(run) for run in runs)} with {asr.name}")
     names = instruments(asr)
     scale = Job(round_trip_id(opened.hash), gold.id, REFERENCE, names, place=str(gold.folder))
+    last_round = Path(stop_file).exists
 
     def find() -> list[Job]:
         _tell(tracker, results, say)
         wanted = [*full, *_requested(requests, say)]
-        return [scale, *find_jobs(runs, wanted, results, gold.id, names, every)]
+        return [scale, *find_jobs(places, wanted, results, gold, names, every, last_round())]
 
-    def do(claim: Claim, stopped: Callable[[], bool]) -> None:
-        under = results.under(claim)
-        if claim.job.level == REFERENCE:
-            reference_scores(gold, opened, asr, under, threads=threads, say=say, stop=stopped)
-            return
-        with _reasons(claim.job) as (path, level):
-            evaluate_checkpoint(path, gold, opened, under, level=level, asr=asr, threads=threads, say=say, stop=stopped)
-
-    last_round, missing = Path(stop_file).exists, _removed_from(runs)
-    done = work_through(results.database, find, do, last_round=last_round, missing=missing, poll_seconds=poll_seconds,
-                        say=say, stop=stop)  # fmt: skip
+    do = partial(_do, places, gold, opened, results, asr, threads, say)
+    done = work_through(results.database, find, do, last_round=last_round, missing=removed_from(places),
+                        poll_seconds=poll_seconds, say=say, stop=stop)  # fmt: skip
     _tell(tracker, results, say)
     results.close()
     done.evaluated = [identity for identity in done.evaluated if identity != scale.checkpoint_id]
@@ -91,94 +84,55 @@ def follow(
 
 
 def find_jobs(
-    runs: Sequence[str | Path],
+    places: Sequence[Place],
     full: Sequence[str],
     results: Results,
-    pack_id: str,
+    pack: GoldPack,
     instrument_names: str,
     every: int = 1,
+    ending: bool = False,
 ) -> list[Job]:
-    """What of `runs` is still to be evaluated: full evaluations first, then the newest checkpoint first."""
-    finished = {
-        (row["checkpoint_id"], row["level"])
-        for row in results.finished(pack_id)
-        if row["instruments"] == instrument_names
-    }
-    jobs = []
-    for run in map(Path, runs):
-        complete = [one for one in list_checkpoints(run) if one.complete]
-        ended = (run / _DONE).exists()
-        for one in complete:
-            names = {one.id, one.path.name, str(one.path), str(one.path.resolve())}
-            last = ended and one is complete[-1]
-            if last:
-                names |= {run.name, str(run)}
-            level: Level = "full" if names & set(full) else "quick"
-            if level == "quick" and one.step % every and not last:
-                continue
-            if {(one.id, level), (one.id, "full")} & finished:
-                continue
-            try:
-                completed_at = (one.path / _COMPLETE).stat().st_mtime
-            except OSError:  # removed by the run's retention since it was listed
-                continue
-            place = str(one.path.resolve())
-            jobs.append(Job(one.id, pack_id, level, instrument_names, one.step, completed_at, place))
-    return sorted(jobs, key=lambda job: (job.level == "full", job.completed_at), reverse=True)
+    """What of the runs at `places` is still to be evaluated: full evaluations first, then the newest checkpoint first.
+
+    What was evaluated with other instruments is done again with these, in full where it was full: from its speech, so also
+    of checkpoints that are gone. ending: nothing more comes (see `RunAddress.complete`).
+    """
+    rows = results.finished(pack.id)
+    finished = {(row["checkpoint_id"], row["level"]) for row in rows if row["instruments"] == instrument_names}
+    jobs: dict[JobKey, Job] = {}
+    for one in (seen for place in places for seen in place.complete(ending)):
+        level: Level = "full" if one.names & set(full) else "quick"
+        if level == "quick" and one.step % every and not one.last:
+            continue
+        if {(one.id, level), (one.id, "full")} & finished:
+            continue
+        job = Job(one.id, pack.id, level, instrument_names, one.step, one.completed_at, one.place)
+        jobs.setdefault(job.key, job)
+    for job in find_kept(results, pack, instrument_names, places, rows):
+        jobs.setdefault(job.key, job)
+    return sorted(jobs.values(), key=lambda job: (job.level == "full", job.completed_at), reverse=True)
 
 
-@contextmanager
-def _reasons(job: Job) -> Iterator[tuple[Path, Level]]:
-    """The checkpoint of a job, held, and its level; of what goes wrong meanwhile, whether the checkpoint is damaged or gone."""
-    path = Path(job.place)
-    try:
-        with _held(path, job.step):
-            yield path, cast(Level, job.level)
-    except (Stopped, LeaseLost, DatabaseGone):
-        raise
-    except Exception:
-        if _is_gone(path):
-            raise Removed("removed by the run's retention before it was evaluated") from None
-        problems = verify_checkpoint(path)
-        if problems:
-            raise BadInput(problems[0]) from None
-        raise
-    finally:
-        gc.collect()
-
-
-def _removed_from(runs: Sequence[str | Path]) -> Callable[[str], str | None]:
-    """Says of a place in one of these runs whether its checkpoint was removed. A run that is not there as a whole says
-    nothing: its disk may only be away."""
-
-    def missing(place: str) -> str | None:
-        path, here = Path(place), {Path(run).resolve() for run in runs}
-        run = path.parent.parent
-        if run in here and run.is_dir() and _is_gone(path):
-            return "removed by the run's retention before it was evaluated"
-        return None
-
-    return missing
-
-
-def _is_gone(path: Path) -> bool:
-    """Whether a checkpoint is not complete any more; a disk that does not answer has not lost it."""
-    try:
-        os.stat(path / _COMPLETE)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
-@contextmanager
-def _held(path: Path, step: int) -> Iterator[None]:
-    """A lease, so that retention does not remove what is being evaluated; a run on a disk that only it may write goes without."""
-    with ExitStack() as held:
-        with suppress(BadInput, OSError):
-            held.enter_context(lease(path.parents[1], step, "sidecar"))
-        yield
+def _do(
+    places: Sequence[Place],
+    gold: GoldPack,
+    codec: Codec,
+    results: Results,
+    asr: Asr,
+    threads: int,
+    say: Callable[[str], None],
+    claim: Claim,
+    stopped: Callable[[], bool],
+) -> None:
+    """One job, all of whose writes are under its claim."""
+    job, under = claim.job, results.under(claim)
+    if job.level == REFERENCE:
+        reference_scores(gold, codec, asr, under, threads=threads, say=say, stop=stopped)
+        return
+    level, identity = cast(Level, job.level), job.checkpoint_id
+    folder = partial(opened_at, places, identity, job.place, stopped)
+    evaluate_subject(identity, folder, gold, codec, under, level=level, asr=asr, threads=threads, say=say, stop=stopped)
+    gc.collect()
 
 
 def _requested(path: str | Path | None, say: Callable[[str], None]) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from vaak.corpus.pack_items import Prompt
+from vaak.errors import BadInput
 from vaak.evaluate.items import most_codes, prompt_of, seed_of
 from vaak.model.sampling import TEMPERATURE, TOP_K, TOP_P
 from vaak.storage.files import read_json, write_bytes, write_json
@@ -50,11 +51,16 @@ def generations_folder(results_folder: Path, checkpoint_id: str, pack_id: str) -
 def load_generation(folder: Path, prompt: Prompt) -> Spoken | None:
     """A finished generation, or None."""
     stem = _stem(prompt.item)
-    if not (folder / f"{stem}.json").exists():
+    if missing_of(folder, [prompt]):
         return None
     row = read_json(folder / f"{stem}.json")
     codes = np.load(folder / f"{stem}.npy", allow_pickle=False)
     return Spoken(**{**row, "codes": codes})
+
+
+def missing_of(folder: Path, prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The prompts that have no finished generation in `folder`."""
+    return [prompt for prompt in prompts if not (folder / f"{_stem(prompt.item)}.json").exists()]
 
 
 def generate_items(
@@ -62,10 +68,10 @@ def generate_items(
 ) -> None:
     """Generate every prompt that is not in `folder` yet; returns early, between batches, when `stop` turns true.
 
-    When a batch fails its items are tried one by one, and the item at fault is kept as crashed, with the reason; a
-    failure that all of them share is raised.
+    When a batch fails its items are tried one by one, and the item at fault is kept as crashed, with the reason. A failure
+    that all of them share is raised, unless an item that was spoken before is still spoken: then it is theirs.
     """
-    missing = [prompt for prompt in prompts if load_generation(folder, prompt) is None]
+    missing = missing_of(folder, prompts)
     missing.sort(key=most_codes)
     for start in range(0, len(missing), _BATCH):
         if stop():
@@ -76,7 +82,8 @@ def generate_items(
         except Exception as error:
             spoken = [_generate_one(model, tokenizer, prompt) for prompt in batch]
             # All alike is a fault of the program or of its use, not of the items; a diverged model is its own fault.
-            if len({one.crashed for one in spoken}) == 1 and not isinstance(error, FloatingPointError):
+            alike = len({one.crashed for one in spoken}) == 1 and not isinstance(error, FloatingPointError)
+            if alike and not _still_speaks(model, tokenizer, prompts, folder):
                 raise
         for one in spoken:
             _save(folder, one)
@@ -87,6 +94,11 @@ def _generate(model, tokenizer, prompts: Sequence[Prompt]) -> list[Spoken]:
 
     ids = [prompt_of(prompt, model.vocabulary, tokenizer) for prompt in prompts]
     room = getattr(model.config, "max_position_embeddings", None) or 1 << 30
+    for prompt, each in zip(prompts, ids, strict=True):
+        if len(each) >= room:
+            raise BadInput(
+                f"{prompt.item}: its prompt of {len(each)} ids leaves no room in the model's {room} positions"
+            )
     limits = [min(most_codes(prompt), room - len(each)) for prompt, each in zip(prompts, ids, strict=True)]
     generations = generate(
         model,
@@ -109,6 +121,15 @@ def _generate_one(model, tokenizer, prompt: Prompt) -> Spoken:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"[:500]
         return Spoken(prompt.item, prompt.text, prompt.language, np.zeros(0, np.uint16), False, reason)
+
+
+def _still_speaks(model, tokenizer, prompts: Sequence[Prompt], folder: Path) -> bool:
+    """Whether the shortest item that was spoken without a crash is spoken again; without such a one nothing is known."""
+    for prompt in sorted(prompts, key=most_codes):
+        before = load_generation(folder, prompt)
+        if before is not None and not before.crashed:
+            return not _generate_one(model, tokenizer, prompt).crashed
+    return False
 
 
 def _save(folder: Path, spoken: Spoken) -> None:

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vaak sidecar", description="Evaluate the checkpoints of runs as they come.")
-    parser.add_argument("runs", nargs="+", help="run folders; they may not exist yet")
+    parser.add_argument("runs", nargs="+", help="run folders, which may not exist yet, or their addresses")
     parser.add_argument("--pack", required=True)
     parser.add_argument("--db", required=True, help="results database: a file on a local disk, or an address")
     parser.add_argument("--stop-file", required=True, help="once it exists, end when nothing is left to do")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from vaak.checkpoint.folder import CheckpointGone
 from vaak.errors import BadInput
 from vaak.evaluate import jobs as leases
 from vaak.evaluate.database import Database, DatabaseGone
@@ -22,6 +23,7 @@ from vaak.evaluate.jobs import (
     WORKING,
     Claim,
     Job,
+    JobKey,
     LeaseLost,
     claim_job,
     end_job,
@@ -36,8 +38,8 @@ from vaak.evaluate.turns import Stopped
 _RENEWALS = 6
 
 
-class Removed(Exception):
-    """The checkpoint of a job was removed before or while it was evaluated; the text says by whom."""
+class Postponed(Exception):
+    """A job could not be done now, by no fault of its checkpoint: storage is away. The text says why; the job waits again."""
 
 
 @dataclass
@@ -66,28 +68,32 @@ def work_through(
     """Do jobs, sharing them with every other sidecar of this database.
 
     find: the jobs that this one sees and could do, asked at every round. do: one of them, all of whose writes name the
-    claim; it raises `Stopped` soon after the function that it is given turns true, and `Removed` when the checkpoint went
-    away. last_round: whether to return once each job seen is settled, here or elsewhere. missing: see `settle_gone`.
-    Returns then, or soon after `stop` turns true. Raises `DatabaseGone`.
+    claim; it raises `Stopped` soon after the function that it is given turns true, `CheckpointGone` when the checkpoint
+    went away, and `Postponed`. last_round: whether to return once each job seen is settled, here or elsewhere. missing: see
+    `settle_gone`. Returns then, or soon after `stop` turns true. Raises `DatabaseGone`.
     """
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    done, offered = Followed(), dict[tuple, Job]()
+    done, offered, given_up = Followed(), dict[JobKey, Job](), set[JobKey]()
     while not stop():
         # Looked at before the jobs are: one that came before it is still seen.
         ending = last_round()
         wanted = find()
-        offer_jobs(database, [job for job in wanted if job.key not in offered])
+        # What another sidecar has noted as gone lies elsewhere too, where this one sees it; what this one did may come back.
+        given_up &= {job.key for job in wanted}
+        gone = {key for key, (state, _) in states_of(database, wanted).items() if state == GONE} - given_up
+        offer_jobs(database, [job for job in wanted if job.key in gone or job.key not in offered])
         offered |= {job.key: job for job in wanted}
-        for pack_id in {job.pack_id for job in offered.values()}:
-            for key, reason in settle_gone(database, pack_id, missing).items():
-                say(f"{key[0]}: {reason}")
-                done.gone[key[0]] = reason
-                offered.pop(key, None)  # should it come back, it is offered again
+        if _settle(database, offered, missing, done, say) & {job.key for job in wanted}:
+            continue  # it is gone from one place and seen at another: the next round offers it from there
         states = states_of(database, wanted)
         open_jobs = [job for job in wanted if states[job.key][0] in (WAITING, WORKING)]
         claim = claim_job(database, owner, open_jobs)
         if claim is not None:
-            _do(database, claim, do, done, say, stop)
+            state = _do(database, claim, do, done, say, stop)
+            if state == GONE:
+                given_up.add(claim.job.key)
+            elif state == WAITING and not stop():
+                time.sleep(poll_seconds)
         elif ending and not open_jobs:
             break
         else:  # nothing to do, or another sidecar is at it, and may yet die
@@ -97,6 +103,24 @@ def work_through(
     return done
 
 
+def _settle(
+    database: Database,
+    offered: dict[JobKey, Job],
+    missing: Callable[[str], str | None],
+    done: Followed,
+    say: Callable[[str], None],
+) -> set[JobKey]:
+    """Note what is gone, into the database and into `done`; should it come back, it is offered again."""
+    gone: set[JobKey] = set()
+    for pack_id in {job.pack_id for job in offered.values()}:
+        for key, reason in settle_gone(database, pack_id, missing).items():
+            say(f"{key[0]}: {reason}")
+            done.gone[key[0]] = reason
+            offered.pop(key, None)
+            gone.add(key)
+    return gone
+
+
 def _do(
     database: Database,
     claim: Claim,
@@ -104,8 +128,8 @@ def _do(
     done: Followed,
     say: Callable[[str], None],
     stop: Callable[[], bool],
-) -> None:
-    """One claimed job, and what became of it into the database and into `done`."""
+) -> str:
+    """One claimed job, and what became of it into the database and into `done`; the job's new state."""
     identity = claim.job.checkpoint_id
     try:
         with _kept(database, claim) as lost:
@@ -113,17 +137,19 @@ def _do(
         state = end_job(database, claim, *end)
     except LeaseLost as error:
         say(str(error))
-        return
+        return WORKING
     reason = end[1]
     if state == DONE:
         done.evaluated.append(identity)
+        done.gone.pop(identity, None)  # its checkpoint is, and its speech was kept
     elif state == GONE:
         done.gone[identity] = reason
         say(f"{identity}: {reason}")
     elif end[0] == FAILED:
         say(f"{identity}: failed{'' if state == FAILED else ' and is tried again'}: {reason}")
     else:
-        say(f"{identity}: stopped; the next start goes on from here")
+        say(f"{identity}: {reason + '; it waits' if reason else 'stopped; the next start goes on from here'}")
+    return state
 
 
 def _tried(work: Callable[[], None]) -> tuple[str, str]:
@@ -134,8 +160,10 @@ def _tried(work: Callable[[], None]) -> tuple[str, str]:
         return WAITING, ""
     except (LeaseLost, DatabaseGone):
         raise
-    except Removed as removed:
-        return GONE, str(removed)
+    except Postponed as away:
+        return WAITING, str(away)
+    except CheckpointGone as gone:
+        return GONE, str(gone)
     except Exception as error:
         return FAILED, str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
     return DONE, ""

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -63,10 +63,12 @@ class StorageFailed(BadInput):
 
 @dataclass(frozen=True)
 class ObjectState:
-    """What a listing says of an object: its size in bytes and its change token."""
+    """What a listing says of an object: its size in bytes, its change token, and when it was written, in seconds since
+    1970 by the service's clock. The token alone says whether it is the same object."""
 
     size: int
     etag: str | None
+    written_at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,11 @@ def list_objects(objects: Objects) -> dict[str, ObjectState]:
 
     def listed() -> dict[str, ObjectState]:
         pages = obstore.list(objects.store)
-        return {one["path"]: ObjectState(one["size"], one["e_tag"]) for page in pages for one in page}
+        return {
+            one["path"]: ObjectState(one["size"], one["e_tag"], one["last_modified"].timestamp())
+            for page in pages
+            for one in page
+        }
 
     try:
         return with_attempts(lambda: _asked(listed, objects.url))

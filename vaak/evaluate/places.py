@@ -1,0 +1,260 @@
+"""Where followed checkpoints lie: in the folder of a run, or at the address that it is published to (`s3://bucket/run`).
+
+Both are looked at in the same way: which checkpoints are complete, whether one is gone, and a folder to open one from. What
+is at an address is fetched for that, one at a time, and removed again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from vaak.checkpoint import CheckpointGone, find_model, lease, list_checkpoints, list_remote, verify_checkpoint
+from vaak.checkpoint.claim import run_of
+from vaak.checkpoint.folder import COMPLETE, step_name
+from vaak.checkpoint.remote import split_address
+from vaak.errors import BadInput
+from vaak.evaluate.fetched import fetched
+from vaak.evaluate.turns import Stopped
+from vaak.evaluate.working import Postponed
+from vaak.storage.objects import StorageFailed
+
+# Seconds between two looks at an address: each costs a request and one for every checkpoint there.
+LOOK_SECONDS = 30.0
+# What a checkpoint is called everywhere: run, step and the hash of its manifest.
+_ID = re.compile(r".+/\d+/[0-9a-f]{64}")
+Opened = Callable[[], AbstractContextManager[Path]]
+_DONE = "DONE.json"
+_GONE = "removed by the run's retention before it was evaluated"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A complete checkpoint. names: by which a full evaluation of it may be asked for; last: of a run that is finished.
+
+    completed_at: seconds since 1970. place: its folder, absolute, or its address.
+    """
+
+    id: str
+    step: int
+    completed_at: float
+    place: str
+    names: frozenset[str]
+    last: bool
+
+
+class RunFolder:
+    """A run in a folder, which may not exist yet."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+
+    def complete(self, ending: bool) -> list[Seen]:
+        """Its complete checkpoints by step."""
+        found = [one for one in list_checkpoints(self.run) if one.complete]
+        ended = (self.run / _DONE).exists()
+        seen = []
+        for one in found:
+            names = {one.id, one.path.name, str(one.path), str(one.path.resolve())}
+            last = ended and one is found[-1]
+            if last:
+                names |= {self.run.name, str(self.run)}
+            try:
+                completed_at = (one.path / COMPLETE).stat().st_mtime
+            except OSError:  # removed by the run's retention since it was listed
+                continue
+            seen.append(Seen(one.id, one.step, completed_at, str(one.path.resolve()), frozenset(names), last))
+        return seen
+
+    def run_names(self) -> set[str]:
+        """What the ids of its checkpoints may begin with."""
+        return {self.run.resolve().name, *(run_of(one.id) for one in list_checkpoints(self.run) if one.complete)}
+
+    def holds(self, place: str) -> bool:
+        """Whether the place of a checkpoint is in this run."""
+        return "://" not in place and Path(place).parent.parent == self.run.resolve()
+
+    def is_gone(self, place: str) -> bool:
+        """Whether the checkpoint of a place in it was removed. A run that is away as a whole has lost nothing."""
+        return self.run.resolve().is_dir() and _is_gone(Path(place))
+
+    @contextmanager
+    def opened(self, identity: str, place: str, stop: Callable[[], bool]) -> Iterator[Path]:
+        """The folder of a checkpoint, verified, under a lease. Raises `BadInput` if it is damaged, `CheckpointGone` if it was
+        removed before or while it was read."""
+        path = Path(place)
+        with ExitStack() as held:
+            with suppress(BadInput, OSError):  # on a disk that only the training may write it goes without
+                held.enter_context(lease(path.parents[1], step_of(identity) or 0, "sidecar"))
+            try:
+                _trust(path)
+                yield path
+            except Stopped:
+                raise
+            except Exception:
+                if _is_gone(path):
+                    raise CheckpointGone(_GONE) from None
+                _trust(path)
+                raise
+
+
+class RunAddress:
+    """A run at an address. Between two looks the earlier one counts, unless something is to be decided for good."""
+
+    def __init__(self, url: str, results_folder: Path, say: Callable[[str], None]) -> None:
+        """Raises `BadInput` for an address of another kind, or one that refuses or does not answer now."""
+        self.url, step = split_address(url)
+        if step is not None:
+            raise BadInput(f"{url} is the address of a checkpoint; name the one of its run")
+        self._folder, self._say = results_folder, say
+        self._seen: list[Seen] = []
+        self._away, self._look_at = False, 0.0
+        self._look(must=True)
+
+    def complete(self, ending: bool) -> list[Seen]:
+        """Its complete checkpoints by step; none while it does not answer. With `ending` the last counts as the last of a
+        finished run, and what cannot be looked at is raised: nobody will look again."""
+        if ending or time.monotonic() >= self._look_at:
+            self._look(must=ending)
+        seen = [] if self._away else self._seen
+        return [*seen[:-1], *(self._as_last(one) for one in seen[-1:])] if ending else seen
+
+    def run_names(self) -> set[str]:
+        """What the ids of its checkpoints may begin with."""
+        return {self.url.rpartition("/")[2], *(run_of(one.id) for one in self._seen)}
+
+    def holds(self, place: str) -> bool:
+        """Whether the place of a checkpoint is at this address."""
+        run, step = split_address(place)
+        return run == self.url and step is not None
+
+    def is_gone(self, place: str) -> bool:
+        """Whether the checkpoint of a place at it was removed; an address that does not answer has lost nothing."""
+        if any(one.place == place for one in self._seen):
+            return False
+        self._look(must=False)  # another sidecar may have seen it since we looked
+        return not self._away and all(one.place != place for one in self._seen)
+
+    @contextmanager
+    def opened(self, identity: str, place: str, stop: Callable[[], bool]) -> Iterator[Path]:
+        """The folder of a checkpoint's model, fetched and verified, and removed at the end. Raises as `fetched` does, and
+        `Postponed` while the service is away."""
+        step = split_address(place)[1] or 0
+        try:
+            with fetched(self.url, step, identity, self._folder, stop) as path:
+                yield path
+        except CheckpointGone:
+            self._look_at = 0.0
+            raise
+        except StorageFailed as error:
+            self._look(must=False)
+            if self._away:
+                raise Postponed(str(error)) from error
+            raise
+
+    def _look(self, must: bool) -> None:
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        try:
+            found = list_remote(self.url)
+        except BadInput as error:
+            if must:
+                raise
+            if not self._away:
+                self._say(f"{error}; it is looked at again")
+            self._away = True
+            return
+        self._away = False
+        self._seen = [
+            Seen(one.id, one.step, one.completed_at, one.url, frozenset({one.id, step_name(one.step), one.url}), False)
+            for one in found
+            if one.complete
+        ]
+
+    def _as_last(self, one: Seen) -> Seen:
+        names = one.names | {self.url, self.url.rpartition("/")[2], run_of(one.id)}
+        return Seen(one.id, one.step, one.completed_at, one.place, names, True)
+
+
+Place = RunFolder | RunAddress
+
+
+def open_places(runs: Sequence[str | Path], results_folder: Path, say: Callable[[str], None]) -> list[Place]:
+    """The runs to follow, folders first: where one is in both, its folder is nearer. Raises as `RunAddress` does."""
+    addresses = [RunAddress(str(run), results_folder, say) for run in runs if is_address(run)]
+    return [*(RunFolder(Path(run)) for run in runs if not is_address(run)), *addresses]
+
+
+def is_address(run: str | Path) -> bool:
+    return "://" in str(run)
+
+
+def opened_at(
+    places: Sequence[Place], identity: str, place: str, stop: Callable[[], bool]
+) -> AbstractContextManager[Path]:
+    """The folder of a checkpoint in one of these runs; of one that is in none, since it was removed, `CheckpointGone`."""
+    return next((one.opened(identity, place, stop) for one in places if one.holds(place)), None) or removed(identity)
+
+
+@contextmanager
+def removed(identity: str) -> Iterator[Path]:
+    """What stands for a checkpoint of which only the speech is kept."""
+    raise CheckpointGone(f"{identity} is not there any more, and not all of its speech is kept here")
+    yield Path()
+
+
+def removed_from(places: Sequence[Place]) -> Callable[[str], str | None]:
+    """Says of a place in one of these runs why its checkpoint is gone, or None."""
+
+    def missing(place: str) -> str | None:
+        return _GONE if any(one.holds(place) and one.is_gone(place) for one in places) else None
+
+    return missing
+
+
+def find_subject(checkpoint: str | Path, results_folder: Path, stop: Callable[[], bool]) -> tuple[str, Opened]:
+    """(id, how to open it) of a checkpoint's folder or address, a run's for its newest, an export, or an id of its own.
+
+    Raises `BadInput` if there is none.
+    """
+    if is_address(checkpoint):
+        return _find_at_address(str(checkpoint), results_folder, stop)
+    if _ID.fullmatch(str(checkpoint)) and not Path(checkpoint).exists():
+        return str(checkpoint), lambda: removed(str(checkpoint))
+    identity, folder = find_model(checkpoint)
+    return identity, lambda: nullcontext(folder)
+
+
+def _find_at_address(url: str, results_folder: Path, stop: Callable[[], bool]) -> tuple[str, Opened]:
+    run, step = split_address(url)
+    complete = [one for one in list_remote(run) if one.complete and step in (None, one.step)]
+    if not complete:
+        raise BadInput(f"{url} holds no complete checkpoint; publish one there, or correct the address")
+    newest = complete[-1]
+    return newest.id, lambda: fetched(run, newest.step, newest.id, results_folder, stop)
+
+
+def step_of(identity: str) -> int | None:
+    """The step in a checkpoint's id, `run/step/hash`; None for an export, which has none."""
+    return int(identity.rsplit("/", 2)[1]) if _ID.fullmatch(identity) else None
+
+
+def _trust(path: Path) -> None:
+    problems = verify_checkpoint(path)
+    if problems:
+        raise BadInput(problems[0])
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether a checkpoint is not complete any more; a disk that does not answer has not lost it."""
+    try:
+        os.stat(path / COMPLETE)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
