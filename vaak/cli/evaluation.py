@@ -51,11 +51,11 @@ def evaluate(
     if as_json:
         print_json(found)
         return
-    columns = ["language", "items", "failed", "stop rate", "length", "DNSMOS", "similarity", "errors heard"]
+    columns = ["language", "items", "stop rate", "length", "DNSMOS", "similarity", "errors heard"]
     rows = []
     for language, one in found["languages"].items():
-        rows.append([language, one["items"], one.get("failure_rate"), one.get("stop_rate"), one.get("duration_ratio_median"),
-                     one.get("dnsmos"), one.get("similarity"), error_words(one, language)[0]])  # fmt: skip
+        rows.append([language, one["items"], one.get("stop_rate"), one.get("duration_ratio_median"), one.get("dnsmos"),
+                     one.get("similarity"), error_words(one, language)[0]])  # fmt: skip
     print_table(identity, columns, rows)
 
 
