@@ -44,9 +44,8 @@ def test_the_scoring_benchmark_prints_all_that_it_promises(tmp_path):
     out = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert out.returncode in (0, 1), out.stderr
     figures = {figure["name"]: figure for figure in json.loads((tmp_path / "figures.json").read_text())}
-    assert list(figures) == [
-        "scoring, recognition (wer)", "scoring, dnsmos", "scoring, similarity", "scoring, sanity", "scoring, all metrics",
-    ]  # fmt: skip
+    always = {"scoring, recognition", "scoring, dnsmos", "scoring, similarity", "scoring, sanity"}
+    assert always <= set(figures) and list(figures)[-1] == "scoring, all metrics"
     assert all(figure["value"] > 0 and "one core" in figure["against"] for figure in figures.values())
 
 
