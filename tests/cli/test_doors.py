@@ -80,6 +80,7 @@ def test_bad_input_is_one_sentence_and_exit_2(tmp_path: Path, capsys: pytest.Cap
         ["report", str(tmp_path)],
         ["checkpoint", "export", str(tmp_path), "--out", str(tmp_path / "model")],
         ["speak", str(tmp_path), "hello", "--voice", "a.wav"],
+        ["sidecar", str(tmp_path), "--pack", str(tmp_path), "--track", "tensorboard"],
         ["sidecar", str(tmp_path), "--pack", str(tmp_path), "--db", "mysql://me:hushhush@host/name"],
         [
             "sidecar",

@@ -20,7 +20,7 @@ from vaak.evaluate.following import find_jobs, follow
 from vaak.evaluate.jobs import ATTEMPTS
 from vaak.evaluate.places import open_places
 from vaak.storage.files import write_json
-from vaak.track import JsonlTracker, read_jsonl
+from vaak.track import read_jsonl, tracker_opener
 
 
 @pytest.fixture
@@ -102,28 +102,28 @@ def test_a_run_that_is_away_as_a_whole_has_lost_nothing(runs, pack, codec, asr, 
 
 
 def test_a_tracker_is_told_each_evaluation_at_the_step_of_its_checkpoint(runs, pack, codec, asr, tmp_path):
-    with JsonlTracker(tmp_path / "evaluations.jsonl") as tracker:
-        options = {"stop_file": tmp_path / "stop", "codec": codec, "asr": asr, "tracker": tracker, "full": ["b"]}
-        follow(runs, pack, tmp_path / "r.db", **options)
-        follow(runs, pack, tmp_path / "r.db", **options)
-    rows = read_jsonl(tmp_path / "evaluations.jsonl")
+    log = tmp_path / "evaluations.jsonl"
+    options = {"stop_file": tmp_path / "stop", "codec": codec, "asr": asr, "full": ["b"]}
+    for _ in range(2):  # the second time there is nothing left to tell
+        follow(
+            runs, pack, tmp_path / "r.db", trackers=tracker_opener(f"jsonl:{log}", job="", folder=tmp_path), **options
+        )
+    rows = [row for row in read_jsonl(log) if "evaluate/sounds" not in row]
     assert [(row["step"], row["evaluate/step"]) for row in rows] == [(10, 10), (5, 5), (10, 10)]  # newest first
     assert rows[0]["evaluate/full/items"] == len(pack.prompts)
     assert 0 <= rows[1]["evaluate/quick/stop_rate/language/en"] <= 1
     assert all(row[f"evaluate/{level}/wer"] >= 0 for row, level in zip(rows, ("full", "quick", "quick"), strict=True))
+    assert len(read_jsonl(log)) == 2 * len(rows)  # with each its table of sounds
 
 
 def test_a_tracker_that_fails_holds_nothing_up_and_is_told_later(runs, pack, codec, asr, tmp_path):
-    class Broken:
-        def log(self, values, step):
-            raise OSError("no network")
-
-        def close(self): ...
+    def broken(run):
+        raise OSError("no network")
 
     lines, heard = [], []
     options = {"stop_file": tmp_path / "stop", "codec": codec, "asr": asr, "say": lines.append}
-    assert len(follow(runs, pack, tmp_path / "r.db", tracker=Broken(), **options).evaluated) == 3
-    assert any("no network" in line for line in lines)
+    assert len(follow(runs, pack, tmp_path / "r.db", trackers=broken, **options).evaluated) == 3
+    assert sum("no network" in line for line in lines) == 1
     assert drain_outbox(open_results(tmp_path / "r.db").database, heard.append) == 3
 
 

@@ -71,6 +71,9 @@ def sidecar(
     codec: CodecName = "embedded",
     full: Annotated[list[str] | None, typer.Option(help="A run or checkpoint that gets the full evaluation.")] = None,
     every: Annotated[int, typer.Option(help="Look at checkpoints whose step is a multiple of this.", min=1)] = 1,
+    track: Annotated[
+        str | None, typer.Option(help="Also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH.")
+    ] = None,
     stop_file: Annotated[Path, typer.Option(help="Once it exists, end when nothing is left to do.")] = Path(
         "sidecar.stop"
     ),
@@ -83,12 +86,14 @@ def sidecar(
     Example: `vaak sidecar runs/one --pack pack --db results.db --every 5000`
     """
     from vaak.evaluate import follow
+    from vaak.evaluate.database import folder_of
     from vaak.launch.console import stopping
+    from vaak.track import tracker_opener
 
+    trackers = tracker_opener(track, job="evaluate", folder=folder_of(db), say=typer.echo) if track else None
     with stopping() as stop:
-        done = follow(
-            runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, say=typer.echo, stop=stop
-        )
+        done = follow(runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, trackers=trackers,
+                      say=typer.echo, stop=stop)  # fmt: skip
     typer.echo(
         f"{len(done.evaluated)} evaluated, {len(done.failed)} failed, {len(done.gone)} removed before their turn"
     )

@@ -13,14 +13,13 @@ from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput
 from vaak.evaluate.checkpoint import evaluate_subject, instruments
-from vaak.evaluate.database import DatabaseGone
 from vaak.evaluate.items import Level, check_pack_codec
 from vaak.evaluate.jobs import REFERENCE, Claim, Job, JobKey
-from vaak.evaluate.outbox import drain_outbox
 from vaak.evaluate.places import Place, open_places, opened_at, removed_from
 from vaak.evaluate.reference import reference_scores, round_trip_id
 from vaak.evaluate.rescoring import find_kept
 from vaak.evaluate.store import Results, open_results
+from vaak.evaluate.trackers import RunTrackers
 from vaak.evaluate.working import Followed, work_through
 from vaak.score.asr import Asr, open_asr
 from vaak.storage.files import read_json
@@ -39,7 +38,7 @@ def follow(
     every: int = 1,
     threads: int = 1,
     requests: str | Path | None = None,
-    tracker: Tracker | None = None,
+    trackers: Callable[[str], Tracker] | None = None,
     poll_seconds: float = 2.0,
     say: Callable[[str], None] = print,
     stop: Callable[[], bool] = lambda: False,
@@ -49,8 +48,8 @@ def follow(
     Every complete checkpoint whose step is a multiple of `every`, and the last one of each finished run, gets a quick
     look. A full evaluation gets the last checkpoint of each finished run whose folder name stands in `full`, and each
     checkpoint whose id, path or step folder stands there. `requests` is a JSON file {"full": [...]} that is read again
-    at every round, for wishes that come later. `threads` items are measured at once, each on one core. `tracker` is told
-    each finished evaluation's figures at its checkpoint's step: at least once, and with steps that may go backwards.
+    at every round, for wishes that come later. `threads` items are measured at once, each on one core. `trackers` opens the
+    tracker of a run by the run's name (`vaak.track.tracker_opener`); what it is told is in `vaak.evaluate.trackers`.
     What is at an address is fetched one checkpoint at a time to a folder beside the database, and removed once it has spoken.
     What was evaluated with other versions of metrics is scored again from the speech that is kept beside the database.
     Any number of processes may follow with one database; they share the work. Returns when `stop_file` exists and each
@@ -66,18 +65,19 @@ def follow(
     asr = asr or open_asr(threads=threads)
     say(f"following {', '.join(str(run) for run in runs)} with {asr.name}")
     names = instruments(asr)
+    told = RunTrackers(trackers, results, gold, opened, say, stop)
     scale = Job(round_trip_id(opened.hash), gold.id, REFERENCE, names, place=str(gold.folder))
     last_round = Path(stop_file).exists
 
     def find() -> list[Job]:
-        _tell(tracker, results, say)
+        told.tell()
         wanted = [*full, *_requested(requests, say)]
         return [scale, *find_jobs(places, wanted, results, gold, names, every, last_round())]
 
     do = partial(_do, places, gold, opened, results, asr, threads, say)
     done = work_through(results.database, find, do, last_round=last_round, missing=removed_from(places),
                         poll_seconds=poll_seconds, say=say, stop=stop)  # fmt: skip
-    _tell(tracker, results, say)
+    told.close()
     results.close()
     done.evaluated = [identity for identity in done.evaluated if identity != scale.checkpoint_id]
     return done
@@ -143,15 +143,3 @@ def _requested(path: str | Path | None, say: Callable[[str], None]) -> list[str]
     except (BadInput, KeyError, TypeError) as error:
         say(f'{path}: is not {{"full": [names]}} and is left out ({error})')
         return []
-
-
-def _tell(tracker: Tracker | None, results: Results, say: Callable[[str], None]) -> None:
-    """Hand on what the outbox holds; a tracker that fails is tried again at the next round and holds nothing up."""
-    if tracker is None:
-        return
-    try:
-        drain_outbox(results.database, lambda entry: tracker.log(entry.values, entry.step))
-    except DatabaseGone:
-        raise
-    except Exception as error:
-        say(f"the tracker took no figures ({type(error).__name__}: {error}); they are kept and sent again")

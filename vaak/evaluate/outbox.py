@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from vaak.evaluate.database import Database
 from vaak.evaluate.tables import OUTBOX
 
-# Entries taken at once, and how long nobody else takes them: the head of the line keeps those behind it waiting.
-_BATCH, _TAKEN_SECONDS = 32, 120.0
+# Entries taken at once, and how long nobody else takes them: the head of the line keeps those behind it waiting. With an
+# entry go sounds that are decoded first, so a batch may take minutes beside a training.
+_BATCH, _TAKEN_SECONDS = 8, 600.0
 
 
 @dataclass(frozen=True)

@@ -39,17 +39,20 @@ def start_sidecar(
     every: int = 1,
     threads: int = 1,
     requests: str | Path | None = None,
+    track: str | None = None,
     log: str | Path | None = None,
 ) -> subprocess.Popen:
-    """Start a sidecar beside this process; the arguments are those of `follow`. It logs to `log` (default: sidecar.log
-    beside the database). Write `stop_file` and wait for it; or terminate it, and start it again later. It ends by itself
-    soon after this process is gone, however that happened."""
+    """Start a sidecar beside this process; the arguments are those of `follow`, and `track` names a tracker as
+    `vaak.track.tracker_opener` does. It logs to `log` (default: sidecar.log beside the database). Write `stop_file` and wait
+    for it; or terminate it, and start it again later. It ends by itself soon after this process is gone, however that
+    happened."""
     database, secret = without_password(db)
     command = [sys.executable, "-m", "vaak.evaluate.sidecar", *map(str, runs), "--pack", str(pack), "--db", database]
     command += ["--stop-file", str(stop_file), "--codec", codec, "--every", str(every)]
     command += ["--threads", str(threads)]
     command += [part for name in full for part in ("--full", name)]
     command += ["--requests", str(requests)] if requests is not None else []
+    command += ["--track", track] if track is not None else []
     command += ["--log", str(log)] if log is not None else []
     command += ["--parent", str(os.getpid())]
     # Its own process group: an interrupt from the keyboard reaches the parent, which decides what becomes of it.
@@ -92,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=int, default=1, help="look at checkpoints whose step is a multiple of this")
     parser.add_argument("--threads", type=int, default=1, help="cores to use; more only where nothing trains beside it")
     parser.add_argument("--requests", help='JSON file {"full": [names]}, read again at every round')
+    parser.add_argument(
+        "--track", help="also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH"
+    )
     parser.add_argument("--log", help="log file; sidecar.log beside the database by default")
     parser.add_argument("--parent", type=int, help="end when the parent is no longer this process")
     return parser
@@ -102,6 +108,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
 
     from vaak.errors import BadInput, CheckFailed
     from vaak.evaluate.following import follow
+    from vaak.track import tracker_opener
 
     torch.set_num_threads(options.threads)
     try:
@@ -115,6 +122,8 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
             every=options.every,
             threads=options.threads,
             requests=options.requests,
+            trackers=options.track
+            and tracker_opener(options.track, job="evaluate", folder=folder_of(options.db), say=say),
             say=say,
             stop=stop,
         )

@@ -47,7 +47,7 @@ def summary(db: Results | str | Path, checkpoint_id: str, pack_id: str | None = 
     """
     results = db if isinstance(db, Results) else open_results(db)
     rows = newest_versions(results.read(checkpoint_id, pack_id))
-    trusted = _trust(results, rows)
+    trusted = trusted_in(results, rows)
     languages = sorted({row.language for row in rows})
     kinds = dict.fromkeys(kind_of(row.item) for row in rows)
     return {
@@ -118,7 +118,7 @@ def newest_versions(rows: Sequence[Result]) -> list[Result]:
     return [row for row in rows if newest[row.metric] == row.metric_version]
 
 
-def _trust(results: Results, rows: Sequence[Result]) -> frozenset[str]:
+def trusted_in(results: Results, rows: Sequence[Result]) -> frozenset[str]:
     """Languages whose recogniser is trusted on these rows' packs."""
     counted = [row for row in rows if row.metric in COUNTED]
     if not counted:

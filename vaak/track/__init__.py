@@ -1,5 +1,7 @@
-"""Where numbers go while something runs: one JSON object per line, appended, never rewritten but on resume."""
+"""Where numbers go while something runs: always a JSON object per line, and beside it W&B or trackio."""
 
-from vaak.track.jsonl import JsonlTracker, Tracker, read_jsonl
+from vaak.track.jsonl import JsonlTracker, read_jsonl
+from vaak.track.open import tracker_opener
+from vaak.track.tracker import Sound, Tracker
 
-__all__ = ["JsonlTracker", "Tracker", "read_jsonl"]
+__all__ = ["JsonlTracker", "Sound", "Tracker", "read_jsonl", "tracker_opener"]

@@ -11,22 +11,15 @@ import errno
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from vaak.errors import BadInput
+from vaak.track.tracker import Sound
 
 # JSON has no spelling for these three; as strings every JSON reader can open the file, and `read_jsonl` restores them.
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-class Tracker(Protocol):
-    """Takes the numbers of one step. `values` maps a metric's name to a number, a string or a list of these."""
-
-    def log(self, values: Mapping[str, Any], step: int) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class JsonlTracker:
@@ -62,6 +55,13 @@ class JsonlTracker:
         if self._lost and self._say is not None:
             self._say(f"{self.path} takes rows again; {self._lost} are missing before step {step}")
             self._lost = 0
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
+        """Append the table as a list of rows under its name; of a sound its name only."""
+        plain = [
+            {column: cell.name if isinstance(cell, Sound) else cell for column, cell in row.items()} for row in rows
+        ]
+        self.log({name: plain}, step)
 
     def _append(self, line: bytes) -> None:
         """One write per row: with O_APPEND another writer's row can stand before or after it, never inside."""

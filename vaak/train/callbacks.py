@@ -14,7 +14,7 @@ import torch
 from vaak.host import Precision
 from vaak.mixture import PackedBatch, RealisedMass
 from vaak.storage.files import write_json
-from vaak.track.jsonl import Tracker
+from vaak.track import Tracker
 from vaak.train.meters import LossMeter, total_mass
 from vaak.train.run_folder import Say
 from vaak.train.spikes import SpikeGuard

@@ -16,7 +16,7 @@ from vaak.mixture import PackedBatch, open_loader
 from vaak.model.layers import compile_layers, recompute_layers
 from vaak.recipe import Recipe, split_batch
 from vaak.storage.files import read_json, write_json
-from vaak.track.jsonl import JsonlTracker, Tracker
+from vaak.track import JsonlTracker, Tracker
 from vaak.train.alignment_prior import with_alignment_prior
 from vaak.train.callbacks import Callback, InLoopValidation, Meters, OnStep, Progress, SkippedSteps, StepDone
 from vaak.train.context_noise import with_context_noise
