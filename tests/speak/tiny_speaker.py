@@ -16,7 +16,9 @@ def tiny_tokenizer() -> TextTokenizer:
     return train_tokenizer(["the quick brown fox jumps over the lazy dog", "Asha, a woman", "मेरी बेटी"] * 4, 300)
 
 
-def tiny_model(family: str = "qwen3", codes: int = CODES, seed: int = 0, base_size: int = 300) -> SpeechLM:
+def tiny_model(
+    family: str = "qwen3", codes: int = CODES, seed: int = 0, base_size: int = 300, **more: bool | float
+) -> SpeechLM:
     """Random weights, made steep enough that likely and unlikely codes differ clearly."""
     config = {
         "model_type": family,
@@ -27,6 +29,7 @@ def tiny_model(family: str = "qwen3", codes: int = CODES, seed: int = 0, base_si
         "head_dim": 8,
         "intermediate_size": 64,
         "max_position_embeddings": 512,
+        **more,
     }
     model = create_model(ModelSettings(config=config), Vocabulary(base_size, codes, 0), seed)
     model.eval()

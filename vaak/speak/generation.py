@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vaak.errors import BadInput
@@ -139,23 +140,20 @@ class _Sampler:
     """From hidden states to indices: 0 is the stop token, 1 + c is code c."""
 
     def __init__(self, model: SpeechLM, temperature: float, top_k: int, top_p: float) -> None:
-        vocabulary = model.vocabulary
-        # From speech_end to the last code the rows are contiguous; the two voice marks between them are masked.
-        self._rows = model.head[vocabulary.speech_end : vocabulary.size]
-        self._codes_from = vocabulary.first_speech_id - vocabulary.speech_end
+        vocabulary, head = model.vocabulary, model.head
+        # The two voice marks stand between the stop token and the codes.
+        stop, codes = head[vocabulary.speech_end], head[vocabulary.first_speech_id : vocabulary.size]
+        self._head = torch.cat([stop[None], codes])
         self._temperature, self._top_k, self._top_p = temperature, top_k, top_p
 
     def __call__(self, states: Tensor, uniforms: Tensor) -> Tensor:
         """states [B, H], uniforms float64[B] in [0, 1) -> int64[B]."""
         if not bool(torch.isfinite(states).all()):
             raise FloatingPointError("the model's output is not finite")
-        logits = (states @ self._rows.T).float()
-        logits[:, 1 : self._codes_from] = -torch.inf
+        logits = F.linear(states, self._head).float()
         if self._temperature == 0:
-            picks = logits.argmax(-1)
-        else:
-            picks = sample(logits / self._temperature, uniforms, self._top_k, self._top_p)
-        return (picks - self._codes_from + 1).clamp(min=0)
+            return logits.argmax(-1)
+        return sample(logits / self._temperature, uniforms, self._top_k, self._top_p)
 
 
 def sample(logits: Tensor, uniforms: Tensor, top_k: int, top_p: float) -> Tensor:
@@ -201,14 +199,9 @@ def _generate_batch(
 ) -> list[Generation]:
     # -1: not generated (stopped, or over the item's own limit).
     drawn = torch.full((len(prompts), max(limits)), -1, dtype=torch.int64, device=model.device)
-    stopped = torch.zeros(len(prompts), dtype=torch.bool, device=model.device)
     for place, (alive, picks) in enumerate(_draws(model, sampler, prompts, limits, seeds)):
-        stopped[alive[picks == 0]] = True
-        drawn[alive, place] = picks - 1
-    return [
-        Generation(row[row >= 0].astype(np.uint16), bool(stop))
-        for row, stop in zip(drawn.cpu().numpy(), stopped.cpu().numpy(), strict=True)
-    ]
+        drawn[alive, place] = picks
+    return [Generation((row[row > 0] - 1).astype(np.uint16), bool((row == 0).any())) for row in drawn.cpu().numpy()]
 
 
 def _draws(
@@ -220,7 +213,7 @@ def _draws(
     for row, prompt in enumerate(prompts):
         ids[row, longest - len(prompt) :] = prompt
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-    uniforms = torch.stack([_uniforms(seed, most) for seed in seeds]).to(device)
+    uniforms = torch.stack([_uniforms(seed, most) for seed in seeds], dim=1).to(device)  # [place, row]
     ceiling = torch.tensor(limits, device=device)
     alive = torch.nonzero(ceiling > 0)[:, 0]
     if not len(alive):
@@ -229,17 +222,17 @@ def _draws(
     states = decoder.prefill(torch.from_numpy(ids).to(device), lengths)
     if len(alive) < len(prompts):
         decoder.keep(alive)
-        states = states[alive]
+        states, uniforms, ceiling = states[alive], uniforms[:, alive], ceiling[alive]
     for place in range(most):
-        picks = sampler(states, uniforms[alive, place])
+        picks = sampler(states, uniforms[place])
         yield alive, picks
-        going = (picks != 0) & (ceiling[alive] > place + 1)
+        going = (picks != 0) & (ceiling > place + 1)
         if not bool(going.all()):
             rows = torch.nonzero(going)[:, 0]
             if not len(rows):
                 return
             decoder.keep(rows)
-            alive, picks = alive[rows], picks[rows]
+            alive, picks, uniforms, ceiling = alive[rows], picks[rows], uniforms[:, rows], ceiling[rows]
         states = decoder.step(picks - 1 + model.vocabulary.first_speech_id)
 
 
