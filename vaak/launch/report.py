@@ -36,7 +36,7 @@ def write_report(project: Project, out: Path, ledger: Ledger) -> Path:
             report_speech.listening(speech),
         )
         page.section("Scores", *report_speech.english_table(speech), report_speech.language_table(speech))
-        page.add(report_speech.kind_table(speech))
+        page.add(report_speech.UNTRUSTED, report_speech.kind_table(speech))
         page.add(report_speech.followed_table(speech, [run.folder for run in runs]))
     if runs:
         page.section("Training", report_training.stage_table(runs), *report_training.curves(runs))

@@ -12,12 +12,13 @@ from markupsafe import Markup
 
 from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import GoldPack, Prompt
-from vaak.evaluate import error_words, item_results, newest_versions, open_results, summary
+from vaak.evaluate import item_results, newest_versions, open_results, summary
 from vaak.evaluate.generations import generations_folder, load_generation
 from vaak.evaluate.panel_sounds import KINDS
-from vaak.evaluate.recognition import ORIGINAL, counts_of, recogniser_of, trusted_languages
+from vaak.evaluate.recognition import ERROR_NAMES, ORIGINAL, counts_of, first_figure, recogniser_of, trusted_languages
 from vaak.evaluate.reference import WRONG_TEXT, round_trip_id
 from vaak.evaluate.store import Result, Results
+from vaak.evaluate.summaries import NO_ASR
 from vaak.languages import LANGUAGES
 from vaak.page import Cell, alarm, grid, in_language, sound, table, tabs
 from vaak.score.error_rate import bootstrap_interval, total
@@ -183,8 +184,12 @@ def kind_table(speech: Speech) -> Markup:
     return table(rows, ["prompt", *_COLUMNS], caption="The same by kind of prompt, all languages together")
 
 
-_COLUMNS = ("items", "failed", "stopped by itself", "length / reference", "DNSMOS", "voice similarity",
+_COLUMNS = ("items", "failed", "stopped by itself", "length / reference", "DNSMOS", "voice similarity", "of them proxies",
             "repeated codes", "silence", "errors heard")  # fmt: skip
+UNTRUSTED = (
+    "In grey: the recogniser is not trusted in that language, and the figure decides nothing. Proxies: similarities to "
+    "decoded codes in place of a recording. Failed: beyond a limit of sanity in any way."
+)
 
 
 def _cells(figures: dict[str, Any], language: str) -> tuple[object, ...]:
@@ -192,27 +197,28 @@ def _cells(figures: dict[str, Any], language: str) -> tuple[object, ...]:
         figures["items"],
         _share(figures.get("failure_rate")),
         _share(figures.get("stop_rate")),
-        figures.get("duration_ratio_median"),
-        figures.get("dnsmos"),
-        _similarity(figures),
+        _number(figures.get("duration_ratio_median")),
+        _number(figures.get("dnsmos")),
+        _number(figures.get("similarity")),
+        figures.get("proxies"),
         _share(figures.get("repeat_rate")),
         _share(figures.get("silence_share")),
         _errors(figures, language),
     )
 
 
-def _similarity(figures: dict[str, Any]) -> Cell | None:
-    value = figures.get("similarity")
-    if value is None:
-        return None
-    proxies = figures["proxies"]
-    return Cell(value, f"{value:.3f}" + (f" ({proxies} beside decoded codes, a proxy)" if proxies else ""))
-
-
 def _errors(figures: dict[str, Any], language: str) -> object:
-    """In grey where the recogniser is not trusted."""
-    words, decides = error_words(figures, language or None)
-    return words if decides else Markup('<span class="undecided">{}</span>').format(words)
+    """Of words in English and together, of written units in another language; in grey where it is not trusted."""
+    metric = first_figure(language) if language else "wer"
+    found = figures[metric] or figures.get("untrusted", {}).get(metric)
+    if found is None:
+        return NO_ASR
+    words = f"{found['rate']:.3f} {ERROR_NAMES[metric]}"
+    return words if found["trusted"] else Markup('<span class="undecided">{}</span>').format(words)
+
+
+def _number(value: float | None) -> Cell | None:
+    return None if value is None else Cell(value, f"{value:.3f}")
 
 
 def _share(value: float | None) -> Cell | None:
@@ -230,7 +236,7 @@ def followed_table(speech: Speech, runs: list[Path]) -> Markup:
         wer = found["wer"]["rate"] if found["wer"] else None
         rows.append(
             (f"{run} {step}", done["level"], done["items"], wer, _share(found.get("stop_rate")),
-             found.get("duration_ratio_median"), found.get("dnsmos"), _similarity(found), round(done["seconds"]))
+             found.get("duration_ratio_median"), found.get("dnsmos"), found.get("similarity"), round(done["seconds"]))
         )  # fmt: skip
     columns = ["checkpoint", "level", "items", "WER", "stopped", "length", "DNSMOS", "similarity", "seconds"]
     return table(rows, columns, caption="Checkpoints that the sidecar followed", sortable=False)
