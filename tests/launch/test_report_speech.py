@@ -59,7 +59,7 @@ def test_untrusted_figures_are_grey_and_proxies_are_named(tmp_path) -> None:
         results.write([Result("sft/1", "pack", "similarity", "1", "hi", item, 0.5, detail)])
     speech = Speech(cast(Any, SimpleNamespace(id="pack")), cast(Any, SimpleNamespace(hash="c")), results, "sft/1")
     page = str(language_table(speech))
-    assert "<td>0.100 of words</td>" in page and "<td>0.100 of written units</td>" in page
-    assert '<span class="undecided">0.600 of written units</span>' in page
+    assert "<td>0.10 words</td>" in page and "<td>0.10 units</td>" in page
+    assert '<span class="undecided">0.60 units</span>' in page
     assert re.search(r">0\.500</td>\s*<td[^>]*>1</td>", page)  # the similarity, and how many are to a proxy
-    assert "native" in str(kind_table(speech)) and "0.600" not in str(kind_table(speech))
+    assert "native" in str(kind_table(speech)) and "0.60 " not in str(kind_table(speech))

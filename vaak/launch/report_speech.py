@@ -15,10 +15,9 @@ from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.evaluate import item_results, newest_versions, open_results, summary
 from vaak.evaluate.generations import generations_folder, load_generation
 from vaak.evaluate.panel_sounds import KINDS
-from vaak.evaluate.recognition import ERROR_NAMES, ORIGINAL, counts_of, first_figure, recogniser_of, trusted_languages
+from vaak.evaluate.recognition import ORIGINAL, counts_of, first_figure, recogniser_of, trusted_languages
 from vaak.evaluate.reference import WRONG_TEXT, round_trip_id
 from vaak.evaluate.store import Result, Results
-from vaak.evaluate.summaries import NO_ASR
 from vaak.languages import LANGUAGES
 from vaak.page import Cell, alarm, grid, in_language, sound, table, tabs
 from vaak.score.error_rate import bootstrap_interval, total
@@ -184,11 +183,23 @@ def kind_table(speech: Speech) -> Markup:
     return table(rows, ["prompt", *_COLUMNS], caption="The same by kind of prompt, all languages together")
 
 
-_COLUMNS = ("items", "failed", "stopped by itself", "length / reference", "DNSMOS", "voice similarity", "of them proxies",
-            "repeated codes", "silence", "errors heard")  # fmt: skip
+_COLUMNS = (
+    "items",
+    "failed",
+    "stopped",
+    "length",
+    "DNSMOS",
+    "similarity",
+    "proxies",
+    "repeats",
+    "silence",
+    "errors",
+)
+_UNITS = {"wer": "words", "cer": "units"}
 UNTRUSTED = (
-    "In grey: the recogniser is not trusted in that language, and the figure decides nothing. Proxies: similarities to "
-    "decoded codes in place of a recording. Failed: beyond a limit of sanity in any way."
+    "Failed: beyond a limit of sanity in any way. Length: over the reference's, median. Proxies: voice similarities to "
+    "decoded codes in place of a recording. Errors: heard per word, or per written unit; in grey where the recogniser is "
+    "not trusted, and then they decide nothing."
 )
 
 
@@ -212,8 +223,8 @@ def _errors(figures: dict[str, Any], language: str) -> object:
     metric = first_figure(language) if language else "wer"
     found = figures[metric] or figures.get("untrusted", {}).get(metric)
     if found is None:
-        return NO_ASR
-    words = f"{found['rate']:.3f} {ERROR_NAMES[metric]}"
+        return "no ASR"
+    words = f"{found['rate']:.2f} {_UNITS[metric]}"
     return words if found["trusted"] else Markup('<span class="undecided">{}</span>').format(words)
 
 
