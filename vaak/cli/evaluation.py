@@ -43,7 +43,7 @@ def evaluate(
 
     Example: `vaak evaluate demo-run/stages/sft --pack demo-run/pack --db demo-run/results.db`
     """
-    from vaak.evaluate import error_words, evaluate_checkpoint, summary
+    from vaak.evaluate import error_words, evaluate_checkpoint, proxy_words, summary
 
     say = (lambda line: None) if as_json else typer.echo
     identity = evaluate_checkpoint(checkpoint, pack, codec, db, level="quick" if quick else "full", say=say)
@@ -57,6 +57,8 @@ def evaluate(
         rows.append([language, one["items"], one.get("stop_rate"), one.get("duration_ratio_median"), one.get("dnsmos"),
                      one.get("similarity"), error_words(one, language)[0]])  # fmt: skip
     print_table(identity, columns, rows)
+    if proxies := proxy_words(found["languages"]):
+        typer.echo(proxies)
 
 
 def sidecar(

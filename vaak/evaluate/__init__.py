@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from vaak.evaluate.reference import reference_scores
     from vaak.evaluate.sidecar import start_sidecar
     from vaak.evaluate.store import Results, open_results
-    from vaak.evaluate.summaries import error_words, item_results, newest_versions, reference_summary, summary
+    from vaak.evaluate.summaries import (
+        error_words,
+        item_results,
+        newest_versions,
+        proxy_words,
+        reference_summary,
+        summary,
+    )
 
 __all__ = [
     "Entry",
@@ -31,6 +38,7 @@ __all__ = [
     "list_jobs",
     "newest_versions",
     "open_results",
+    "proxy_words",
     "reference_scores",
     "reference_summary",
     "start_sidecar",
@@ -50,6 +58,7 @@ _HOME = {
     "list_jobs": "jobs",
     "newest_versions": "summaries",
     "open_results": "store",
+    "proxy_words": "summaries",
     "reference_scores": "reference",
     "reference_summary": "summaries",
     "start_sidecar": "sidecar",

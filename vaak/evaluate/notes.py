@@ -8,7 +8,7 @@ from typing import Any
 from vaak.errors import BadInput
 from vaak.evaluate.database import is_address, shown
 from vaak.evaluate.store import open_results
-from vaak.evaluate.summaries import error_words, summary
+from vaak.evaluate.summaries import error_words, proxy_words, summary
 
 _COLUMNS = ("language", "items", "stopped", "length", "DNSMOS", "similarity", "errors heard (95% interval)")
 
@@ -32,8 +32,9 @@ def evaluation_notes(db: str | Path, checkpoint_id: str) -> str | None:
     lines = [_COLUMNS, tuple("---" for _ in _COLUMNS), *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     last = finished[-1]
+    proxies = f"{words}\n\n" if (words := proxy_words(found["languages"])) else ""
     return (
-        f"{table}\n\nA {last['level']} evaluation of {found['items']} items of pack `{last['pack_id'][:16]}` "
+        f"{table}\n\n{proxies}A {last['level']} evaluation of {found['items']} items of pack `{last['pack_id'][:16]}` "
         f"with {last['instruments']}.\n"
     )
 

@@ -112,6 +112,12 @@ def error_words(figures: dict[str, Any], language: str | None = None) -> tuple[s
     return f"{found['rate']:.3f} {name}, decides nothing: {found['asr']} is not trusted here", False
 
 
+def proxy_words(languages: dict[str, dict[str, Any]]) -> str:
+    """In which of these figures (by language) decoded codes stood in for a recording, in a sentence; "" in none."""
+    found = [f"{one['proxies']} of {one['items']} in {code}" for code, one in languages.items() if one.get("proxies")]
+    return f"Proxies: similarities to decoded codes in place of a recording, {', '.join(found)}." if found else ""
+
+
 def newest_versions(rows: Sequence[Result]) -> list[Result]:
     """Rows of the version of each metric that was written last: figures of two versions are never put together."""
     newest = {row.metric: row.metric_version for row in rows}
