@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that some tests use, where that is allowed; otherwise says so and goes on: those tests
 # then skip, and print the reason.
-packages="chromium chromium-driver asterisk-core-sounds-en-wav pocketsphinx-testdata flite codec2 postgresql"
+packages="slurmctld slurmd slurm-client munge chromium chromium-driver asterisk-core-sounds-en-wav pocketsphinx-testdata flite codec2 postgresql"
 missing=""
 for package in $packages; do
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"

@@ -1,18 +1,16 @@
-"""A whole launch on the embedded example, small: killed at random moments it continues, and its page is complete."""
+"""A whole launch on the embedded example, small: killed anywhere it continues, and its page is complete."""
 
 from __future__ import annotations
 
 import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.page.browser import open_page
+from vaak.checkpoint import list_checkpoints
 from vaak.codec import open_codec
 from vaak.launch.ledger import Ledger
 from vaak.track import read_jsonl
@@ -29,17 +27,15 @@ overrides:
      num_key_value_heads: 1, head_dim: 64, intermediate_size: 256, tie_word_embeddings: true}}"
   - "checkpoints.every=5"
   - "validation={every: 6, samples: 20}"
-pack: {ce: 100, per_language: 1, cross_lingual: 1, long_form: 1, probes: 0, extended: {en: 3}}
+pack: {ce: 100, per_language: 1, cross_lingual: 0, long_form: 0, probes: 0, extended: {en: 2}}
 audit: {samples: 300, listen_per_language: 1}
-overfit: {recipe: sft-tiny, samples: 2}
+overfit: {recipe: sft-tiny, samples: 2, loss: 9, reproduced: 0, max_seconds: 3}
 stages:
   - {name: pt-s1, recipe: pt-s1-tiny, overrides: ["length={steps: 12}"]}
-  - {name: pt-s2, recipe: pt-s2-tiny, overrides: ["length={steps: 12}"], parent: pt-s1}
-  - {name: sft, recipe: sft-tiny, overrides: ["length={steps: 12}"], parent: pt-s2}
-evaluate: {follow: [pt-s2, sft], final: sft}
+  - {name: sft, recipe: sft-tiny, overrides: ["length={steps: 12}"], parent: pt-s1}
+evaluate: {follow: [pt-s1, sft], final: sft}
 """
-KILLS = 5
-STEPS = ["freeze", "pack", "audit", "judges", "overfit", "pt-s1", "pt-s2", "sft", "evaluate", "report"]
+STEPS = ["freeze", "pack", "audit", "judges", "overfit", "pt-s1", "sft", "evaluate", "report"]
 
 
 def start(tmp_path: Path) -> subprocess.Popen:
@@ -50,44 +46,46 @@ def start(tmp_path: Path) -> subprocess.Popen:
         return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
 
 
-def wait_for(condition, seconds: float = 300.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
+def killed_everywhere(tmp_path: Path) -> str:
+    """The launch, killed 27 times on its way; what was printed. Fails unless each kill hit and the last attempt ended well."""
+    environment = os.environ | {"VAAK_ASR": "pocketsphinx", "OMP_WAIT_POLICY": "passive"}
+    script = Path(__file__).with_name("killed_everywhere.py")
+    command = [sys.executable, str(script), "project.yaml", "out", ",".join(STEPS)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200)
+    kills = [line for line in done.stdout.splitlines() if line.startswith("KILLED")]
+    assert len(kills) == 3 * len(STEPS) and all(line.endswith(": 9") for line in kills), done.stdout[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_it_continues_and_ends_with_a_complete_page(tmp_path: Path) -> None:
+def test_killed_at_every_boundary_and_inside_each_step_it_continues_and_does_nothing_twice(tmp_path: Path) -> None:
     (tmp_path / "project.yaml").write_text(PROJECT)
-    ledger, moments = tmp_path / "out" / "ledger.jsonl", random.Random(1)
+    killed_everywhere(tmp_path)
+    out = tmp_path / "out"
 
-    def began() -> int:
-        return ledger.read_text().count('"began"') if ledger.exists() else 0
-
-    for _ in range(KILLS):
-        seen, process = began(), start(tmp_path)
-        # At least one step further than where it was killed before, then anywhere within the next seconds.
-        wait_for(lambda: began() > seen or process.poll() is not None)  # noqa: B023
-        time.sleep(moments.uniform(0.0, 6.0))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    process = start(tmp_path)
-    assert process.wait(timeout=600) == 0, (tmp_path / "log").read_text()[-2000:]
-
-    records = Ledger(ledger).records
-    ended = [record.step for record in records if record.status == "done"]
-    assert list(dict.fromkeys(ended)) == STEPS and len(ended) == len(STEPS)  # nothing was done twice
-    for stage in ("pt-s1", "pt-s2", "sft"):
-        rows = read_jsonl(tmp_path / "out" / "stages" / stage / "metrics.jsonl")
+    records = Ledger(out / "ledger.jsonl").records
+    assert [record.step for record in records if record.status == "done"] == STEPS  # each once, in order
+    for step in STEPS:
+        statuses = [record.status for record in records if record.step == step]
+        # Begun anew after each kill that came before its end, and never after that.
+        assert statuses == ["began", "began", "began", "done"]
+        assert len({record.inputs for record in records if record.step == step}) == 1
+    for stage in ("pt-s1", "sft"):
+        rows = read_jsonl(out / "stages" / stage / "metrics.jsonl")
         assert [row["step"] for row in rows if "loss" in row] == list(range(1, 13))
-    page = open_page(tmp_path / "out" / "index.html", play=2)
+        [*_, last] = list_checkpoints(out / "stages" / stage)
+        assert last.id == Ledger(out / "ledger.jsonl").newest(stage).evidence["checkpoint"]  # pyright: ignore[reportOptionalMemberAccess]
+    assert not list((out / "stages").glob("*.replaced-*"))
+    page = open_page(out / "index.html", play=2)
     assert not page.console_errors
     assert len(page.players) >= 24 and all(seconds > 0 for seconds in page.players)
 
     again = start(tmp_path)
     assert again.wait(timeout=300) == 0
-    done_again = [record.step for record in Ledger(ledger).records[len(records) :] if record.status == "done"]
+    done_again = [
+        record.step for record in Ledger(out / "ledger.jsonl").records[len(records) :] if record.status == "done"
+    ]
     assert done_again == ["report"]  # the page is always written anew, everything else stands
 
 

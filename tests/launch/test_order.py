@@ -23,8 +23,9 @@ def test_speech_that_is_drawn_or_measured_in_another_way_is_evaluated_again(monk
 
 
 def test_progress_counts_what_is_drawn_as_it_is_now(tmp_path):
-    project = SimpleNamespace(evaluate=SimpleNamespace(final="sft"))
-    launch = SimpleNamespace(project=project, out=tmp_path, evidence={"sft": {"checkpoint": "c"}}.__getitem__)
+    project = SimpleNamespace(evaluate=SimpleNamespace(final="sft", where="beside"))
+    evidence = {"sft": {"checkpoint": "c"}}.__getitem__
+    launch = SimpleNamespace(project=project, out=tmp_path, db=str(tmp_path / "results.db"), evidence=evidence)
     follower = Follower(launch)  # pyright: ignore[reportArgumentType]
     assert follower._scored("p") == 0
     results = open_results(tmp_path / "results.db")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ import pytest
 from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.launch.console import Console
 from vaak.launch.ledger import Ledger
+from vaak.launch.limits import Judged
 from vaak.launch.project import Project, load_project
-from vaak.launch.walk import Launch, Override, Step, walk
+from vaak.launch.walk import Launch, Override, Step, held, walk
 
 PROJECT = """
 name: small
@@ -83,7 +86,7 @@ def test_a_step_whose_outputs_are_gone_is_done_again(tmp_path: Path) -> None:
     output = tmp_path / "output"
     output.touch()
     steps = work.steps()
-    steps[1] = Step("b", "b", steps[1].inputs, steps[1].run, lambda launch, evidence: output.exists())
+    steps[1] = replace(steps[1], holds=lambda launch, evidence: output.exists())
     walk(launch(tmp_path), steps)
     walk(launch(tmp_path), steps)
     output.unlink()
@@ -117,6 +120,74 @@ def test_an_override_needs_a_gate_that_exists_and_a_reason(tmp_path: Path) -> No
         walk(launch(tmp_path, (Override("b", " "),)), Counting().steps())
 
 
+class Measuring:
+    """One step that finds a figure, which the project's limit judges; `limit` may change between two walks."""
+
+    def __init__(self, found: float, limit: float, shipped: float = 1.0) -> None:
+        self.found, self.limit, self.shipped, self.ran = found, limit, shipped, 0
+
+    def steps(self) -> list[Step]:
+        return [Step("m", "m", lambda launch: {}, self._run, self._judge, remedy="look there")]
+
+    def _run(self, launch: Launch) -> dict:
+        self.ran += 1
+        return {"figure": self.found}
+
+    def _judge(self, launch: Launch, evidence: dict) -> list[Judged]:
+        return [Judged("figure", evidence["figure"], self.limit, self.shipped)]
+
+
+def test_a_figure_beyond_its_limit_fails_with_what_to_do_and_is_not_found_again(tmp_path: Path) -> None:
+    work = Measuring(found=3.0, limit=1.0)
+    for _ in range(2):
+        with pytest.raises(CheckFailed, match="m: figure 3, wanted at most 1; look there, or go on with --override m"):
+            walk(launch(tmp_path), work.steps())
+    assert work.ran == 1  # judged twice, measured once
+    walk(launch(tmp_path, (Override("m", "a toy"),)), work.steps())
+    newest = Ledger(tmp_path / "ledger.jsonl").newest("m")
+    assert newest is not None and (newest.status, newest.because) == ("overridden", "a toy")
+    assert newest.evidence["figure"] == 3.0 and work.ran == 1  # what it found is there for the steps that follow
+    walk(launch(tmp_path), work.steps())  # what was overridden on the same evidence stays so
+    assert Ledger(tmp_path / "ledger.jsonl").records[-1] == newest
+
+
+def test_another_limit_judges_the_same_evidence_anew(tmp_path: Path) -> None:
+    work = Measuring(found=3.0, limit=5.0)
+    walk(launch(tmp_path), work.steps())
+    newest = Ledger(tmp_path / "ledger.jsonl").newest("m")
+    assert newest is not None and newest.status == "done"
+    assert newest.evidence["loosened"] == [
+        "limit of figure loosened from 1 to 5; found 3, which the shipped limit would have stopped"
+    ]
+    work.limit = 2.0
+    with pytest.raises(CheckFailed, match="wanted at most 2"):
+        walk(launch(tmp_path), work.steps())
+    assert work.ran == 1
+
+
+def test_a_step_whose_evidence_others_need_cannot_be_overridden_without_any(tmp_path: Path) -> None:
+    work = Counting("b")
+    steps = [replace(step, needed=True) for step in work.steps()]
+    with pytest.raises(CheckFailed, match="b left nothing to go on with"):
+        walk(launch(tmp_path, (Override("b", "why"),)), steps)
+    assert work.ran == ["a", "b"]
+
+
+def test_what_changed_since_it_was_checked_stops_the_walk_by_name(tmp_path: Path) -> None:
+    work = Counting()
+    touched: list[str] = []
+    steps = work.steps()
+    steps[0] = replace(steps[0], changed=lambda launch, evidence: list(touched))
+    steps[1] = replace(steps[1], run=lambda one: touched.append("shard 3: damaged") or {})
+    with pytest.raises(CheckFailed, match="a: shard 3: damaged: changed since it was checked; restore it"):
+        walk(launch(tmp_path), steps)
+    assert Ledger(tmp_path / "ledger.jsonl").records[-1].status == "changed" and work.ran == ["a"]
+    touched.clear()  # restored
+    steps[1] = work.steps()[1]
+    walk(launch(tmp_path), steps)
+    assert work.ran == ["a", "a", "c"]  # checked again; what was done on it stands
+
+
 def test_asked_to_stop_it_ends_before_the_next_step_and_goes_on_later(tmp_path: Path) -> None:
     work = Counting()
     with pytest.raises(Interrupted):
@@ -128,20 +199,21 @@ def test_asked_to_stop_it_ends_before_the_next_step_and_goes_on_later(tmp_path: 
 def test_a_second_process_is_refused_while_the_first_one_walks(tmp_path: Path) -> None:
     code = (
         "import sys, time, pathlib\n"
-        "from vaak.launch.walk import _only_one\n"
-        "with _only_one(pathlib.Path(sys.argv[1])):\n"
+        "from vaak.launch.walk import held\n"
+        "with held(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        with pytest.raises(BadInput, match="another launch"):
-            walk(launch(tmp_path), Counting().steps())
+        with pytest.raises(BadInput, match="another launch"), held(tmp_path):
+            pass
     finally:
         holder.kill()
         holder.wait()
-    walk(launch(tmp_path), Counting().steps())  # a killed process leaves no stale lock
+    with held(tmp_path):  # a killed process leaves no stale lock
+        assert (tmp_path / "launch.lock").read_text() == str(os.getpid())
 
 
 def test_a_line_torn_by_a_crash_never_counted(tmp_path: Path) -> None:
@@ -153,7 +225,7 @@ def test_a_line_torn_by_a_crash_never_counted(tmp_path: Path) -> None:
         ledger.path.write_bytes(whole[:-cut])
         again = Ledger(ledger.path)
         assert [record.status for record in again.records] == ["began"]
-        assert again.done("a", "x") is None
+        assert again.worked("a", "x") is None
         assert all(json.loads(line) for line in ledger.path.read_text().splitlines())
 
 

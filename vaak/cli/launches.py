@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from vaak.cli.show import print_json
+from vaak.errors import BadInput
 
 Out = Annotated[
     Path, typer.Option("--out", "-o", help="Folder of the launch; run again with the same one to continue.")
@@ -15,10 +19,35 @@ Overrides = Annotated[list[str] | None, typer.Option("--override", help="Go on p
 Because = Annotated[str, typer.Option("--because", help="Why; recorded, and shown in every later report.")]
 
 
+class _LaunchGroup(TyperGroup):
+    """`vaak launch PROJECT` walks; `vaak launch status` looks. What is no verb of the group is a project file."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands:
+            args = ["walk", *args]
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # An option first, as in `vaak launch --out runs/first project.yaml`, belongs to the walk; only help is the group's own.
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
+            args = ["walk", *args]
+        return super().parse_args(ctx, args)
+
+
+launch_app = typer.Typer(
+    cls=_LaunchGroup,
+    no_args_is_help=True,
+    help="Walk a project's launch order, each gate opened only on evidence: `vaak launch PROJECT.yaml`; see where it stands: "
+    "`vaak launch status`.",
+)
+
+
 def add_verbs(app: typer.Typer) -> None:
     """Hang this module's verbs on the command."""
     app.command()(demo)
-    app.command()(launch)
+    launch_app.command("walk")(launch)
+    launch_app.command("status")(status)
+    app.add_typer(launch_app, name="launch")
     app.command()(report)
 
 
@@ -45,13 +74,41 @@ def launch(
     minutes: Minutes = None,
     override: Overrides = None,
     because: Because = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the whole plan and what it costs; nothing is done.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print the same as JSON.")] = False,
 ) -> None:
-    """Walk a project's launch order, each gate opened only on evidence.
+    """Walk a project's launch order, each gate opened only on evidence; the word `walk` may be left out.
 
-    Examples: `vaak launch project.yaml --out runs/first` ·
+    Interrupt it, run it again, and it continues. Examples: `vaak launch project.yaml --dry-run` ·
+    `vaak launch project.yaml --out runs/first` ·
     `vaak launch project.yaml --out runs/first --override audit --because "known: no transcripts in source x"`
     """
+    if dry_run:
+        from vaak.launch.dry_run import plan_launch, print_plan
+
+        plan = plan_launch(project, out, minutes=minutes)
+        print_json(plan.to_dict()) if as_json else print_plan(plan)
+        return
+    if as_json:
+        raise BadInput("--json goes with --dry-run; `vaak launch status --json` says where a launch stands")
     _run(project, out, minutes, override, because)
+
+
+def status(
+    out: Out = Path("launch-run"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")] = False,
+) -> None:
+    """Where a launch stands, in one screen: its steps, the stage that is trained now, overrides, and what to do next.
+
+    Example: `vaak launch status --out runs/first`
+    """
+    from vaak.launch.status import launch_status
+    from vaak.launch.status_screen import print_status
+
+    found = launch_status(out)
+    print_json(found.to_dict()) if as_json else print_status(found)
 
 
 def report(

@@ -122,6 +122,9 @@ def train(
         Path | None, typer.Option(help="Take the weights of this checkpoint or run, and nothing else.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume/--anew", help="Continue a run that is there, or refuse it.")] = True,
+    track: Annotated[
+        str | None, typer.Option(help="Also tell every figure: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH.")
+    ] = None,
 ) -> None:
     """Train one stage. Interrupt it, run it again, and it continues at the row where its last checkpoint stands.
 
@@ -131,17 +134,24 @@ def train(
     from vaak.checkpoint import find_checkpoint
     from vaak.launch.console import Console, stopping
     from vaak.recipe import load_recipe
+    from vaak.track import opened_tracker
     from vaak.train.loop import train as run
 
     console = Console()
     first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
     start = find_checkpoint(parent).path if parent is not None else None
-    with stopping() as stop, console.progress("train") as bar:
+    told = track if first else None
+    with (
+        stopping() as stop,
+        opened_tracker(told, run=out.resolve().name, job="train", folder=out, say=console.line) as tracker,
+        console.progress("train") as bar,
+    ):
         final = run(
             load_recipe(recipe, overrides or []),
             out,
             parent=start,
             resume=resume,
+            tracker=tracker,
             on_step=bar if first else None,
             stop=stop,
             say=console.line,

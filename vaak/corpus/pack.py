@@ -107,6 +107,11 @@ def open_pack(folder: str | Path) -> GoldPack:
     )
 
 
+def damaged_pack(folder: Path) -> list[str]:
+    """One line for each file of a pack that is not as it was frozen; empty means whole."""
+    return damaged_files(folder, PACK_FORMAT)
+
+
 def show_pack(pack: GoldPack) -> dict[str, Any]:
     """Counts of a pack: cross-entropy samples per stream and language, prompts per kind and language, whose voices and what
     references the prompts have, notes."""

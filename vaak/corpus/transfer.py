@@ -143,6 +143,23 @@ def corpus_source(url: str) -> Source:
     return Source(objects, {entry.path: entry for entry in _entries(manifest, objects.at(MANIFEST))})
 
 
+def check_pushed(url: str) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """The manifest of a pushed corpus and the change token of each of its files, of which none is read.
+
+    Raises `BadInput`, naming the object, if one is gone or has another size than its manifest says.
+    """
+    objects = open_objects(url)
+    there = list_objects(objects)
+    manifest, _ = _remote_manifest(objects, there)
+    entries = _entries(manifest, objects.at(MANIFEST))
+    for entry in entries:
+        found = there.get(entry.path)
+        if found is None or found.size != entry.size:
+            what = "is gone" if found is None else f"has {found.size} bytes instead of {entry.size}"
+            raise BadInput(f"{objects.at(entry.path)} {what}; push the corpus again")
+    return manifest, {entry.path: there[entry.path].etag for entry in entries}
+
+
 def _entries(manifest: dict[str, Any], where: str) -> list[FileEntry]:
     entries = file_entries(manifest.get("files"), where)
     if {MANIFEST, UNFINISHED} & {entry.path for entry in entries}:

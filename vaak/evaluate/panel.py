@@ -17,7 +17,7 @@ from vaak.evaluate.checkpoint import check_pack_codec
 from vaak.evaluate.panel_alarms import Alarm, alarm_parts, find_alarms
 from vaak.evaluate.panel_curves import curve_parts
 from vaak.evaluate.panel_figures import EVERY, Evaluation, Figures, evaluations_of
-from vaak.evaluate.panel_run import audit_parts, launch_of, mixture_parts
+from vaak.evaluate.panel_run import audit_parts, gate_alarms, launch_of, mixture_parts
 from vaak.evaluate.panel_sounds import Panel, listening_parts, to_hear
 from vaak.evaluate.store import Results, open_results
 from vaak.page import KeyFigure, Page, details, key_figures, table
@@ -129,7 +129,7 @@ def _page(run: _Run, pack: GoldPack, codec: Codec, results_folder: Path, launch:
     panel = Panel(pack, codec, results_folder, figures, heard)
     listen = listening_parts(panel, LARGEST_BYTES - used - _FRAME_BYTES)
     page = Page(f"Listening panel: {run.name}", "Its checkpoints over the steps of one run: heard, measured, compared.")
-    page.section("In short", _in_short(run, newest, alarms))
+    page.section("In short", _in_short(run, newest, alarms), *(gate_alarms(launch) if launch else []))
     page.section("Alarms", *sections.pop("Alarms"))
     page.section("Listen", *listen)
     for title, parts in sections.items():

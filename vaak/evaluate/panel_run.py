@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,30 @@ def audit_parts(launch: Path) -> Sequence[Markup]:
     ]
     columns = ["check", "severity", "verdict", "examined", "at fault", "detail"]
     return [alarm(level, words), table(rows, columns, caption="Checks of the corpus")]
+
+
+def gate_alarms(launch: Path) -> list[Markup]:
+    """What a launch went on in spite of: in red, every gate that was overridden and every limit that was made looser."""
+    told, newest = [], {}
+    for record in _ledger(launch):
+        newest[record["step"]] = record
+        if record["status"] == "overridden":
+            told.append((record["step"], f"the gate '{record['step']}' failed ({record['evidence'].get('failure')}) and was "
+                         f"overridden, because: {record['because']}"))  # fmt: skip
+    alarms = [
+        alarm("error", words + ("; later it held" if newest[step]["status"] == "done" else "")) for step, words in told
+    ]
+    for step, record in newest.items():
+        alarms += [alarm("error", f"gate '{step}': {words}") for words in record["evidence"].get("loosened", [])]
+        if record["status"] in ("failed", "changed"):
+            alarms.append(alarm("error", f"the gate '{step}' does not hold: {record['evidence'].get('failure')}"))
+    return alarms
+
+
+def _ledger(launch: Path) -> list[dict[str, Any]]:
+    """The records of a launch, without a last line that a crash tore."""
+    path = launch / "ledger.jsonl"
+    if not path.exists():
+        return []
+    raw = path.read_bytes()
+    return [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]

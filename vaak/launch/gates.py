@@ -6,73 +6,54 @@ import os
 from pathlib import Path
 from typing import Any
 
-from vaak.audit import audit_corpus
+from vaak.audit import AuditReport, audit_corpus
+from vaak.audit.limits import loosened
 from vaak.codec import open_codec
-from vaak.corpus.pack import build_pack, open_pack
-from vaak.corpus.reader import Corpus, open_corpus
-from vaak.corpus.verify import verify_corpus
-from vaak.errors import BadInput, CheckFailed, Interrupted
+from vaak.corpus.pack import build_pack, damaged_pack, open_pack
+from vaak.corpus.reader import open_corpus
+from vaak.errors import BadInput, Interrupted
 from vaak.evaluate import open_results, reference_scores, reference_summary
 from vaak.evaluate.checkpoint import Stopped
 from vaak.evaluate.measures import VERSIONS
 from vaak.grammar.tokenizer import load_tokenizer
+from vaak.launch.corpora import changed_files, corpus_ids, corpus_paths, main_corpus, verify_all
+from vaak.launch.limits import Judged
+from vaak.launch.project import OverfitSettings
 from vaak.launch.stages import resolve, stage_recipe
 from vaak.launch.walk import Launch, Step
-from vaak.recipe import Recipe
+from vaak.recipe import Recipe, is_address
 from vaak.score.asr import open_asr
-from vaak.storage.files import hash_json, write_json
+from vaak.storage.files import hash_json, read_json, sha256_file, write_json
 from vaak.train.overfit import overfit
+from vaak.train.stage import lasting_part
 
 
 def gate_steps(launch: Launch) -> list[Step]:
     """The gates in the order of SPEC G4; the judges are measured before there is a model to judge."""
+    samples = launch.project.overfit.samples
+    fault = "the model cannot fit so few samples: look for a fault in data, prompt or loss before training"
     return [
-        Step("freeze", "verify every byte of the frozen corpus", _corpus_inputs, _freeze),
-        Step("pack", "freeze the gold pack before anything is trained", _pack_inputs, _pack, _pack_holds),
-        Step("audit", "audit the corpus", _audit_inputs, _audit, _audit_holds),
-        Step("judges", "measure the judges: originals, codec round trip, wrong text", _judges_inputs, _judges, _judged),
-        Step("overfit", "overfit 32 samples, in loss and in regenerated codes", _overfit_inputs, _overfit),
-    ]
-
-
-def corpus_folders(launch: Launch) -> list[Path]:
-    """The project's corpora as folders."""
-    return [resolve(path) for path in launch.project.corpora]
+        Step("freeze", "verify every byte of the frozen corpus", _corpus_inputs, _freeze, changed=changed_files),
+        Step("pack", "freeze the gold pack before anything is trained", _pack_inputs, _pack,
+             holds=_pack_holds, changed=_pack_changed, needed=True),
+        Step("audit", "audit the corpus", _audit_inputs, _audit, _judge_audit, _audit_holds,
+             remedy=f"look at {launch.out / 'audit.html'} and mend the corpus"),
+        Step("judges", "measure the judges: originals, codec round trip, wrong text", _judges_inputs, _judges, holds=_judged),
+        Step("overfit", f"overfit {samples} samples, in loss and in regenerated codes", _overfit_inputs, _overfit,
+             judge=_judge_overfit, remedy=fault),
+    ]  # fmt: skip
 
 
 def pack_folder(launch: Launch) -> Path:
     return launch.out / "pack"
 
 
-def main_corpus(launch: Launch) -> Corpus:
-    """The first corpus of the project: the gold pack is taken from it."""
-    return open_corpus(corpus_folders(launch)[0])
-
-
 def _corpus_inputs(launch: Launch) -> dict[str, Any]:
-    return {"corpora": [open_corpus(folder).id for folder in corpus_folders(launch)]}
+    return {"corpora": corpus_ids(launch)}
 
 
 def _freeze(launch: Launch) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for folder in corpus_folders(launch):
-        damaged = verify_corpus(folder)
-        if damaged:
-            raise CheckFailed(f"{folder}: {len(damaged)} damaged files, the first: {damaged[0]}; restore the corpus")
-        corpus = open_corpus(folder)
-        hours = {stream: 0.0 for stream in ("raw", "paired")}
-        text_tokens = 0
-        for (stream, _, _), group in corpus.groups.items():
-            if stream == "text":
-                text_tokens += group.n_tokens
-            else:
-                hours[stream] += group.n_tokens / 50 / 3600
-        found[corpus.id] = {"hours": hours, "text_tokens": text_tokens, "name": corpus.manifest["name"]}
-        launch.console.line(
-            f"{corpus.manifest['name']} {corpus.id[:12]}: {hours['raw']:.1f} h raw, {hours['paired']:.1f} h paired, "
-            f"{text_tokens:,} text tokens; every file matches its hash"
-        )
-    return {"corpora": found}
+    return {"corpora": verify_all(launch)}
 
 
 def _pack_inputs(launch: Launch) -> dict[str, Any]:
@@ -120,46 +101,76 @@ def _check_same_pack(launch: Launch, folder: Path) -> None:
 
 
 def _pack_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
-    try:
-        return open_pack(pack_folder(launch)).id == evidence["pack"]
-    except BadInput:  # gone; a damaged one is no reason to make another, and is raised
-        return False
+    """Whether it is there; what is in it is asked before the next step (`_pack_changed`)."""
+    manifest = pack_folder(launch) / "MANIFEST.json"
+    return manifest.is_file() and read_json(manifest).get("id") == evidence["pack"]
+
+
+def _pack_changed(launch: Launch, evidence: dict[str, Any]) -> list[str]:
+    folder = pack_folder(launch)
+    if not folder.exists():
+        return [f"{folder}: is gone"]
+    return [f"{folder}/{line}" for line in launch.stamps.problems(folder, lambda: damaged_pack(folder))]
 
 
 def _audit_inputs(launch: Launch) -> dict[str, Any]:
+    settings = launch.project.audit
     return _corpus_inputs(launch) | {
-        "audit": launch.project.audit.model_dump(),
+        "audit": settings.model_dump(),
+        "limits": sha256_file(settings.limits) if settings.limits else None,
         "codec": open_codec(launch.project.codec).hash,
     }
 
 
 def _audit(launch: Launch) -> dict[str, Any]:
+    """Every corpus on this machine: the first as audit.html, the others as audit-2.html and so on."""
+    folders, checks = [path for path in corpus_paths(launch.project) if not is_address(path)], []
+    for path in corpus_paths(launch.project):
+        if is_address(path):
+            launch.console.line(f"{path} is not audited: it is not on this machine; audit it where it lies", "yellow")
+    for number, folder in enumerate(folders, 1):
+        report = _audited(launch, folder)
+        name = "audit" if number == 1 else f"audit-{number}"
+        report.write_html(launch.out / f"{name}.html")
+        write_json(launch.out / f"{name}.json", report.to_dict())
+        held = sum(check.passed for check in report.checks)
+        launch.console.line(f"{report.corpus}: {held} of {len(report.checks)} checks hold; see {name}.html")
+        checks += [
+            {
+                "corpus": report.corpus,
+                "name": one.name,
+                "passed": one.passed,
+                "severity": one.severity,
+                "detail": one.detail,
+            }
+            for one in report.checks
+        ]
+    return {
+        "checks": checks,
+        "not_audited": [path for path in corpus_paths(launch.project) if is_address(path)],
+        "own_loosened": loosened(launch.project.audit.limits),
+    }
+
+
+def _audited(launch: Launch, folder: str) -> AuditReport:
     settings = launch.project.audit
     with launch.console.progress("audit") as bar:
-        report = audit_corpus(
-            main_corpus(launch),
+        return audit_corpus(
+            open_corpus(folder),
             open_codec(launch.project.codec),
             samples=settings.samples,
             seed=launch.project.seed,
             tokenizer=load_tokenizer(resolve(launch.project.tokenizer)),
             decode_per_language=settings.listen_per_language,
+            limits=settings.limits,
             progress=bar,
         )
-    report.write_html(launch.out / "audit.html")
-    write_json(launch.out / "audit.json", report.to_dict())
-    failed = [check for check in report.checks if not check.passed]
-    fatal = [check for check in failed if check.severity == "error"]
-    launch.console.line(f"{len(report.checks) - len(failed)} of {len(report.checks)} checks hold; see audit.html")
-    if fatal:
-        raise CheckFailed(
-            f"audit: {', '.join(check.name for check in fatal)} failed; look at {launch.out / 'audit.html'}, mend the "
-            'corpus, or go on with --override audit --because "…"'
-        )
-    return {
-        "checks": [
-            {"name": c.name, "passed": c.passed, "severity": c.severity, "detail": c.detail} for c in report.checks
-        ]
-    }
+
+
+def _judge_audit(launch: Launch, evidence: dict[str, Any]) -> list[Judged]:
+    failed = sorted({one["name"] for one in evidence["checks"] if not one["passed"] and one["severity"] == "error"})
+    name = f"failed checks ({', '.join(failed)})" if failed else "failed checks"
+    return [Judged(name, len(failed), 0, 0)]
 
 
 def _audit_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
@@ -176,7 +187,7 @@ def _judges(launch: Launch) -> dict[str, Any]:
     pack, codec = open_pack(pack_folder(launch)), open_codec(launch.project.codec)
     cores = os.cpu_count() or 1
     asr = open_asr(threads=cores)
-    results = open_results(launch.out / "results.db")
+    results = open_results(launch.db)
     try:
         with launch.console.progress("judges") as bar:
             reference_scores(pack, codec, asr, results, threads=cores, stop=launch.stop, progress=bar)
@@ -195,18 +206,18 @@ def _judges(launch: Launch) -> dict[str, Any]:
 
 
 def _judged(launch: Launch, evidence: dict[str, Any]) -> bool:
-    return (launch.out / "results.db").exists()
+    return "://" in launch.db or Path(launch.db).exists()
 
 
 def _overfit_recipe(launch: Launch) -> Recipe:
-    return stage_recipe(launch, launch.project.overfit.recipe, ())
+    return stage_recipe(launch, launch.project.overfit.recipe, launch.project.overfit.overrides)
 
 
 def _overfit_inputs(launch: Launch) -> dict[str, Any]:
     recipe = _overfit_recipe(launch)
     return _corpus_inputs(launch) | {
-        "recipe": hash_json(recipe.model_dump(mode="json")),
-        "overfit": launch.project.overfit.model_dump(),
+        "recipe": hash_json(lasting_part(recipe)),
+        "overfit": launch.project.overfit.model_dump(mode="json"),
     }
 
 
@@ -217,27 +228,33 @@ def _overfit(launch: Launch) -> dict[str, Any]:
             _overfit_recipe(launch),
             launch.out / "overfit",
             n=settings.samples,
+            target_loss=settings.loss,
+            wanted_share=settings.reproduced,
             max_seconds=settings.max_seconds,
             on_step=lambda step, total, words: bar(step, total, words),
             stop=launch.stop,
         )
-    evidence = {
+    if launch.stop():
+        raise Interrupted("stopped in the overfit gate")
+    whole = sum(sample.reproduced >= 1.0 for sample in result.samples)
+    launch.console.line(
+        f"loss {result.loss:.4f}, {100 * result.reproduced_share:.2f}% of codes regenerated, "
+        f"{whole} of {len(result.samples)} samples whole, {result.seconds:.0f} s"
+    )
+    return {
         "loss": result.loss,
         "reproduced_share": result.reproduced_share,
-        "samples_whole": sum(sample.reproduced >= 1.0 for sample in result.samples),
+        "samples_whole": whole,
         "samples": len(result.samples),
         "steps": result.steps,
         "seconds": result.seconds,
     }
-    if launch.stop():
-        raise Interrupted("stopped in the overfit gate")
-    launch.console.line(
-        f"loss {result.loss:.4f}, {100 * result.reproduced_share:.2f}% of codes regenerated, "
-        f"{evidence['samples_whole']} of {evidence['samples']} samples whole, {result.seconds:.0f} s"
-    )
-    if not result.passed:
-        raise CheckFailed(
-            f"overfit: loss {result.loss:.4f}, {100 * result.reproduced_share:.1f}% of codes regenerated; the model cannot "
-            "fit 32 samples, so look for a fault in data, prompt or loss before training"
-        )
-    return evidence
+
+
+def _judge_overfit(launch: Launch, evidence: dict[str, Any]) -> list[Judged]:
+    settings, shipped = launch.project.overfit, OverfitSettings(recipe="")
+    return [
+        Judged("loss", evidence["loss"], settings.loss, shipped.loss),
+        Judged("share regenerated", evidence["reproduced_share"], settings.reproduced, shipped.reproduced, most=False),
+        Judged("samples", evidence["samples"], settings.samples, shipped.samples, most=False),
+    ]

@@ -14,9 +14,11 @@ from vaak.errors import BadInput
 
 @dataclass(frozen=True)
 class Record:
-    """One line: a step began, ended (`done`), did not hold (`failed`), was interrupted, or was overridden.
+    """One line: a step began, ended (`done`), did not hold (`failed`), was interrupted, was overridden, or what it vouched for
+    was found `changed`.
 
-    `inputs` is a hash of everything that the step depends on; `evidence` is what it found; times are Unix seconds.
+    `inputs` is a hash of everything that the step depends on, spelled out in the evidence of `began`; `evidence` is what it
+    found, with `limits` if it was judged by any; times are Unix seconds.
     """
 
     step: str
@@ -28,18 +30,21 @@ class Record:
 
 
 class Ledger:
-    """Append-only record of a launch at `path`; a last line torn by a crash is dropped when it is opened."""
+    """Append-only record of a launch at `path`; a last line torn by a crash is dropped when it is opened.
 
-    def __init__(self, path: Path) -> None:
+    With `mend` off nothing is written: for whoever only looks, perhaps while the launch walks.
+    """
+
+    def __init__(self, path: Path, mend: bool = True) -> None:
         self.path = path
         self.records: list[Record] = []
         if path.exists():
-            self._read()
+            self._read(mend)
 
-    def _read(self) -> None:
+    def _read(self, mend: bool) -> None:
         raw = self.path.read_bytes()
         whole = raw[: raw.rfind(b"\n") + 1]
-        if whole != raw:  # the process died inside a write: that line never counted
+        if mend and whole != raw:  # the process died inside a write: that line never counted
             with self.path.open("r+b") as file:
                 file.truncate(len(whole))
         for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
@@ -63,17 +68,24 @@ class Ledger:
         self.records.append(record)
         return record
 
-    def done(self, step: str, inputs: str) -> Record | None:
-        """The newest record of `step` if it ended well on the same inputs and nothing was begun since; else None."""
-        for record in reversed(self.records):
-            if record.step == step:
-                good = record.status in ("done", "overridden") and record.inputs == inputs
-                return record if good else None
-        return None
+    def worked(self, step: str, inputs: str) -> Record | None:
+        """The newest record of `step` if its work was ended on the same inputs and nothing was begun since; else None.
+
+        A gate that failed has worked too if it found figures: they need not be found again to be judged.
+        """
+        newest = self.newest(step)
+        if newest is None or newest.inputs != inputs:
+            return None
+        judged = newest.status == "failed" and "limits" in newest.evidence
+        return newest if newest.status in ("done", "overridden") or judged else None
 
     def newest(self, step: str, status: str | None = None) -> Record | None:
         """The newest record of a step (with that status, if given)."""
         return next((r for r in reversed(self.records) if r.step == step and status in (None, r.status)), None)
+
+    def good(self, step: str) -> Record | None:
+        """The newest record of a step that let the launch go on: it was done, or overridden."""
+        return next((r for r in reversed(self.records) if r.step == step and r.status in ("done", "overridden")), None)
 
     def seconds(self, step: str) -> float:
         """Seconds spent between each `began` of the step and the record that follows it, summed over continuations."""

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vaak.codec import open_codec
 from vaak.corpus.pack import open_pack
-from vaak.errors import BadInput, Interrupted
+from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.evaluate import write_panel
 from vaak.evaluate.generations import DECODING
 from vaak.evaluate.measures import VERSIONS
 from vaak.launch.console import Console, stopping
 from vaak.launch.follower import Follower
 from vaak.launch.gates import gate_steps, pack_folder
+from vaak.launch.launchers import check_launcher
 from vaak.launch.ledger import Ledger
 from vaak.launch.project import Project, load_project
+from vaak.launch.publisher import Publisher, publish_step, targets_of
 from vaak.launch.report import write_report
 from vaak.launch.report_speech import open_speech
 from vaak.launch.stages import check_recipes, stage_steps
-from vaak.launch.walk import Launch, Override, Step, walk
+from vaak.launch.walk import Launch, Override, Step, held, walk
 
 _PROJECT = "project.yaml"
 
@@ -36,20 +39,27 @@ def run_launch(
     overrides: (gate, reason) pairs. Raises `CheckFailed` at a gate, `BadInput` for bad input, and `KeyboardInterrupt`
     once the work has been put down safely after Ctrl-C or SIGTERM.
     """
-    settings = _settled(project, out, minutes)
-    console = Console()
-    ledger = Ledger(out / "ledger.jsonl")
-    with stopping() as stop:
+    with held(out), stopping() as stop:
+        settings = _settled(project, out, minutes)
+        console, ledger = Console(), Ledger(out / "ledger.jsonl")
         launch = Launch(settings, out, ledger, console, stop, tuple(Override(*one) for one in overrides))
         check_recipes(launch)
-        follower = Follower(launch)
+        check_launcher(settings.launcher)
+        follower, publisher = Follower(launch), Publisher(launch)
         try:
-            walk(launch, _steps(launch, follower))
+            walk(launch, order(launch, follower, publisher))
         except Interrupted as interruption:
             console.line(str(interruption), "yellow")
             raise KeyboardInterrupt from interruption
+        except CheckFailed:
+            with suppress(
+                BadInput, CheckFailed
+            ):  # what failed, and on what evidence, stands on the page too, if it can
+                write_report(settings, out, ledger)
+            raise
         finally:
             follower.end()
+            publisher.end()
     return out / "index.html"
 
 
@@ -84,25 +94,31 @@ def _settled(path: Path, out: Path, minutes: float | None) -> Project:
     return project
 
 
-def _steps(launch: Launch, follower: Follower) -> list[Step]:
+def order(launch: Launch, follower: Follower, publisher: Publisher) -> list[Step]:
     """Everything in order. The follower starts with the first stage and is asked for its results at the end."""
-    steps = gate_steps(launch)
-    for step in stage_steps(launch):
-        followed = step.name in launch.project.evaluate.follow
-        steps.append(_with_follower(step, follower) if followed else step)
+    steps = gate_steps(launch) + [_accompanied(step, follower, publisher) for step in stage_steps(launch)]
+    if targets_of(launch, launch.project.stages[0]):
+        steps.append(publish_step(publisher))
     text = "wait for the sidecar to score the final checkpoint on the whole gold pack"
-    steps.append(Step("evaluate", text, _evaluation_inputs, lambda one: follower.finish(), _evaluation_holds))
-    return [*steps, Step("report", "write the page", _report_inputs, _report)]
+    steps.append(Step("evaluate", text, _evaluation_inputs, lambda one: follower.finish(), holds=_evaluation_holds))
+    # The page is quick to write and always written again.
+    return [*steps, Step("report", "write the page", lambda one: {}, _report, holds=lambda one, evidence: False)]
 
 
-def _with_follower(step: Step, follower: Follower) -> Step:
-    """The same step, with the sidecar running beside it."""
+def _accompanied(step: Step, follower: Follower, publisher: Publisher) -> Step:
+    """A stage's step with the publisher, and if it is followed the sidecar, running beside it."""
+    project = follower.launch.project
+    stage = next((one for one in project.stages if one.name == step.name), None)
+    if stage is None:
+        return step
 
     def run(launch: Launch) -> dict[str, Any]:
-        follower.start()
+        publisher.start(stage)
+        if stage.name in project.evaluate.follow:
+            follower.start()
         return step.run(launch)
 
-    return Step(step.name, step.text, step.inputs, run, step.holds)
+    return replace(step, run=run)
 
 
 def _evaluation_inputs(launch: Launch) -> dict[str, Any]:
@@ -119,12 +135,7 @@ def _evaluation_inputs(launch: Launch) -> dict[str, Any]:
 def _evaluation_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
     final = launch.evidence(launch.project.evaluate.final)["checkpoint"]
     pack = open_pack(pack_folder(launch))
-    return open_speech(launch.out, pack, open_codec(launch.project.codec), final) is not None
-
-
-def _report_inputs(launch: Launch) -> dict[str, Any]:
-    """The page is quick to write and always written again."""
-    return {"time": time.time()}
+    return open_speech(launch.db, pack, open_codec(launch.project.codec), final) is not None
 
 
 def _report(launch: Launch) -> dict[str, Any]:

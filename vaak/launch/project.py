@@ -1,16 +1,20 @@
-"""The project file: which corpora, gates and stages a launch walks through. YAML, unknown keys refused."""
+"""The project file: which corpora, gates and stages a launch walks through, and where they run. YAML, unknown keys refused."""
 
 from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vaak.corpus.pack_material import Voices
 from vaak.errors import BadInput
+from vaak.evaluate.database import without_password
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(gt=0)]
 
 
 class _Part(BaseModel):
@@ -32,18 +36,38 @@ class PackSettings(_Part):
 
 
 class AuditSettings(_Part):
-    """How many samples the audit reads, and how many per language it decodes to listen to (SPEC G1)."""
+    """How many samples the audit reads, how many per language it decodes to listen to (SPEC G1), and a file of limits that
+    stand in place of the room's own (docs/audit.md)."""
 
     samples: int = 10_000
     listen_per_language: int = 100
+    limits: str | None = None
 
 
 class OverfitSettings(_Part):
-    """The recipe whose model must overfit `samples` samples (SPEC G3)."""
+    """The recipe whose model must overfit `samples` samples (SPEC G3), and its limits: a loss below `loss` nats, and at least the
+    share `reproduced` of codes and stop tokens said again."""
 
     recipe: str
-    samples: int = 32
+    overrides: tuple[str, ...] = ()
+    samples: Count = 32
+    loss: Annotated[float, Field(gt=0)] = 0.01
+    reproduced: Share = 0.99
     max_seconds: float = 600.0
+
+
+class StageLimits(_Part):
+    """What a stage has to show before the next one begins.
+
+    loss: mean training loss of its last tenth of steps over that of its first; held_out: its last in-loop validation over its
+    first. skipped: share of its steps that were left out. mass: largest distance of a served share of target tokens from the
+    planned one, in percentage points.
+    """
+
+    loss: float = 1.02
+    held_out: float = 1.02
+    skipped: Share = 0.01
+    mass: float = 1.0
 
 
 class Stage(_Part):
@@ -54,13 +78,54 @@ class Stage(_Part):
     parent: str | None = None
     share: float | None = None
     overrides: tuple[str, ...] = ()
+    limits: StageLimits = StageLimits()
 
 
 class EvaluationSettings(_Part):
-    """Stages whose checkpoints the sidecar follows; the last of them is scored in full."""
+    """Stages whose checkpoints the sidecar follows; the last of them is scored in full.
+
+    where: `beside` starts the sidecar with the launch; `elsewhere` waits for one on another machine, which writes to the same
+    database. db: a SQLite file or a PostgreSQL address; results.db in the launch's folder if not given. every: steps between
+    two checkpoints that get a quick look.
+    """
 
     follow: tuple[str, ...] = ()
     final: str
+    where: Literal["beside", "elsewhere"] = "beside"
+    db: str | None = None
+    every: Count = 1000
+
+
+class LauncherSettings(_Part):
+    """How stages start: in this process, by torchrun on this machine, or as Slurm jobs.
+
+    processes: on each machine, one for each GPU. restarts: how often torchrun starts all processes again, from the last checkpoint,
+    when one has died. nodes and sbatch (further options, as in `--partition=gpu`) are for Slurm.
+    """
+
+    kind: Literal["in-process", "torchrun", "slurm"] = "in-process"
+    processes: Count | None = None
+    restarts: Annotated[int, Field(ge=0)] = 0
+    nodes: Count = 1
+    sbatch: tuple[str, ...] = ()
+
+
+class HardwareSettings(_Part):
+    """What the plan is priced on (`vaak launch --dry-run`): a GPU of `vaak cost`, how many, the share of its peak that a step
+    reaches, and the price of a GPU hour; the last two by default those of the GPU."""
+
+    gpu: str
+    gpus: Count
+    mfu: Annotated[float, Field(gt=0, le=1)] | None = None
+    price: Annotated[float, Field(ge=0)] | None = None
+
+
+class StorageSettings(_Part):
+    """Where every stage publishes to while it trains: full checkpoints below the address `checkpoints`, milestones to the Hub's
+    repository `hub`."""
+
+    checkpoints: str | None = None
+    hub: str | None = None
 
 
 class Project(_Part):
@@ -78,13 +143,18 @@ class Project(_Part):
     minutes: float | None = None
     stages: tuple[Stage, ...]
     evaluate: EvaluationSettings
+    launcher: LauncherSettings = LauncherSettings()
+    hardware: HardwareSettings | None = None
+    storage: StorageSettings = StorageSettings()
+    # Where figures are told besides metrics.jsonl, as in `vaak sidecar --track`.
+    track: str | None = None
 
 
 def load_project(path: Path) -> Project:
     """Read a project file. Raises `BadInput` naming the key at fault and the nearest known one."""
     try:
         tree: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadInput(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]}); give a project file") from error
     if not isinstance(tree, dict):
         raise BadInput(f"{path}: is not a mapping; a project file has keys such as 'corpora' and 'stages'")
@@ -93,6 +163,7 @@ def load_project(path: Path) -> Project:
     except ValidationError as error:
         raise BadInput(_first_fault(path, error)) from error
     _check_stages(path, project)
+    _check_launcher(path, project)
     return project
 
 
@@ -109,10 +180,16 @@ def _first_fault(path: Path, error: ValidationError) -> str:
 
 
 def _check_stages(path: Path, project: Project) -> None:
+    if not project.stages:
+        raise BadInput(f"{path}: has no stage; name one under 'stages'")
     seen: set[str] = set()
     for stage in project.stages:
         if stage.name in seen:
             raise BadInput(f"{path}: stage '{stage.name}' stands twice; give each stage its own name")
+        if stage.name in STEP_NAMES or not stage.name.replace("-", "").replace(".", "").replace("_", "").isalnum():
+            raise BadInput(
+                f"{path}: a stage cannot be called '{stage.name}'; use letters, digits, dots and dashes, and no gate's name"
+            )
         if stage.parent is not None and stage.parent not in seen:
             raise BadInput(
                 f"{path}: stage '{stage.name}' names the parent '{stage.parent}', which is no stage before it"
@@ -123,3 +200,31 @@ def _check_stages(path: Path, project: Project) -> None:
             raise BadInput(f"{path}: evaluate names the stage '{name}', which does not exist; known: {sorted(seen)}")
     if project.minutes is not None and any(stage.share is None for stage in project.stages):
         raise BadInput(f"{path}: 'minutes' needs a 'share' in every stage, so that the budget can be divided")
+
+
+# What is no stage in the order; a stage of such a name could not be told from it in the ledger.
+STEP_NAMES = ("freeze", "pack", "audit", "judges", "overfit", "size", "publish", "evaluate", "report", "launch")
+
+
+def _check_launcher(path: Path, project: Project) -> None:
+    launcher = project.launcher
+    if launcher.kind == "in-process" and launcher.processes is not None:
+        raise BadInput(f"{path}: launcher in-process is one process; use kind torchrun for {launcher.processes}")
+    if launcher.kind != "torchrun" and launcher.restarts:
+        raise BadInput(f"{path}: launcher {launcher.kind} has no 'restarts'; use kind torchrun")
+    if launcher.kind != "slurm" and (launcher.nodes > 1 or launcher.sbatch):
+        raise BadInput(f"{path}: launcher {launcher.kind} has no 'nodes' and no 'sbatch'; use kind slurm")
+    if launcher.kind != "in-process" and project.minutes is not None:
+        raise BadInput(
+            f"{path}: 'minutes' measures the speed of one process; with launcher {launcher.kind} give each stage a length"
+        )
+    if project.evaluate.where == "elsewhere" and project.evaluate.db is None:
+        raise BadInput(f"{path}: evaluate elsewhere needs 'db', the database that the other machine writes to")
+    if project.evaluate.db is not None and without_password(project.evaluate.db)[1]:
+        raise BadInput(
+            f"{path}: evaluate.db holds a password, and this file is kept with the launch; set PGPASSWORD instead"
+        )
+    if project.storage.checkpoints is not None and "://" not in project.storage.checkpoints:
+        raise BadInput(
+            f"{path}: storage.checkpoints is {project.storage.checkpoints!r}; give an address such as s3://bucket/runs"
+        )

@@ -9,13 +9,14 @@ from markupsafe import Markup
 
 from vaak.codec import open_codec
 from vaak.corpus.pack import open_pack
-from vaak.evaluate.panel_run import MASS_TOLERANCE, audit_parts
+from vaak.evaluate.panel_run import MASS_TOLERANCE, audit_parts, gate_alarms
 from vaak.launch import report_speech, report_training
 from vaak.launch.ledger import Ledger
+from vaak.launch.limits import Judged, judged_of
 from vaak.launch.project import Project
 from vaak.launch.report_speech import Speech
 from vaak.launch.report_training import StageRun
-from vaak.page import Cell, KeyFigure, Page, alarm, details, key_figures, table
+from vaak.page import Cell, KeyFigure, Page, details, key_figures, table
 
 # Share of generations that should end by themselves; below it the page says that it does not hold.
 STOP_RATE = 0.95
@@ -28,7 +29,7 @@ def write_report(project: Project, out: Path, ledger: Ledger) -> Path:
     page = Page(
         f"Vaak: {project.name}", "A speech language model, from frozen codes to sound, and the evidence on the way."
     )
-    page.section("In short", _key_figures(speech, runs), *_overridden(ledger))
+    page.section("In short", _key_figures(speech, runs), *gate_alarms(out))
     if speech is not None:
         page.section(
             "Listen",
@@ -49,16 +50,17 @@ def write_report(project: Project, out: Path, ledger: Ledger) -> Path:
         )
     if (out / "audit.json").exists():
         page.section("Audit", *_audit(out))
-    page.section("Gates and time", _gates(ledger), *_provenance(project, ledger))
+    page.section("Gates and time", _gates(ledger), _limits(ledger), *_provenance(project, ledger))
     return page.write(out / "index.html")
 
 
 def _speech(project: Project, out: Path, ledger: Ledger) -> Speech | None:
-    final = ledger.newest(project.evaluate.final, "done")
+    final = ledger.good(project.evaluate.final)
     if final is None or not (out / "pack" / "MANIFEST.json").exists():
         return None
+    db = project.evaluate.db or str(out / "results.db")
     return report_speech.open_speech(
-        out, open_pack(out / "pack"), open_codec(project.codec), final.evidence["checkpoint"]
+        db, open_pack(out / "pack"), open_codec(project.codec), final.evidence["checkpoint"]
     )
 
 
@@ -85,17 +87,11 @@ def _key_figures(speech: Speech | None, runs: list[StageRun]) -> Markup:
     return key_figures(figures)
 
 
-def _overridden(ledger: Ledger) -> list[Markup]:
-    found = [record for record in ledger.records if record.status == "overridden"]
-    return [
-        alarm("error", f"the gate '{r.step}' failed ({r.evidence['failure']}) and was overridden: {r.because}")
-        for r in found
-    ]
-
-
 def _audit(out: Path) -> list[Any]:
-    link = '<p><a href="audit.html">The whole audit</a>, with histograms and players, lies beside this page.</p>'
-    return [*audit_parts(out), Markup(link)]
+    pages = sorted(out.glob("audit*.html"))
+    links = Markup(" · ").join(Markup('<a href="{}">{}</a>').format(page.name, page.name) for page in pages)
+    words = Markup("<p>The whole audit, with histograms and players, lies beside this page: {}.</p>").format(links)
+    return [*audit_parts(out), words]
 
 
 def _gates(ledger: Ledger) -> Markup:
@@ -114,6 +110,31 @@ def _gates(ledger: Ledger) -> Markup:
     return table(rows, columns, caption="The launch order, from the ledger", sortable=False)
 
 
+def _limits(ledger: Ledger) -> Markup:
+    """Every limit of the newest judgement of each gate; one that the project loosened is red."""
+    rows = []
+    for step in dict.fromkeys(record.step for record in ledger.records):
+        record = next((r for r in reversed(ledger.records) if r.step == step and "limits" in r.evidence), None)
+        for one in judged_of(record.evidence) if record is not None else ():
+            words = f"at {'most' if one.most else 'least'} {one.limit:g}"
+            if one.loosened:
+                red = Markup('<span class="verdict bad">{}, loosened from {:g}</span>')
+                words = red.format(words, one.shipped)
+            rows.append(
+                (step, one.name, "not measured" if one.found is None else f"{one.found:.4g}", words, _verdict(one))
+            )
+    caption = "What the gates found, and their limits"
+    return table(rows, ["gate", "figure", "found", "limit", "outcome"], caption=caption, sortable=False)
+
+
+def _verdict(one: Judged) -> Markup:
+    if not one.holds:
+        return Markup('<span class="verdict bad">✗ does not hold</span>')
+    if one.only_by_loosening:
+        return Markup('<span class="verdict bad">holds only because its limit was loosened</span>')
+    return Markup('<span class="verdict good">✓ holds</span>')
+
+
 def _told(evidence: dict[str, Any]) -> str:
     """Scalars of a record's evidence in one line; what is long stands in the ledger."""
     short = {key: value for key, value in evidence.items() if isinstance(value, str | int | float)}
@@ -130,7 +151,7 @@ def _shown(value: Any) -> str:
 def _provenance(project: Project, ledger: Ledger) -> list[Any]:
     freeze = ledger.newest("freeze", "done")
     corpora = list(freeze.evidence["corpora"]) if freeze else []
-    pack = ledger.newest("pack", "done")
+    pack = ledger.good("pack")
     codec = open_codec(project.codec)
     words = [
         f"Corpora: {', '.join(corpora) or 'not verified yet'}.",

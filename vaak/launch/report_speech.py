@@ -13,6 +13,7 @@ from markupsafe import Markup
 from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.evaluate import item_results, newest_versions, open_results, summary
+from vaak.evaluate.database import is_address
 from vaak.evaluate.generations import generations_folder, load_generation
 from vaak.evaluate.panel_sounds import KINDS
 from vaak.evaluate.recognition import ORIGINAL, counts_of, first_figure, recogniser_of, trusted_languages
@@ -119,11 +120,11 @@ class Speech:
         }
 
 
-def open_speech(out: Path, pack: GoldPack, codec: Codec, checkpoint: str) -> Speech | None:
-    """What was measured of a checkpoint, or None before the sidecar has finished it."""
-    if not (out / "results.db").exists():
+def open_speech(db: str, pack: GoldPack, codec: Codec, checkpoint: str) -> Speech | None:
+    """What was measured of a checkpoint in the results database `db`, or None before the sidecar has finished it."""
+    if not is_address(db) and not Path(db).exists():
         return None
-    results = open_results(out / "results.db")
+    results = open_results(db)
     if not any(done["checkpoint_id"] == checkpoint for done in results.finished(pack.id)):
         return None
     return Speech(pack, codec, results, checkpoint)
@@ -286,6 +287,8 @@ def _prompt(speech: Speech, prompt: Prompt) -> Markup:
     if spoken is not None and len(spoken.codes):
         wave = speech.codec.decode(spoken.codes)
         sounds.append(_sound(speech, "generated", prompt, wave, speech.codec.output_rate))
+    elif spoken is None and prompt.item in speech.items["generated"]:
+        sounds.append(alarm("note", "what was generated lies beside the database of the machine that measured it"))
     else:
         reason = spoken.crashed if spoken is not None and spoken.crashed else "the model stopped at once"
         sounds.append(alarm("warning", f"nothing was generated: {reason or 'not evaluated'}"))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vaak.checkpoint import newest_complete
+from vaak.checkpoint import newest_complete, verify_checkpoint
 from vaak.errors import BadInput
-from vaak.launch.project import Stage
+from vaak.launch.console import Bar
+from vaak.launch.corpora import corpus_ids, corpus_paths
+from vaak.launch.launchers import Training, train_by_slurm, train_by_torchrun
+from vaak.launch.limits import Judged
+from vaak.launch.outcome import outcome_of
+from vaak.launch.project import Stage, StageLimits
 from vaak.launch.walk import Launch, Step
-from vaak.recipe import Recipe, check_peak, load_recipe, resolve_path
+from vaak.recipe import Recipe, check_peak, load_recipe, resolve_path, save_recipe
 from vaak.storage.files import hash_json, read_json, write_json
+from vaak.track import opened_tracker
 from vaak.train.loop import train
 from vaak.train.speed import measure_speed
+from vaak.train.stage import lasting_part
 
 # A stage of fewer steps than this would end inside its own warm-up and say nothing.
 FEWEST_STEPS = 8
@@ -28,7 +36,7 @@ def resolve(path: str) -> Path:
 def stage_recipe(launch: Launch, recipe: str, overrides: tuple[str, ...]) -> Recipe:
     """A stage's recipe with the project's corpora, tokenizer, codec, pack and overrides put into it."""
     project = launch.project
-    corpora = ",".join(f'"{resolve(path)}"' for path in project.corpora)
+    corpora = ",".join(f'"{path}"' for path in corpus_paths(project))
     return load_recipe(
         recipe,
         [
@@ -72,7 +80,7 @@ def _size_inputs(launch: Launch) -> dict[str, Any]:
         "minutes": launch.project.minutes,
         "stages": [stage.model_dump() for stage in launch.project.stages],
         "recipes": [
-            hash_json(stage_recipe(launch, stage.recipe, stage.overrides).model_dump(mode="json"))
+            hash_json(lasting_part(stage_recipe(launch, stage.recipe, stage.overrides)))
             for stage in launch.project.stages
         ],
     }
@@ -115,27 +123,51 @@ def _stage_step(stage: Stage) -> Step:
     def run(launch: Launch) -> dict[str, Any]:
         return _train_stage(launch, stage)
 
-    source = f"weights from {stage.parent}" if stage.parent else "from random weights"
-    return Step(stage.name, f"train {stage.recipe}, {source}", inputs, run, _stage_holds(stage))
+    def judge(launch: Launch, evidence: dict[str, Any]) -> list[Judged]:
+        return _judge_stage(stage, evidence)
+
+    source = f"weights from {stage.parent}" if stage.parent else "from random weights or the recipe's base"
+    remedy = f"look at its curves (vaak report) and at stages.{stage.name}.limits in the project file"
+    return Step(
+        stage.name,
+        f"train {stage.recipe}, {source}",
+        inputs,
+        run,
+        judge,
+        _stage_holds,
+        _stage_changed,
+        remedy,
+        needed=True,
+    )
 
 
 def _stage_inputs(launch: Launch, stage: Stage) -> dict[str, Any]:
     recipe = sized_recipe(launch, stage)
     parent = launch.evidence(stage.parent)["checkpoint"] if stage.parent else None
-    return {"recipe": hash_json(recipe.model_dump(mode="json")), "parent": parent}
+    return {
+        "recipe": hash_json(lasting_part(recipe)),
+        "parent": parent,
+        "corpora": corpus_ids(launch),
+        "pack": launch.evidence("pack")["pack"],
+    }
 
 
 def claim_run(run: Path, inputs: dict[str, Any]) -> Path | None:
     """Make a run folder that of these inputs; returns where a run of other inputs was moved, or None.
 
-    Without this a run that had ended would pass for one of the new recipe or parent.
+    Without this a run that had ended would pass for one of the new recipe or parent. What the run of an older version did not
+    note is not compared.
     """
     mark, moved = run / "inputs.json", None
-    if run.exists() and (not mark.is_file() or read_json(mark) != inputs):
+    noted = read_json(mark) if mark.is_file() else None
+    same = noted is not None and all(noted[name] == value for name, value in inputs.items() if name in noted)
+    if run.exists() and not same:
         number = 1
         while (moved := run.with_name(f"{run.name}.replaced-{number}")).exists():
             number += 1
         run.rename(moved)
+        for beside in ("log", "running", "job.json"):
+            run.with_name(f"{run.name}.{beside}").unlink(missing_ok=True)
     if not mark.is_file():
         write_json(mark, inputs)
     return moved
@@ -150,29 +182,56 @@ def _train_stage(launch: Launch, stage: Stage) -> dict[str, Any]:
     if replaced is not None:
         launch.console.line(f"{stage.name}: its recipe or parent changed; the run that was there is now {replaced}")
     with launch.console.progress(stage.name) as bar:
-        final = train(
-            recipe,
-            run,
-            parent=parent,
-            resume=True,
-            on_step=lambda step, total, words: bar(step, total, words),
-            stop=launch.stop,
-            say=launch.console.line,
-        )
+        _train(launch, stage, recipe, run, parent, bar)
     checkpoint = newest_complete(run, verify=True)
     if checkpoint is None:
         raise BadInput(f"{run}: training ended without a complete checkpoint; look at its metrics.jsonl")
+    launch.stamps.proved(checkpoint.path)
     launch.console.line(
         f"{stage.name}: ended at step {checkpoint.step}, checkpoint {checkpoint.id.split('/')[-1][:12]}"
     )
-    return {"checkpoint": checkpoint.id, "path": str(Path(final).relative_to(launch.out)), "step": checkpoint.step}
+    path = str(checkpoint.path.relative_to(launch.out))
+    return {"checkpoint": checkpoint.id, "path": path, "step": checkpoint.step, **asdict(outcome_of(run))}
 
 
-def _stage_holds(stage: Stage):
-    def holds(launch: Launch, evidence: dict[str, Any]) -> bool:
-        path = launch.out / evidence["path"]
-        if not (path / "COMPLETE.json").exists():
-            return False
-        return read_json(path / "COMPLETE.json")["id"] == evidence["checkpoint"]
+def _train(launch: Launch, stage: Stage, recipe: Recipe, run: Path, parent: Path | None, bar: Bar) -> None:
+    """Train a stage to its end as the project says where."""
+    kind, say = launch.project.launcher.kind, launch.console.line
+    if kind == "in-process":
+        with opened_tracker(launch.project.track, run=run.name, job="train", folder=run, say=say) as tracker:
+            train(recipe, run, parent=parent, resume=True, tracker=tracker, on_step=bar, stop=launch.stop, say=say)
+        return
+    written = run.with_name(f"{run.name}.recipe.yaml")
+    save_recipe(recipe, written)
+    training = Training(stage.name, written, run, parent, launch.project.track, recipe.planned_steps)
+    start = train_by_torchrun if kind == "torchrun" else train_by_slurm
+    start(training, launch.project.launcher, launch.stop, bar, say)
 
-    return holds
+
+def _judge_stage(stage: Stage, evidence: dict[str, Any]) -> list[Judged]:
+    """The figures of a stage against its limits; of one from before there were any, none are known."""
+    limits, shipped = stage.limits, StageLimits()
+    words = {
+        "loss": "loss, end over beginning",
+        "held_out": "held-out loss, end over beginning",
+        "skipped": "share of steps skipped",
+        "mass": "served mass, points from the plan",
+    }
+    return [
+        Judged(said, evidence.get(name), getattr(limits, name), getattr(shipped, name)) for name, said in words.items()
+    ]
+
+
+def _stage_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
+    return (launch.out / evidence["path"] / "COMPLETE.json").exists()
+
+
+def _stage_changed(launch: Launch, evidence: dict[str, Any]) -> list[str]:
+    """What is wrong with the checkpoint that the stage ended with, if anybody touched it since it was verified."""
+    path = launch.out / evidence["path"]
+    if not path.exists():
+        return []  # gone, not changed: the stage is due again
+    found = launch.stamps.problems(path, lambda: verify_checkpoint(path))
+    if not found and read_json(path / "COMPLETE.json")["id"] != evidence["checkpoint"]:
+        return [f"{path} is another checkpoint than the one that the stage ended with"]
+    return found

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.launch.console import Console
-from vaak.launch.ledger import Ledger
+from vaak.launch.ledger import Ledger, Record
+from vaak.launch.limits import Judged, failures, judged_of, loosened_words
 from vaak.launch.project import Project
+from vaak.launch.stamps import Stamps
 from vaak.storage.files import hash_json
+from vaak.storage.locks import only_one
 
 
 @dataclass(frozen=True)
@@ -34,64 +38,183 @@ class Launch:
     stop: Callable[[], bool]
     overrides: tuple[Override, ...] = ()
 
+    def __post_init__(self) -> None:
+        self.stamps = Stamps(self.out / "stamps.json")
+
     def evidence(self, step: str) -> dict[str, Any]:
         """What the newest good record of a step found. Raises `BadInput` if the step never ended well."""
-        for record in reversed(self.ledger.records):
-            if record.step == step and record.status in ("done", "overridden"):
-                return record.evidence
-        raise BadInput(f"{self.ledger.path}: step '{step}' has no good record; run the launch from its start")
+        record = self.ledger.good(step)
+        if record is None:
+            raise BadInput(f"{self.ledger.path}: step '{step}' has no good record; run the launch from its start")
+        return record.evidence
+
+    @property
+    def db(self) -> str:
+        """The results database of the launch, a file or an address."""
+        return self.project.evaluate.db or str(self.out / "results.db")
+
+
+def _no_limits(launch: Launch, evidence: dict[str, Any]) -> Sequence[Judged]:
+    return ()
+
+
+def _stands(launch: Launch, evidence: dict[str, Any]) -> bool:
+    return True
+
+
+def _nothing_changed(launch: Launch, evidence: dict[str, Any]) -> list[str]:
+    return []
 
 
 @dataclass(frozen=True)
 class Step:
     """One step of the order.
 
-    `inputs` gives everything its outcome depends on (JSON); `run` does the work and returns evidence, raising
-    `CheckFailed` where a gate does not hold; `holds` says whether the outputs of a done step are still there.
+    inputs: everything that its outcome depends on (JSON). run: does the work and returns evidence; raises `CheckFailed` where a
+    gate does not hold and there is no figure to judge. judge: the evidence against the project's limits. holds: whether the
+    outputs of a done step are still there. changed: what of them, or of what the step vouched for, is not what it was, a line
+    for each file. remedy: what to do when the gate does not hold. needed: later steps need its evidence, so without any it
+    cannot be overridden.
     """
 
     name: str
     text: str
     inputs: Callable[[Launch], dict[str, Any]]
     run: Callable[[Launch], dict[str, Any]]
-    holds: Callable[[Launch, dict[str, Any]], bool] = lambda launch, evidence: True
+    judge: Callable[[Launch, dict[str, Any]], Sequence[Judged]] = _no_limits
+    holds: Callable[[Launch, dict[str, Any]], bool] = _stands
+    changed: Callable[[Launch, dict[str, Any]], list[str]] = _nothing_changed
+    remedy: str = ""
+    needed: bool = False
 
 
 def walk(launch: Launch, steps: list[Step]) -> None:
     """Take the steps in order; those done on the same inputs are passed over, the others are done now.
 
+    Before each of them it is looked whether what the earlier ones vouched for is still what it was. A step whose evidence
+    stands is only judged again, so that another limit costs no work.
     Raises `CheckFailed` at a gate that does not hold and has no override, and `Interrupted` when asked to stop.
     """
     _check_overrides(launch, steps)
-    with _only_one(launch.out):
-        for number, step in enumerate(steps, 1):
-            inputs = hash_json(step.inputs(launch))
-            done = launch.ledger.done(step.name, inputs)
-            if done is not None and step.holds(launch, done.evidence):
-                launch.console.step(number, len(steps), step.name, "done before, on the same inputs")
-                continue
-            launch.console.step(number, len(steps), step.name, step.text)
-            _take(launch, step, inputs)
+    for number, step in enumerate(steps, 1):
+        check_unchanged(launch, steps[: number - 1])
+        inputs = step.inputs(launch)
+        key = hash_json(inputs)
+        known = launch.ledger.worked(step.name, key)
+        if known is not None and step.holds(launch, known.evidence):
+            launch.console.step(number, len(steps), step.name, "done before, on the same inputs")
+            _judge_again(launch, step, key, known)
+            continue
+        launch.console.step(number, len(steps), step.name, step.text)
+        _say_why(launch, step, inputs)
+        _take(launch, step, inputs, key)
 
 
-def _take(launch: Launch, step: Step, inputs: str) -> None:
-    launch.ledger.add(step.name, "began", inputs)
+def check_unchanged(launch: Launch, steps: Sequence[Step]) -> None:
+    """Raises `CheckFailed`, naming the file, if what a done step vouched for is not what it was; the ledger has it then."""
+    for step in steps:
+        newest = launch.ledger.newest(step.name)
+        if newest is None or newest.status != "done":
+            continue  # overridden: what was wrong with it is known
+        found = step.changed(launch, newest.evidence)
+        if found:
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            failure = f"{step.name}: {found[0]}{more}: changed since it was checked; restore it and run again"
+            launch.ledger.add(step.name, "changed", newest.inputs, {"failure": failure, "files": found})
+            raise CheckFailed(failure)
+
+
+def _say_why(launch: Launch, step: Step, inputs: dict[str, Any]) -> None:
+    """What is another input than at the last time that the step was begun."""
+    before = next((r for r in reversed(launch.ledger.records) if r.step == step.name and r.status == "began"), None)
+    if before is None or "inputs" not in before.evidence:
+        return
+    old = before.evidence["inputs"]
+    changed = sorted(name for name in {*old, *inputs} if hash_json(old.get(name)) != hash_json(inputs.get(name)))
+    if changed:
+        launch.console.line(f"again, since this changed: {', '.join(changed)}", "yellow")
+
+
+def _take(launch: Launch, step: Step, inputs: dict[str, Any], key: str) -> None:
+    launch.ledger.add(step.name, "began", key, {"inputs": inputs})
     try:
         if launch.stop():
             raise Interrupted(f"stopped before '{step.name}'")
         evidence = step.run(launch)
     except CheckFailed as failure:
-        override = next((o for o in launch.overrides if o.gate == step.name), None)
-        if override is None:
-            launch.ledger.add(step.name, "failed", inputs, {"failure": str(failure)})
+        override = _override(launch, step)
+        if override is None or step.needed:
+            launch.ledger.add(step.name, "failed", key, {"failure": str(failure)})
+            if override is not None:
+                raise CheckFailed(
+                    f"{failure}; {step.name} left nothing to go on with, so it cannot be overridden"
+                ) from failure
             raise
-        launch.ledger.add(step.name, "overridden", inputs, {"failure": str(failure)}, override.because)
-        launch.console.line(f"{failure} — going on anyway, because: {override.because}", "bold red")
+        _go_on(launch, step, key, {"failure": str(failure)}, override)
         return
     except Interrupted:
-        launch.ledger.add(step.name, "interrupted", inputs)
+        launch.ledger.add(step.name, "interrupted", key)
         raise
-    launch.ledger.add(step.name, "done", inputs, evidence)
+    _settle(launch, step, key, evidence, step.judge(launch, evidence))
+
+
+def _judge_again(launch: Launch, step: Step, key: str, known: Record) -> None:
+    """The evidence of a step that is not done again, against the limits as they are now."""
+    found = {name: value for name, value in known.evidence.items() if name not in ("limits", "loosened", "failure")}
+    judged = step.judge(launch, found)
+    if known.status != "failed" and failures(judged) == failures(judged_of(known.evidence)):
+        if known.status == "overridden":
+            launch.console.line(
+                f"{known.evidence['failure']} — overridden before, because: {known.because}", "bold red"
+            )
+        if [one.to_dict() for one in judged] == known.evidence.get("limits", []):
+            return
+        launch.ledger.add(
+            step.name,
+            known.status,
+            key,
+            found | _recorded(judged, found.get("own_loosened", ())) | _failure(known),
+            known.because,
+        )
+        return
+    _settle(launch, step, key, found, judged)
+
+
+def _failure(known: Record) -> dict[str, Any]:
+    return {"failure": known.evidence["failure"]} if "failure" in known.evidence else {}
+
+
+def _settle(launch: Launch, step: Step, key: str, evidence: dict[str, Any], judged: Sequence[Judged]) -> None:
+    """Record what a step found and whether it holds; raises `CheckFailed` if it does not and has no override."""
+    evidence = evidence | _recorded(judged, evidence.get("own_loosened", ()))
+    for words in evidence.get("loosened", []):
+        launch.console.line(words, "bold red")
+    wrong = failures(judged)
+    if not wrong:
+        launch.ledger.add(step.name, "done", key, evidence)
+        return
+    failure = f"{step.name}: {wrong}; {step.remedy or 'mend it and run again'}"
+    override = _override(launch, step)
+    if override is None:
+        launch.ledger.add(step.name, "failed", key, evidence | {"failure": failure})
+        raise CheckFailed(f'{failure}, or go on with --override {step.name} --because "…"')
+    _go_on(launch, step, key, evidence | {"failure": failure}, override)
+
+
+def _recorded(judged: Sequence[Judged], known: Sequence[str] = ()) -> dict[str, Any]:
+    """The limits as a record keeps them, and those that are looser than shipped; `known` are such of the step itself."""
+    if not judged:
+        return {}
+    return {"limits": [one.to_dict() for one in judged], "loosened": [*known, *loosened_words(judged)]}
+
+
+def _go_on(launch: Launch, step: Step, key: str, evidence: dict[str, Any], override: Override) -> None:
+    launch.ledger.add(step.name, "overridden", key, evidence, override.because)
+    launch.console.line(f"{evidence['failure']} — going on anyway, because: {override.because}", "bold red")
+
+
+def _override(launch: Launch, step: Step) -> Override | None:
+    return next((one for one in launch.overrides if one.gate == step.name), None)
 
 
 def _check_overrides(launch: Launch, steps: list[Step]) -> None:
@@ -103,26 +226,14 @@ def _check_overrides(launch: Launch, steps: list[Step]) -> None:
             raise BadInput(f"--override {override.gate}: give a reason with --because")
 
 
-class _only_one:
-    """Holds the launch folder for this process: a lock that the system drops when the process dies."""
+@contextmanager
+def held(out: Path) -> Iterator[None]:
+    """The launch folder is this process's, whose number stands in the lock; the system drops the lock when it dies.
 
-    def __init__(self, out: Path) -> None:
-        self.path = out / "launch.lock"
-
-    def __enter__(self) -> None:
-        import fcntl
-
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = self.path.open("a+")
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BadInput(
-                f"{self.path}: another launch holds this folder; wait for it or choose another --out"
-            ) from error
-        self.file.truncate(0)
-        self.file.write(str(os.getpid()))
-        self.file.flush()
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
+    Raises `BadInput` if another process holds it. It is held before the ledger is opened: opening mends it.
+    """
+    lock = out / "launch.lock"
+    out.mkdir(parents=True, exist_ok=True)
+    with only_one(lock, f"{lock}: another launch holds this folder; wait for it or choose another --out"):
+        lock.write_text(str(os.getpid()))
+        yield

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vaak.errors import BadInput
@@ -40,3 +41,18 @@ def tracker_opener(
     if name == "wandb":
         return lambda run: WandbTracker(run, job=job, folder=folder, say=say, project=rest or None)
     return lambda run: TrackioTracker(run, project=rest or "vaak")
+
+
+@contextmanager
+def opened_tracker(
+    choice: str | None, *, run: str, job: str, folder: str | Path, say: Callable[[str], None] = print
+) -> Iterator[Tracker | None]:
+    """The tracker of one run while the block runs, or None where `choice` is None; see `tracker_opener`."""
+    if choice is None:
+        yield None
+        return
+    tracker = tracker_opener(choice, job=job, folder=folder, say=say)(run)
+    try:
+        yield tracker
+    finally:
+        tracker.close()

@@ -75,6 +75,8 @@ def overfit(
     out: str | Path,
     n: int = 32,
     *,
+    target_loss: float = TARGET_LOSS,
+    wanted_share: float = WANTED_SHARE,
     max_seconds: float = 600.0,
     max_steps: int = 20_000,
     on_step: OnStep | None = None,
@@ -82,8 +84,8 @@ def overfit(
 ) -> OverfitResult:
     """Train the recipe's model from scratch on `n` paired samples of distinct transcripts, and write `overfit.json`.
 
-    Ends when the gate is passed, or at the limit of seconds or steps, or when `stop` says so; the result says which
-    samples did not fit. Raises `BadInput` if the corpora have fewer than `n` such samples.
+    It is passed with a loss below `target_loss` (nats) and at least `wanted_share` of codes and stop tokens said again. Ends when
+    it is passed, or at the limit of seconds or steps, or when `stop` says so; the result says which samples did not fit. Raises `BadInput` if the corpora have fewer than `n` such samples.
     """
     keep_freed_memory()
     device = choose_device(recipe.device)
@@ -97,12 +99,12 @@ def overfit(
         loss = rehearsal.epoch()
         seconds = time.monotonic() - began
         if on_step is not None:
-            on_step(rehearsal.steps, max_steps, f"loss {loss:.4f}, wanted below {TARGET_LOSS}")
+            on_step(rehearsal.steps, max_steps, f"loss {loss:.4f}, wanted below {target_loss:g}")
         ending = stop() or rehearsal.steps >= max_steps or seconds > max_seconds
         # The loss of an epoch is that of weights which were still learning, so it is late; far off it saves the exact one.
-        if not ending and (loss >= 2 * TARGET_LOSS or rehearsal.loss() >= TARGET_LOSS):
+        if not ending and (loss >= 2 * target_loss or rehearsal.loss() >= target_loss):
             continue
-        result = _judged(rehearsal, seconds)
+        result = _judged(rehearsal, seconds, target_loss, wanted_share)
         if result.passed or ending:
             write_json(Path(out) / "overfit.json", asdict(result))
             return result
@@ -152,7 +154,7 @@ class _Rehearsal:
             return self.model.forward_loss(batch).sum.item() / batch.n_targets
 
 
-def _judged(rehearsal: _Rehearsal, seconds: float) -> OverfitResult:
+def _judged(rehearsal: _Rehearsal, seconds: float, target_loss: float, wanted_share: float) -> OverfitResult:
     samples = reproduce(rehearsal.model, rehearsal.documents)
     said = sum(one.reproduced * (one.n_codes + 1) for one in samples)
     share = said / sum(one.n_codes + 1 for one in samples)
@@ -161,7 +163,7 @@ def _judged(rehearsal: _Rehearsal, seconds: float) -> OverfitResult:
         loss=loss,
         reproduced_share=share,
         samples=samples,
-        passed=loss < TARGET_LOSS and share >= WANTED_SHARE,
+        passed=loss < target_loss and share >= wanted_share,
         steps=rehearsal.steps,
         seconds=seconds,
         tokens_per_second=rehearsal.positions / rehearsal.seconds,

@@ -221,6 +221,12 @@ _MAY_CHANGE = (
 _RESOLVED = ("precision",)
 
 
+def lasting_part(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe says what is trained, as JSON values: two recipes that agree in it may continue each other's runs."""
+    tree = recipe.model_dump(mode="json")
+    return {name: value for name, value in tree.items() if name not in _MAY_CHANGE}
+
+
 def check_same_recipe(recipe: Recipe, run: Path) -> None:
     """Raise `BadInput` if a run folder was made with another recipe than this one; where data lies may change, and who loads it."""
     path = run / "recipe.yaml"

@@ -1,0 +1,158 @@
+"""The publisher of a launch: a process beside each stage that sends its checkpoints to storage, and ends with the launch.
+
+`python -m vaak.launch.publisher RUN [--to ADDRESS] [--hub NAME] [--db DB] --parent PID`. It may be killed at any moment; what
+waits stands on disk, and the step `publish` at the end of the order sends what is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from vaak.checkpoint.publish import PublishedRun, publish_run
+from vaak.errors import BadInput, Interrupted
+from vaak.evaluate import evaluation_notes
+from vaak.launch.limits import Judged
+from vaak.launch.project import Stage
+from vaak.launch.walk import Launch, Step
+from vaak.recipe import load_recipe
+
+_NICENESS = 5
+_POLL_SECONDS = 0.5
+_ENDING_SECONDS = 60.0
+
+
+class Publisher:
+    """One process at a time, for the stage that is being trained; nothing where the project has no storage."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, stage: Stage) -> None:
+        """Publish the checkpoints of a stage as they come; those of the stage before may be behind, and wait for the end."""
+        targets = targets_of(self.launch, stage)
+        if not targets:
+            return
+        self.end()
+        run = self.launch.out / "stages" / stage.name
+        command = [sys.executable, "-m", "vaak.launch.publisher", str(run), "--parent", str(os.getpid())]
+        command += [part for name, value in targets.items() for part in (f"--{name}", value)]
+        command += ["--db", self.launch.db] if "hub" in targets else []
+        with (self.launch.out / "publisher.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
+
+    def end(self) -> None:
+        """End the process if it still runs; what it was sending is continued by the next one."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=_ENDING_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def targets_of(launch: Launch, stage: Stage) -> dict[str, str]:
+    """Where a stage publishes to: its own place below the project's address, and the project's repository."""
+    storage, found = launch.project.storage, {}
+    if storage.checkpoints is not None:
+        found["to"] = f"{storage.checkpoints.rstrip('/')}/{stage.name}"
+    if storage.hub is not None:
+        found["hub"] = storage.hub
+    return found
+
+
+def publish_step(publisher: Publisher) -> Step:
+    """The step that sends whatever is still to be sent, of all stages."""
+    text = "send to storage what is not there yet"
+    return Step(
+        "publish", text, _inputs, lambda launch: _publish(launch, publisher), _judge,
+        remedy="see what is said above, mend the storage and run again",
+    )  # fmt: skip
+
+
+def _inputs(launch: Launch) -> dict[str, Any]:
+    return {
+        "storage": launch.project.storage.model_dump(),
+        "checkpoints": [launch.evidence(stage.name)["checkpoint"] for stage in launch.project.stages],
+    }
+
+
+def _publish(launch: Launch, publisher: Publisher) -> dict[str, Any]:
+    publisher.end()
+    waiting = sent = 0
+    errors: list[str] = []
+    for stage in launch.project.stages:
+        done = publish(
+            launch.out / "stages" / stage.name, targets_of(launch, stage), launch.db, launch.stop, launch.console.line
+        )
+        sent += len(done.published)
+        waiting += len(done.waiting)
+        errors += [f"{stage.name} step {one.step}: {one.error}" for one in done.waiting if one.error]
+        errors += [f"{stage.name}: {done.unseen}"] if done.unseen else []
+        if launch.stop():
+            raise Interrupted("stopped while checkpoints were sent; it goes on from there")
+    for line in errors:
+        launch.console.line(line, "yellow")
+    launch.console.line(f"{sent} sent now, {waiting} wait")
+    return {"sent": sent, "waiting": waiting, "errors": errors}
+
+
+def _judge(launch: Launch, evidence: dict[str, Any]) -> Sequence[Judged]:
+    return [Judged("checkpoints that could not be sent", max(evidence["waiting"], len(evidence["errors"])), 0, 0)]
+
+
+def publish(
+    run: Path,
+    targets: dict[str, str],
+    db: str | None,
+    stop: Callable[[], bool],
+    say: Callable[[str], None],
+    follow: bool = False,
+) -> PublishedRun:
+    """Publish a run as its own recipe keeps checkpoints; milestones wait for their evaluation in `db`."""
+    policy = load_recipe(run / "recipe.yaml").checkpoints
+    notes = None if db is None or "hub" not in targets else lambda identity: evaluation_notes(db, identity)
+    return publish_run(run, to=targets.get("to"), hub=targets.get("hub"), policy=policy, notes=notes, follow=follow,
+                       stop=stop, say=say)  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Wait until the run has begun, then follow it until it is done and sent, or the launch is gone."""
+    parser = argparse.ArgumentParser(prog="python -m vaak.launch.publisher")
+    parser.add_argument("run", type=Path)
+    for name in ("--to", "--hub", "--db"):
+        parser.add_argument(name)
+    parser.add_argument("--parent", type=int, required=True)
+    options = parser.parse_args(arguments)
+    os.nice(_NICENESS)
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: asked.append(number))
+
+    def stop() -> bool:
+        return bool(asked) or os.getppid() != options.parent
+
+    targets = {name: value for name in ("to", "hub") if (value := getattr(options, name))}
+    while not (options.run / "recipe.yaml").is_file():
+        if stop():
+            return 0
+        time.sleep(_POLL_SECONDS)
+    try:
+        publish(options.run, targets, options.db, stop, lambda line: print(line, flush=True), follow=True)
+    except BadInput as error:
+        print(error, flush=True)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
