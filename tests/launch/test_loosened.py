@@ -77,7 +77,8 @@ def test_with_loosened_limits_it_passes_and_the_page_shows_them_in_red(tmp_path:
 
 def test_an_override_is_red_too_and_stays_when_the_gate_holds_later(tmp_path: Path) -> None:
     launch = overfitted(tmp_path, "loss: 0.01", Override("overfit", "a toy that need not learn"))
-    assert "overridden, because: a toy that need not learn" in page_of(launch)
+    page = page_of(launch)
+    assert "Overridden:" in page and "because: a toy that need not learn" in page
     launch.ledger.add("overfit", "done", "x", {})
     assert "a toy that need not learn; later it held" in page_of(launch)
 

@@ -109,21 +109,22 @@ def audit_parts(launch: Path) -> Sequence[Markup]:
 
 
 def gate_alarms(launch: Path) -> list[Markup]:
-    """What a launch went on in spite of: in red, every gate that was overridden and every limit that was made looser."""
-    told, newest = [], {}
-    for record in _ledger(launch):
-        newest[record["step"]] = record
-        if record["status"] == "overridden":
-            told.append((record["step"], f"the gate '{record['step']}' failed ({record['evidence'].get('failure')}) and was "
-                         f"overridden, because: {record['because']}"))  # fmt: skip
-    alarms = [
-        alarm("error", words + ("; later it held" if newest[step]["status"] == "done" else "")) for step, words in told
-    ]
+    """What a launch went on in spite of: in red, every gate that was overridden, every limit that was made looser, and what
+    does not hold now."""
+    records = _ledger(launch)
+    newest = {record["step"]: record for record in records}
+    alarms = []
+    for one in records:
+        if one["status"] == "overridden":
+            later = "; later it held" if newest[one["step"]]["status"] == "done" else ""
+            words = f"the gate '{one['step']}' ({one['evidence'].get('failure')}), because: {one['because']}{later}"
+            alarms.append(alarm("error", words, "Overridden"))
     for step, record in newest.items():
-        alarms += [alarm("error", f"gate '{step}': {words}") for words in record["evidence"].get("loosened", [])]
+        loosened = record["evidence"].get("loosened", [])
+        alarms += [alarm("error", f"the gate '{step}': {words}", "Loosened") for words in loosened]
         if record["status"] in ("failed", "changed"):
-            alarms.append(alarm("error", f"the gate '{step}' does not hold: {record['evidence'].get('failure')}"))
-    return alarms
+            alarms.append(alarm("error", f"the gate '{step}' ({record['evidence'].get('failure')})"))
+    return list(dict.fromkeys(alarms))
 
 
 def _ledger(launch: Path) -> list[dict[str, Any]]:

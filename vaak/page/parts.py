@@ -44,10 +44,10 @@ def key_figures(figures: Iterable[KeyFigure]) -> Markup:
     return Markup('<dl class="figures">{}</dl>').format(Markup("\n").join(cards))
 
 
-def alarm(level: Literal["error", "warning", "note", "good"], text: str) -> Markup:
-    """A coloured line that also says in words what its colour means."""
+def alarm(level: Literal["error", "warning", "note", "good"], text: str, word: str = "") -> Markup:
+    """A coloured line that also says in words what its colour means; `word` in place of the level's own."""
     return Markup('<p class="alarm {}" role="note"><strong>{}:</strong> {}</p>').format(
-        level, _ALARM_WORDS[level], text
+        level, word or _ALARM_WORDS[level], text
     )
 
 
