@@ -72,7 +72,7 @@ class Plant:
         """n paired samples at fault; a change may be a function of the clean sample's value."""
         for k in range(n):
             given = {name: value for name, value in changes.items() if not callable(value)}
-            sample, codes = self.draft.paired(language, f"{language}-p-{kind}-{k}", **given)
+            sample, codes = self.draft.paired(language, f"{language}-p-{kind}-{k}", None, **given)
             own = {name: value(getattr(sample, name)) for name, value in changes.items() if callable(value)}
             self.mark(kind, check, self.draft.add("paired", replace(sample, **own), codes))
 
@@ -109,12 +109,11 @@ def _sound(plant: Plant) -> None:
 def _lengths(plant: Plant) -> None:
     plant.raw("very-long", "usual_duration", "en", lambda codes: codes_of(plant.draft.random, 9000))
     plant.raw("very-short", "usual_duration", "as", lambda codes: codes[:8])
-    for kind, n_words, changes in (("too-much-text", 60, {}), ("too-little-text", 1, {})):
+    for kind, n_words in (("too-much-text", 60), ("too-little-text", 1)):
         for k in range(2):
             sample, codes = plant.draft.paired("gu", f"gu-p-{kind}-{k}", 20)
-            text = sentence(plant.draft.random, "gu", n_words) * (2 if n_words > 1 else 1)
-            text = text if n_words > 1 else "હા"
-            plant.draft.add("paired", replace(sample, transcript=text, **changes), codes)
+            text = sentence(plant.draft.random, "gu", n_words) * 2 if n_words > 1 else "હા"
+            plant.draft.add("paired", replace(sample, transcript=text), codes)
             plant.mark(kind, "characters_per_second", sample.sample_id)
             plant.mark(f"{kind}-for-its-codes", "characters_per_code", sample.sample_id)
 
@@ -139,7 +138,7 @@ def _writing(plant: Plant) -> None:
         ("native-as-mixed", "kind_matches_script", "ta", {"transcript": text("ta") + " x", "transcript_kind": "code_mixed"}),
         ("romanised-english", "kind_matches_script", "en", {"transcript_kind": "romanised"}),
     ):  # fmt: skip
-        plant.paired(kind, check, language, **({"speaker": lambda one: f"{one}-b"} | changes), n=1)
+        plant.paired(kind, check, language, n=1, **({"speaker": lambda one: f"{one}-b"} | changes))
 
 
 def _characters(plant: Plant) -> None:
@@ -164,8 +163,7 @@ def _characters(plant: Plant) -> None:
 
 
 def _origin(plant: Plant) -> None:
-    nothing = {"source_id": None, "vad_config_hash": None}
-    plant.paired("unknown-origin", "provenance_is_known", "or", **nothing)
+    plant.paired("unknown-origin", "provenance_is_known", "or", source_id=None, vad_config_hash=None)
     plant.paired("place-and-duration", "place_in_source_is_possible", "mr", end_ms=lambda end: end + 700)
     plant.paired("telephone", "recording_reaches_the_codec", "ta", sample_rate=8000)
     plant.paired("nobody", "speaker_is_a_name", "te", speaker="unknown")
@@ -220,7 +218,7 @@ def _whole_sources(plant: Plant) -> None:
         if n == 500:
             plant.mark("cut-at-one-length", "lengths_differ", name)
         language = ("hi", "ta", "bn")[k % 3]
-        changes = {"source": "one-voice", "speaker": "spk0"}
+        changes: dict[str, Any] = {"source": "one-voice", "speaker": "spk0"}
         name = draft.add("raw", *draft.raw(language, f"{language}-r-one-voice-{k}", **changes))
         plant.mark("one-speaker-for-all", "sources_name_speakers", name)
 

@@ -14,6 +14,7 @@ from tests.audit.items import AROUND, LIMITS, facts_of, faults, item
 from vaak.audit import codes, duplicates, provenance, rates, sources, transcripts, writing
 from vaak.audit.checks import CORPUS_CHECKS, ITEM_CHECKS
 from vaak.audit.finding import HOLDS, PASSED_BY, UNKNOWN, Finding
+from vaak.audit.item import Item
 from vaak.corpus.samples import PROVENANCE
 
 RANDOM = np.random.default_rng(2)
@@ -38,6 +39,10 @@ def twice(n: int) -> np.ndarray:
 
 def document(*changes: int, n: int = 20) -> np.ndarray:
     return np.array([*range(5, n + 4), tokenizer().end_of_text_id, *changes])
+
+
+def replace_sample(one: Item, fields: dict[str, Any]) -> Item:
+    return replace(one, sample=replace(one.sample, **fields))
 
 
 def words(n: int, word: str = "na") -> str:
@@ -120,7 +125,7 @@ OF_ONE_SAMPLE = {
         *(item("| speech start |"), item("a <|speech_start|> b"), item("<speech>"), item("<|im_end|>")),
         *(item(voice_description="A calm voice."), item(voice_description="<|voice_start|> calm")),
     ),
-    provenance.provenance_is_known: (item(**KNOWN), item(**KNOWN | {"vad_config_hash": None})),
+    provenance.provenance_is_known: (replace_sample(item(), KNOWN), replace_sample(item(), KNOWN | {"vad_config_hash": None})),
     provenance.transcript_hash_matches: (
         item("नमस्ते", transcript_hash=hashlib.sha256("नमस्ते".encode()).hexdigest()), item("नमस्ते", transcript_hash="0" * 64),
     ),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.audit.items import item
 from vaak.audit.chance import RATES, chance_of_missing
 from vaak.audit.codes import effective, longest_repeat, repeated_phrase
 from vaak.audit.facts import alike, labels, same_text
@@ -17,6 +18,7 @@ from vaak.audit.finding import Finding
 from vaak.audit.rates import robust_deviations
 from vaak.audit.report import judge
 from vaak.audit.sampling import Stratum, allocate
+from vaak.languages import script_of
 
 
 @given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 4))
@@ -30,6 +32,19 @@ def test_the_longest_repeat_is_what_a_plain_search_finds(codes, longest_period):
         default=min(1, len(codes)),
     )  # fmt: skip
     assert longest_repeat(np.array(codes, np.uint16), longest_period)[0] == wanted
+
+
+@given(st.lists(st.integers(0, 2), max_size=60), st.integers(1, 4), st.integers(0, 20))
+def test_a_repeat_of_a_least_length_is_the_longest_one_or_none(codes, longest_period, least):
+    longest = longest_repeat(np.array(codes, np.uint16), longest_period)
+    found = longest_repeat(np.array(codes, np.uint16), longest_period, least)
+    assert found[0] == longest[0] if longest[0] >= least else found[0] < least
+
+
+@given(st.text(st.sampled_from("aZé१2।॥கஅমৰ ‍\u200c.ഠ"), max_size=30))
+def test_the_scripts_of_an_item_are_those_of_its_text(text):
+    found, wanted = item(text).scripts, script_of(text)
+    assert found == wanted and list(found) == list(wanted)
 
 
 @given(st.lists(st.integers(0, 2), max_size=40), st.integers(2, 8), st.integers(1, 3))

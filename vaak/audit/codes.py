@@ -52,19 +52,25 @@ def duration_matches_codes(item: Item, around: Around, limit: Mapping[str, Any])
 
 def no_repeated_codes(item: Item, around: Around, limit: Mapping[str, Any]) -> Verdict | str:
     """No code, and no short pattern of codes, is repeated for seconds."""
-    length, period = longest_repeat(item.tokens, limit["longest_period"])
+    length, period = longest_repeat(item.tokens, limit["longest_period"], limit["run_codes"])
     return f"{length} codes repeat with period {period}" if length >= limit["run_codes"] else HOLDS
 
 
-def longest_repeat(codes: np.ndarray, longest_period: int) -> tuple[int, int]:
-    """(codes, period) of the longest stretch in which every code equals the one `period` before it."""
+def longest_repeat(codes: np.ndarray, longest_period: int, least: int = 0) -> tuple[int, int]:
+    """(codes, period) of the longest stretch in which every code equals the one `period` before it.
+
+    One shorter than `least` need not be found: (1, 1) then.
+    """
     best = (min(1, len(codes)), 1)
     for period in range(1, min(longest_period, len(codes) - 1) + 1):
-        different = np.flatnonzero(codes[period:] != codes[:-period])
+        same = codes[period:] == codes[:-period]
+        # Nearly all speech ends here: so few are equal anywhere that no stretch can be long enough.
+        if np.count_nonzero(same) + period <= max(best[0], least - 1):
+            continue
+        different = np.flatnonzero(~same)
         # The stretches of equal ones lie between those that differ, and at both ends.
-        inside = int(np.diff(different).max(initial=1)) - 1
-        ends = (int(different[0]), len(codes) - period - 1 - int(different[-1])) if len(different) else ()
-        equal = max(inside, *ends) if ends else len(codes) - period
+        edges = np.concatenate([[-1], different, [len(same)]])
+        equal = int((edges[1:] - edges[:-1]).max()) - 1
         if equal and equal + period > best[0]:
             best = (equal + period, period)
     return best

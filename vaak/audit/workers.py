@@ -16,8 +16,8 @@ from vaak.corpus import Corpus
 from vaak.errors import BadInput
 from vaak.workers import end_with_parent
 
-# A process that takes seconds to start is worth it from so many samples on.
-SAMPLES_PER_PROCESS = 10_000
+# A process takes about as long to start as so many samples take to examine, a second or two.
+SAMPLES_PER_PROCESS = 20_000
 
 
 @dataclass(frozen=True)
