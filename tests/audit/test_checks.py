@@ -213,8 +213,11 @@ OF_A_CORPUS = {
     ),
     duplicates.segments_do_not_overlap: (
         *((cut("a", 0, 2000), cut("b", 1750, 4000)), (cut("a", 0, 2000), cut("b", 1749, 4000))),
-        # Of three that begin together nobody knows whether the id is a recording's.
-        *((cut("a", 0, 9), cut("b", 0, 900), cut("c", 0, 900)), (cut("a", 0, 9000), cut("b", 100, 200), cut("c", 300, 900))),
+        # Where most overlap, nobody cut a recording: two of three, but not two of four.
+        *(
+            (cut("a", 0, 9000), cut("b", 100, 900), cut("c", 300, 900)),
+            (cut("a", 0, 9000), cut("b", 100, 900), cut("c", 300, 900), cut("d", 9000, 9900)),
+        ),
     ),
     sources.sources_name_speakers: (
         tuple(item(speaker="x", language=language, name=language) for language in ("hi", "ta")),

@@ -57,25 +57,38 @@ def held_out_speakers_unseen(facts: Facts, around: Around, limit: Mapping[str, A
 def segments_do_not_overlap(facts: Facts, around: Around, limit: Mapping[str, Any]) -> Finding:
     """No two samples of a stream are cut from the same part of a recording.
 
-    Source ids under which most samples begin at the same millisecond name no recording, and are passed by.
+    Where most samples of a source overlap, its source ids name no recordings (but a speech engine, say): it is passed by.
     """
     rows = facts.rows
-    at = np.flatnonzero((rows["recording"] != 0) & (rows["start"] >= 0) & (rows["end"] > rows["start"]))
+    placed = np.flatnonzero((rows["recording"] != 0) & (rows["start"] >= 0) & (rows["end"] > rows["start"]))
     examined, found, example = 0, [], ""
-    for members in alike(facts.streams[at], rows["recording"][at]):
-        one = at[members]
-        one = one[np.argsort(rows["start"][one], kind="stable")]
-        if len(one) < 2 or len(np.unique(rows["start"][one])) * 2 <= len(one):
+    for source in alike(rows["source"][placed]):
+        at = placed[source]
+        shared, pairs = 0, []
+        for members in alike(facts.streams[at], rows["recording"][at]):
+            if len(members) > 1:
+                shared += len(members)
+                pairs += _overlaps(rows, at[members], limit["shared_milliseconds"])
+        if 2 * len(pairs) > shared:
             continue
-        examined += len(one)
-        reached = np.maximum.accumulate(rows["end"][one])[:-1]
-        again = 1 + np.flatnonzero(reached - rows["start"][one][1:] > limit["shared_milliseconds"])
-        found.extend(one[again].tolist())
-        if len(again) and not example:
-            number = int(again[0])
-            shared = int(reached[number - 1] - rows["start"][one[number]])
-            example = f"{facts.id(one[number])} begins {shared} ms before {facts.id(one[number - 1])} ends"
+        examined += shared
+        found += [later for _, later in pairs]
+        if pairs and not example:
+            earlier, later = pairs[0]
+            example = f"{facts.id(later)} begins {rows['end'][earlier] - rows['start'][later]} ms before {facts.id(earlier)} ends"
     return Finding(examined, facts.named(found), example)
+
+
+def _overlaps(rows: np.ndarray, at: np.ndarray, milliseconds: float) -> list[tuple[int, int]]:
+    """(the one that reaches farthest before it, the sample) for each that begins so long before that one's end."""
+    order = at[np.argsort(rows["start"][at], kind="stable")]
+    pairs, farthest = [], int(order[0])
+    for one in order[1:].tolist():
+        if rows["end"][farthest] - rows["start"][one] > milliseconds:
+            pairs.append((farthest, one))
+        if rows["end"][one] > rows["end"][farthest]:
+            farthest = one
+    return pairs
 
 
 def _long_audio(facts: Facts, limit: Mapping[str, Any]) -> np.ndarray:
