@@ -46,9 +46,12 @@ def test_a_clean_corpus_leaves_with_0_and_a_page(corpus, tmp_path, capsys):
 
 def test_a_failed_check_leaves_with_1_and_json_says_which(tmp_path, capsys):
     writer = CorpusWriter(tmp_path / "bad", "bad", ENTRY)
-    writer.add("paired", Sample("x", "studio", "en", transcript="[INST] Good morning <|speech_start|>"), np.arange(60))
+    writer.add("paired", Sample("x", "studio", "en", transcript="[/INST] Good morning <|speech_start|>"), np.arange(60))
     writer.freeze()
-    options = ["--codec", "none", "--json", "-o", tmp_path / "a.html"]
+    plain = [tmp_path / "bad", "--codec", "none", "-o", tmp_path / "a.html"]
+    code, out, err = leave(plain, capsys)
+    assert code == 1 and "'[/INST]' in" in " ".join(out.replace("│", " ").split())
+    options = [*plain[1:], "--json"]
     code, out, err = leave([tmp_path / "bad", *options], capsys)
     report = json.loads(out)
     assert code == 1 and "no_control_tokens" in err and not report["passed"]

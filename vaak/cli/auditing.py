@@ -13,6 +13,13 @@ from vaak.errors import CheckFailed
 if TYPE_CHECKING:
     from vaak.audit import AuditReport
 
+Limits = Annotated[
+    Path | None, typer.Option(help="A YAML file of limits over those that ship; looser ones are shown in red.")
+]
+Processes = Annotated[
+    int | None, typer.Option(min=1, help="How many work at once; default: one per core, fewer for few samples.")
+]
+
 
 def add_verbs(app: typer.Typer) -> None:
     """Hang this module's verb on the command."""
@@ -35,12 +42,8 @@ def audit(
     ] = 10_000,
     listen: Annotated[int, typer.Option(min=0, help="Samples per language to decode and listen to.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Which samples are drawn.")] = 1,
-    limits: Annotated[
-        Path | None, typer.Option(help="A YAML file of limits over those that ship; looser ones are shown in red.")
-    ] = None,
-    processes: Annotated[
-        int | None, typer.Option(min=1, help="How many work at once; default: one per core, fewer for few samples.")
-    ] = None,
+    limits: Limits = None,
+    processes: Processes = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The report.")] = Path("audit.html"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")] = False,
 ) -> None:
@@ -84,14 +87,21 @@ def audit(
 
 
 def _print(report: AuditReport, folder: str, out: Path) -> None:
+    from rich.markup import escape
+
     rows = []
     for check in report.checks:
-        loosened = "".join(f"limit loosened: {words}; " for words in check.loosened)
-        verdict = "FAILS" if check.verdict == "fails" else check.verdict
-        rows.append([check.name, check.severity, verdict, len(check.evidence), loosened + check.detail])
+        if check.examined:
+            loosened = "".join(f"limit loosened: {words}; " for words in check.loosened)
+            verdict = "FAILS" if check.verdict == "fails" else check.verdict
+            # Names with spaces wrap where a terminal is narrow; a detail quotes texts, which may look like rich's markup.
+            name, detail = check.name.replace("_", " "), escape(loosened + check.detail)
+            rows.append([name, check.severity, verdict, len(check.evidence), detail])
     print_table(f"audit of {folder}; the report: {out}", ["check", "severity", "verdict", "at fault", "detail"], rows)
+    idle = [check.name.replace("_", " ") for check in report.checks if not check.examined]
+    if idle:
+        typer.echo(f"nothing to examine: {', '.join(idle)}")
     chances = ", ".join(f"{chance:.1%} in {100 * rate:g}%" for rate, chance in report.missing.items())
     examined, samples = sum(one.examined for one in report.strata), sum(one.samples for one in report.strata)
-    typer.echo(
-        f"{examined:,} of {samples:,} samples examined; chance of missing a fault that is in a share of them: {chances}"
-    )
+    counted = f"{examined:,} of {samples:,} samples examined"
+    typer.echo(f"{counted}; chance of missing a fault that is in a share of them: {chances}")
