@@ -164,12 +164,12 @@ def _coverage(page: Page, report: AuditReport) -> None:
         rows.append(
             [name, one.samples, one.examined, Cell(one.rarest_fault, rarest), *map(_chance, one.missing.values())]
         )
-    chances = [f"Chance of missing {100 * rate:g}%" for rate in RATES]
-    columns = ["Stratum", "Samples", "Examined", "Faults rarer than this may hide (5%)", *chances]
+    chances = [f"Missed in {100 * rate:g}%" for rate in RATES]
+    columns = ["Stratum", "Samples", "Examined", "May hide", *chances]
     page.section(
         "Coverage",
-        "A fault that sits in 0.01% of the samples (in one at least) is missed with the chance in that column: none of the "
-        "samples that have it is examined. Every sample is as likely to have it.",
+        "“May hide”: a fault in fewer of the samples is missed with a chance of 5% or more. “Missed in 0.01%”: the chance that a fault "
+        "which so many of the samples have, one at least, is in none of the examined ones.",
         table(rows, columns, caption="What was examined, and which faults may have been missed"),
     )
 
