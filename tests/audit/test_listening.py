@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from markupsafe import Markup
 
-from tests.audit.planted import CRASHES, SILENT, ToneCodec
+from tests.audit.clean import CRASHES, SILENT, ToneCodec
+from vaak.audit.item import Item
 from vaak.audit.limits import load_limits
-from vaak.audit.listening import audible, decodes, listen
-from vaak.audit.sampling import Item
+from vaak.audit.listening import Listened, audible, chosen, decodes, listen
 from vaak.corpus import Sample
 
 LIMITS = load_limits()
@@ -18,7 +20,9 @@ def item(name: str, *codes: int, language: str = "hi", stream: str = "raw") -> I
 
 
 def heard(*items: Item, per_language: int = 100, seed: int = 0):
-    return listen(items, ToneCodec(), per_language, seed, lambda done, total, words: None)
+    languages = np.array([one.sample.language for one in items])
+    drawn = chosen(languages, np.array([one.is_audio for one in items]), per_language, seed)
+    return listen([items[at] for at in drawn], ToneCodec(), lambda done, total, words: None)
 
 
 def test_a_sample_that_does_not_decode_is_named_and_leaves_the_others_alone():
@@ -52,3 +56,9 @@ def test_the_seed_decides_who_is_heard():
 def test_at_most_twenty_seconds_of_one_sample_are_heard():
     (found,) = heard(item("long", *range(10, 1011), *range(10, 1011)))
     assert "20.0 s" in found.sound
+
+
+@pytest.mark.parametrize("level,found", [(-59.9, 0), (-60.1, 1)])
+def test_silent_is_what_lies_below_sixty_decibels_under_full_scale(level, found):
+    one = Listened(item("quiet", 20), level, Markup(""))
+    assert len(audible([one], LIMITS["audible"]).evidence) == found

@@ -132,6 +132,14 @@ def test_fields_come_back(corpus_folder):
         group.column("mood")
 
 
+@given(numbers=st.sets(st.integers(0, 19)))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_some_samples_are_those_of_all_that_have_their_numbers(corpus_folder, numbers):
+    for group in open_corpus(corpus_folder).groups.values():
+        every, wanted = list(group.samples()), sorted(numbers)
+        assert list(group.samples_at(np.array(wanted, np.int64))) == [every[number] for number in wanted]
+
+
 def test_numpy_and_pyarrow_alone_can_read_it(corpus_folder):
     shard = corpus_folder / "paired/hi/clean"
     tokens = np.load(shard / "00001.tokens.npy", mmap_mode="r")

@@ -1,28 +1,47 @@
-"""What a check is: a function of the examined items and of what is known around them, that returns what it found."""
+"""What a check is. One of a single sample is asked of each by itself, wherever that is read; one of the whole corpus is
+asked once, of small figures of all examined samples (`vaak.audit.facts`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from vaak.audit.sampling import Item
-from vaak.codec import Codec
+from vaak.audit.item import Item
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.grammar.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from vaak.audit.facts import Facts
+
+
+@dataclass(frozen=True)
+class KnownCodec:
+    """What the checks need of the codec that will decode generated codes: no network, so that it goes to other processes."""
+
+    name: str
+    hash: str
+    codebook_size: int
 
 
 @dataclass(frozen=True)
 class Around:
-    """What the checks know beside the items. A codec or a tokenizer that was not given is None."""
+    """What the checks know beside the items. A codec or a tokenizer that was not given is None.
+
+    `pieces`: the samples are pieces of flat streams, whose own boundaries nobody knows.
+    """
 
     codebook_size: int | None  # of the corpus, from its manifest
     tokens_per_second: int
-    codec: Codec | None
+    sample_rate: int | None  # hertz that the codec of the corpus hears
+    codec: KnownCodec | None
     tokenizer: TextTokenizer | None
     tokenizer_hash: str | None  # of the corpus, from its manifest
+    pieces: bool = False
 
-    @property
+    @cached_property
     def vocabulary(self) -> Vocabulary | None:
         """The id space that training would build from this codec (and a single text id where no tokenizer was given)."""
         size = self.codec.codebook_size if self.codec else self.codebook_size
@@ -31,25 +50,27 @@ class Around:
         return self.tokenizer.vocabulary(size) if self.tokenizer else Vocabulary(1, size, 0)
 
 
+class Verdict(Enum):
+    """What a check says of a sample that it finds no fault with."""
+
+    HOLDS = "holds"
+    PASSED_BY = "not a sample that this check is about"
+    UNKNOWN = "cannot be judged: a field is unknown"
+
+
+HOLDS, PASSED_BY, UNKNOWN = Verdict.HOLDS, Verdict.PASSED_BY, Verdict.UNKNOWN
+
+# A text says what is wrong with the sample.
+ItemCheck = Callable[[Item, Around, Mapping[str, Any]], Verdict | str]
+
+
 @dataclass(frozen=True)
 class Finding:
-    """`examined` items that the check could judge, `evidence`: the ids of those at fault, `detail`: one plain sentence."""
+    """`examined` samples that a check could judge, `evidence`: the ids of those at fault, `detail`: one plain sentence."""
 
     examined: int
     evidence: tuple[str, ...] = ()
     detail: str = ""
 
 
-CheckFunction = Callable[[Sequence[Item], Around, Mapping[str, Any]], Finding]
-
-
-def judged(items: Iterable[Item], at_fault: Callable[[Item], str | None], skipped: str = "") -> Finding:
-    """Apply `at_fault` to each item: a text says what is wrong with it (the first one becomes the detail), None: nothing."""
-    examined, evidence, example = 0, [], ""
-    for item in items:
-        examined += 1
-        wrong = at_fault(item)
-        if wrong is not None:
-            evidence.append(item.sample.sample_id)
-            example = example or f"{item.sample.sample_id}: {wrong}"
-    return Finding(examined, tuple(evidence), "; ".join(part for part in (example, skipped) if part))
+CorpusCheck = Callable[["Facts", Around, Mapping[str, Any]], Finding]

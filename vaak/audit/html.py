@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from markupsafe import Markup
 
+from vaak.audit.chance import RATES
 from vaak.audit.report import AuditReport, Check
 from vaak.languages import LANGUAGES
 from vaak.page import Cell, KeyFigure, Page, alarm, details, grid, histogram, in_language, key_figures, table, tabs
@@ -22,7 +23,8 @@ def report_page(report: AuditReport) -> Page:
     """The page of a report, not yet written."""
     page = Page(
         f"Audit of {report.corpus}",
-        f"Corpus {report.corpus_id[:12]}, codec {report.codec or 'none'}, seed {report.seed}.",
+        f"Corpus {report.corpus_id[:12]}, codec {report.codec or 'none'}, gold pack {(report.pack or 'none')[:12]}, "
+        f"seed {report.seed}.",
     )
     _verdict(page, report)
     _checks(page, report)
@@ -51,7 +53,13 @@ def _verdict(page: Page, report: AuditReport) -> None:
             ]
         )
     )
-    for check in failed:
+    if report.loosened:
+        words = f"limit loosened: {'; '.join(_spaced(one) for one in report.loosened)}"
+        page.add(
+            Markup('<p class="alarm error" role="note"><strong>Not the limits that ship:</strong> {}</p>').format(words)
+        )
+    # What stops a launch stands before what is only shown.
+    for check in errors + [check for check in failed if check.severity != "error"]:
         found = f"{_words(check)}: {len(check.evidence):,} of {check.examined:,} samples. {check.about} {check.detail}"
         page.add(alarm("error" if check.severity == "error" else "warning", found))
     if not failed:
@@ -66,7 +74,7 @@ def _checks(page: Page, report: AuditReport) -> None:
             check.severity,
             check.examined,
             len(check.evidence),
-            Cell(check.limit["share"], f"{check.limit['share']:.1%}" if check.limit["share"] else "none"),
+            _tolerated(check),
             check.detail or None,
         ]
         for check in report.checks
@@ -94,6 +102,20 @@ def _words(check: Check) -> str:
 def _verdict_cell(check: Check) -> Markup:
     state, sign = {"holds": ("good", "✓ "), "fails": ("bad", "✗ ")}.get(check.verdict, ("", ""))
     return Markup('<span class="verdict {}">{}{}</span>').format(state, sign, check.verdict)
+
+
+def _spaced(words: str) -> str:
+    return words.replace("_", " ")
+
+
+def _tolerated(check: Check) -> Cell | Markup:
+    """The share that may be at fault; in red, with the words, where the user's limits tolerate more than ours."""
+    share = check.limit["share"]
+    words = f"{100 * share:.4g}%" if share else "none"
+    if not check.loosened:
+        return Cell(share, words)
+    loosened = "; ".join(_spaced(one) for one in check.loosened)
+    return Markup('{}<br><span class="verdict bad">limit loosened: {}</span>').format(words, loosened)
 
 
 def _thresholds(check: Check) -> str:
@@ -134,19 +156,26 @@ def _listening(page: Page, report: AuditReport) -> None:
 
 
 def _coverage(page: Page, report: AuditReport) -> None:
-    rows = [
-        [
-            f"{one.stream} {one.language} {one.tier}",
-            one.samples,
-            one.examined,
-            Cell(one.rarest_fault, "none: all examined" if one.rarest_fault == 0 else f"below {one.rarest_fault:.2%}"),
-        ]
-        for one in report.strata
-    ]
-    caption = "What was examined, and which faults may have been missed with a chance of 5%"
+    whole = sum(one.samples for one in report.strata), sum(one.examined for one in report.strata)
+    rows: list[list[object]] = [["the whole corpus", *whole, None, *map(_chance, report.missing.values())]]
+    for one in report.strata:
+        rarest = "none: all examined" if one.rarest_fault == 0 else f"below {one.rarest_fault:.2%}"
+        name = f"{one.stream} {one.language} {one.tier}"
+        rows.append(
+            [name, one.samples, one.examined, Cell(one.rarest_fault, rarest), *map(_chance, one.missing.values())]
+        )
+    chances = [f"Missed in {100 * rate:g}%" for rate in RATES]
+    columns = ["Stratum", "Samples", "Examined", "May hide", *chances]
     page.section(
-        "Coverage", table(rows, ["Stratum", "Samples", "Examined", "Faults rarer than this may hide"], caption=caption)
+        "Coverage",
+        "“May hide”: a fault in fewer of the samples is missed with a chance of 5% or more. “Missed in 0.01%”: the chance that a fault "
+        "which so many of the samples have, one at least, is in none of the examined ones.",
+        table(rows, columns, caption="What was examined, and which faults may have been missed"),
     )
+
+
+def _chance(chance: float) -> Cell:
+    return Cell(chance, "none" if chance == 0 else f"{chance:.1%}" if chance >= 0.001 else "below 0.1%")
 
 
 def _name(language: str) -> str:

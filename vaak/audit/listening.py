@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from vaak.audit.finding import Finding
-from vaak.audit.sampling import Item
+from vaak.audit.item import Item
 from vaak.codec import Codec
 from vaak.page import player
 
@@ -32,23 +31,24 @@ class Listened:
     error: str = ""
 
 
-def listen(
-    items: Sequence[Item], codec: Codec, per_language: int, seed: int, progress: Callable[[float, float, str], None]
-) -> list[Listened]:
-    """Decode `per_language` random audio items of each language; only compressed sound is kept in memory."""
-    languages: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        if item.is_audio:
-            languages[item.sample.language].append(item)
-    chosen: list[Item] = []
-    for language, members in languages.items():
+def chosen(languages: np.ndarray, is_audio: np.ndarray, per_language: int, seed: int) -> np.ndarray:
+    """Positions (int64, by language and ascending) of the samples to listen to, given language and kind of all examined ones."""
+    found = [np.empty(0, np.int64)]
+    of_audio = np.flatnonzero(is_audio)
+    for language in dict.fromkeys(languages[of_audio].tolist()):
+        members = of_audio[languages[of_audio] == language]
         random = np.random.default_rng([seed, zlib.crc32(language.encode())])
         drawn = random.choice(len(members), min(per_language, len(members)), replace=False)
-        chosen.extend(members[i] for i in sorted(drawn))
+        found.append(members[np.sort(drawn)])
+    return np.concatenate(found)
+
+
+def listen(items: Sequence[Item], codec: Codec, progress: Callable[[float, float, str], None]) -> list[Listened]:
+    """Decode the items; only compressed sound is kept in memory."""
     heard: list[Listened] = []
-    for start in range(0, len(chosen), _BATCH):
-        heard.extend(_decode(chosen[start : start + _BATCH], codec))
-        progress(len(heard), len(chosen), f"decoding {chosen[start].sample.language}")
+    for start in range(0, len(items), _BATCH):
+        heard.extend(_decode(items[start : start + _BATCH], codec))
+        progress(len(heard), len(items), f"decoding {items[start].sample.language}")
     return heard
 
 

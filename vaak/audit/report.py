@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vaak.audit.chance import RATES, chance_of_missing
 from vaak.audit.finding import Finding
+from vaak.audit.limits import loosened_entries
 from vaak.audit.listening import Listened
 from vaak.audit.sampling import Stratum
 from vaak.page import Bins
@@ -15,7 +17,10 @@ from vaak.page import Bins
 
 @dataclass(frozen=True)
 class Check:
-    """One check and what it found. `evidence` holds the ids of all samples at fault among the `examined`."""
+    """One check and what it found. `evidence` holds the ids of all samples at fault among the `examined`.
+
+    `loosened` says which of its limits tolerate more than the ones that ship, such as ("share 0 → 0.05",).
+    """
 
     name: str
     about: str
@@ -25,6 +30,7 @@ class Check:
     examined: int
     evidence: tuple[str, ...]
     detail: str
+    loosened: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -37,7 +43,8 @@ def judge(name: str, about: str, limit: Mapping[str, Any], finding: Finding) -> 
     """A check passes while the samples at fault are at most the tolerated share of those examined."""
     passed = len(finding.evidence) <= limit["share"] * finding.examined
     thresholds = {key: value for key, value in limit.items() if key != "severity"}
-    return Check(name, about, limit["severity"], thresholds, passed, finding.examined, finding.evidence, finding.detail)
+    found = (passed, finding.examined, finding.evidence, finding.detail)
+    return Check(name, about, limit["severity"], thresholds, *found, loosened_entries(name, limit))
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,18 @@ class AuditReport:
     checks: tuple[Check, ...]
     histograms: Mapping[str, Mapping[str, Bins]]
     listening: tuple[Listened, ...]
+    pack: str | None = None  # the id of the gold pack that the corpus was compared with
+
+    @property
+    def loosened(self) -> tuple[str, ...]:
+        """Limits that tolerate more than the ones that ship, with the check's name."""
+        return tuple(f"{check.name} {words}" for check in self.checks for words in check.loosened)
+
+    @property
+    def missing(self) -> dict[float, float]:
+        """By share of faulty samples: the chance that none of them, wherever in the corpus they are, was examined."""
+        samples, examined = (sum(getattr(one, name) for one in self.strata) for name in ("samples", "examined"))
+        return {rate: chance_of_missing(samples, examined, rate) for rate in RATES}
 
     @property
     def passed(self) -> bool:
@@ -68,12 +87,19 @@ class AuditReport:
             "passed": self.passed,
             "samples": sum(stratum.samples for stratum in self.strata),
             "examined": sum(stratum.examined for stratum in self.strata),
-            "strata": [asdict(stratum) | {"rarest_fault": stratum.rarest_fault} for stratum in self.strata],
+            "pack": self.pack,
+            "loosened": list(self.loosened),
+            "chance_of_missing": _by_rate(self.missing),
+            "strata": [
+                asdict(one) | {"rarest_fault": one.rarest_fault, "chance_of_missing": _by_rate(one.missing)}
+                for one in self.strata
+            ],
             "checks": [
                 {
                     **asdict(check),
                     "limit": dict(check.limit),
                     "evidence": list(check.evidence),
+                    "loosened": list(check.loosened),
                     "verdict": check.verdict,
                 }
                 for check in self.checks
@@ -96,3 +122,7 @@ class AuditReport:
         from vaak.audit.html import report_page
 
         return report_page(self).write(path)
+
+
+def _by_rate(chances: Mapping[float, float]) -> dict[str, float]:
+    return {f"{rate:g}": chance for rate, chance in chances.items()}

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from vaak.corpus import Corpus, Sample
-
-
-@dataclass(frozen=True)
-class Item:
-    """One examined sample with its tokens: uint16 codes (raw, paired) or uint32 text ids (text)."""
-
-    stream: str
-    sample: Sample
-    tokens: np.ndarray
-
-    @property
-    def is_audio(self) -> bool:
-        return self.stream != "text"
+from vaak.audit.chance import RATES, chance_of_missing
+from vaak.corpus import Corpus
 
 
 @dataclass(frozen=True)
@@ -44,6 +32,11 @@ class Stratum:
             return 0.0
         return 1.0 - 0.05 ** (1 / self.examined) if self.examined else 1.0
 
+    @property
+    def missing(self) -> dict[float, float]:
+        """By share of faulty samples: the chance that none of them was examined."""
+        return {rate: chance_of_missing(self.samples, self.examined, rate) for rate in RATES}
+
 
 def allocate(sizes: Sequence[int], total: int) -> list[int]:
     """Parts of `total` for strata of `sizes`: equal, except that a small stratum is taken whole and leaves room for the others."""
@@ -55,23 +48,17 @@ def allocate(sizes: Sequence[int], total: int) -> list[int]:
     return parts
 
 
-def take_sample(
-    corpus: Corpus, samples: int, seed: int, progress: Callable[[float, float, str], None]
-) -> tuple[list[Item], list[Stratum]]:
-    """At most `samples` items in the order of the corpus, and what part of each stratum they are.
+def draw(corpus: Corpus, samples: int, seed: int) -> list[tuple[Stratum, np.ndarray]]:
+    """Of every group, in the order of the corpus, the rows that are examined (int64[n], ascending); at most `samples` in all.
 
     What is drawn from a stratum depends on the seed, its name and its part alone.
     """
     groups = list(corpus.groups.values())
-    parts = allocate([group.n_samples for group in groups], samples)
-    items: list[Item] = []
-    strata: list[Stratum] = []
-    for group, part in zip(groups, parts, strict=True):
+    found = []
+    for group, part in zip(groups, allocate([group.n_samples for group in groups], samples), strict=True):
         name = f"{group.stream}/{group.language}/{group.tier}"
         random = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        drawn = np.sort(random.choice(group.n_samples, part, replace=False)) if part else []
         # In ascending order each part of the parquet file is read once.
-        items.extend(Item(group.stream, group.sample(int(i)), group.tokens(int(i))) for i in drawn)
-        strata.append(Stratum(group.stream, group.language, group.tier, group.n_samples, part))
-        progress(len(items), sum(parts), f"reading {name}")
-    return items, strata
+        rows = np.sort(random.choice(group.n_samples, part, replace=False)) if part else np.empty(0, np.int64)
+        found.append((Stratum(group.stream, group.language, group.tier, group.n_samples, part), rows.astype(np.int64)))
+    return found

@@ -2,96 +2,83 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from vaak.audit.finding import Around, Finding, judged
-from vaak.audit.sampling import Item
-from vaak.languages import LANGUAGES, script_of
+import numpy as np
+
+from vaak.audit.codes import longest_repeat
+from vaak.audit.finding import HOLDS, PASSED_BY, UNKNOWN, Around, Verdict
+from vaak.audit.item import Item, has_words
+from vaak.languages import LANGUAGES
 
 # Assamese and Bengali share a script but not these letters.
 _ASSAMESE_ONLY = frozenset("ৰৱ")
 _BENGALI_RA = "র"
 
+# A phrase of so many words is looked for when a transcript repeats itself.
+_PHRASE_WORDS = 8
 
-def transcript_has_words(items: Sequence[Item], around: Around, limit: Mapping[str, Any]) -> Finding:
+
+def transcript_has_words(item: Item, around: Around, limit: Mapping[str, Any]) -> Verdict | str:
     """A transcript holds letters or digits, not just space and punctuation."""
-
-    def at_fault(item: Item) -> str | None:
-        text = item.sample.transcript or ""
-        return None if has_words(text) else f"the transcript is {text!r}"
-
-    return judged((item for item in items if item.stream == "paired"), at_fault)
+    text = item.sample.transcript or ""
+    return HOLDS if has_words(text) else f"the transcript is {text!r}"
 
 
-def has_words(text: str) -> bool:
-    return any(unicodedata.category(char)[0] in "LN" for char in text)
+def transcript_does_not_loop(item: Item, around: Around, limit: Mapping[str, Any]) -> Verdict | str:
+    """No word or phrase of a transcript is repeated many times in a row, as recognisers that lost their way write."""
+    words = (item.sample.transcript or "").split()
+    # A word that is repeated so often takes at least so many from the different ones.
+    if len(words) - len(set(words)) < limit["times"] - 1:
+        return HOLDS
+    numbers: dict[str, int] = {}
+    coded = np.array([numbers.setdefault(word, len(numbers)) for word in words])
+    length, period = longest_repeat(coded, _PHRASE_WORDS)
+    if length < limit["times"] * period:
+        return HOLDS
+    return f"{length // period} times the same {'word' if period == 1 else f'{period} words'}"
 
 
-def script_matches_language(items: Sequence[Item], around: Around, limit: Mapping[str, Any]) -> Finding:
+def script_matches_language(item: Item, around: Around, limit: Mapping[str, Any]) -> Verdict | str:
     """Native transcripts and text documents stand mostly in the script of their language tag; some foreign words may."""
-    least = limit["own_script"]
-
-    def at_fault(item: Item) -> str | None:
-        wanted, shares = LANGUAGES[item.sample.language].script, script_of(text_of(item, around))
-        share = shares.get(wanted, 0.0)
-        if not shares or share >= least:
-            return None  # a text of digits has no script
-        other = max(shares, key=lambda script: shares[script])
-        return f"{share:.0%} {wanted} for {item.sample.language}, mostly {other}"
-
-    return judged(
-        (item for item in items if item.sample.transcript_kind in (None, "native") and _readable(item, around)),
-        at_fault,
-    )
+    sample = item.sample
+    if sample.transcript_kind not in (None, "native") or sample.language not in LANGUAGES or not item.text:
+        return PASSED_BY
+    wanted = LANGUAGES[sample.language].script
+    share = item.scripts.get(wanted, 0.0)
+    if not item.scripts or share >= limit["own_script"]:
+        return HOLDS  # a text of digits has no script
+    other = max(item.scripts, key=lambda script: item.scripts[script])
+    return f"{share:.0%} {wanted} for {sample.language}, mostly {other}"
 
 
-def letters_match_language(items: Sequence[Item], around: Around, limit: Mapping[str, Any]) -> Finding:
+def letters_match_language(item: Item, around: Around, limit: Mapping[str, Any]) -> Verdict | str:
     """Assamese is not written with Bengali's ra, nor Bengali with Assamese's ra and wa: their script alone cannot tell."""
-
-    def at_fault(item: Item) -> str | None:
-        text = text_of(item, around)
-        assamese = any(char in _ASSAMESE_ONLY for char in text)
-        if item.sample.language == "as" and _BENGALI_RA in text and not assamese:
-            return "tagged Assamese, written with Bengali's ra"
-        return "tagged Bengali, written with Assamese letters" if item.sample.language == "bn" and assamese else None
-
-    return judged(
-        (item for item in items if item.sample.language in ("as", "bn") and _readable(item, around)), at_fault
-    )
+    language, text = item.sample.language, item.text
+    if language not in ("as", "bn") or not text:
+        return PASSED_BY
+    assamese = not _ASSAMESE_ONLY.isdisjoint(text)
+    if language == "as" and _BENGALI_RA in text and not assamese:
+        return "tagged Assamese, written with Bengali's ra"
+    return "tagged Bengali, written with Assamese letters" if language == "bn" and assamese else HOLDS
 
 
-def kind_matches_script(items: Sequence[Item], around: Around, limit: Mapping[str, Any]) -> Finding:
-    """A romanised transcript is in Latin script, a code-mixed one in Latin and its own, and neither is English."""
-
-    def at_fault(item: Item) -> str | None:
-        sample = item.sample
-        shares, own = script_of(sample.transcript or ""), LANGUAGES[sample.language].script
-        if own == "Latin":
-            return f"{sample.transcript_kind} {sample.language}, which is written in Latin anyway"
-        latin, native = shares.get("Latin", 0.0), shares.get(own, 0.0)
-        if sample.transcript_kind == "romanised":
-            return f"romanised, but {latin:.0%} Latin" if latin < limit["romanised_latin"] else None
-        mixed = min(latin, native) >= limit["mixed_least"]
-        return None if mixed else f"code-mixed, but {latin:.0%} Latin and {native:.0%} {own}"
-
-    kinds = ("romanised", "code_mixed")
-    return judged(
-        (item for item in items if item.stream == "paired" and item.sample.transcript_kind in kinds), at_fault
-    )
-
-
-def _readable(item: Item, around: Around) -> bool:
-    known = item.sample.language in LANGUAGES
-    return known and (bool(item.sample.transcript) or (item.stream == "text" and around.tokenizer is not None))
-
-
-def text_of(item: Item, around: Around) -> str:
-    """The transcript, or the text document decoded; empty where there is neither."""
-    if item.sample.transcript or item.stream != "text" or around.tokenizer is None:
-        return item.sample.transcript or ""
-    tokenizer = around.tokenizer
-    # Ids beyond the tokenizer are another check's finding and would break the decoder.
-    inside = item.tokens[(item.tokens < tokenizer.size) & (item.tokens != tokenizer.end_of_text_id)]
-    return tokenizer.decode(inside.tolist())
+def kind_matches_script(item: Item, around: Around, limit: Mapping[str, Any]) -> Verdict | str:
+    """A native transcript is not half Latin, a romanised one is Latin, a code-mixed one both; English is none of these two."""
+    kind, language = item.sample.transcript_kind, item.sample.language
+    if kind is None or language not in LANGUAGES:
+        return UNKNOWN
+    own = LANGUAGES[language].script
+    if kind == "tagged" or (kind == "native" and own == "Latin"):
+        return PASSED_BY
+    if own == "Latin":
+        return f"{kind} {language}, which is written in Latin anyway"
+    latin, native = item.scripts.get("Latin", 0.0), item.scripts.get(own, 0.0)
+    if kind == "native":
+        what = "romanised" if native == 0 else "code-mixed"
+        return f"native, but {latin:.0%} Latin, so {what}" if latin > limit["native_latin"] else HOLDS
+    if kind == "romanised":
+        return f"romanised, but {latin:.0%} Latin" if latin < limit["romanised_latin"] else HOLDS
+    mixed = min(latin, native) >= limit["mixed_least"]
+    return HOLDS if mixed else f"code-mixed, but {latin:.0%} Latin and {native:.0%} {own}"

@@ -1,4 +1,4 @@
-"""Doors to data: `corpus`, `pack`, `audit`."""
+"""Doors to data: `corpus`, `pack`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import typer
 
 from vaak.cli import imports, transfers
 from vaak.cli.encoding import encode
-from vaak.cli.show import print_json, print_table
+from vaak.cli.show import print_json
 from vaak.errors import CheckFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
 Folder = Annotated[Path, typer.Argument(help="The folder of a frozen corpus.")]
-CodecName = Annotated[str, typer.Option("--codec", help="A codec's name, or the folder of its weights.")]
 
 corpus_app = typer.Typer(help="Make, look at and verify a frozen corpus of codes.", no_args_is_help=True)
 pack_app = typer.Typer(help="The gold pack: evaluation items frozen before training.", no_args_is_help=True)
@@ -32,7 +31,6 @@ def add_verbs(app: typer.Typer) -> None:
     pack_app.command("build")(build)
     pack_app.command("show")(show_a_pack)
     app.add_typer(pack_app, name="pack")
-    app.command("audit")(audit)
 
 
 def show(folder: Folder, as_json: Json = False) -> None:
@@ -134,43 +132,3 @@ def show_a_pack(folder: Annotated[Path, typer.Argument(help="The folder of a pac
     from vaak.corpus.pack import open_pack, show_pack
 
     print_json(show_pack(open_pack(folder)))
-
-
-def audit(
-    folder: Folder,
-    codec: CodecName = "embedded",
-    samples: Annotated[
-        int, typer.Option(help="Samples to look at, drawn from every stream, language and tier.")
-    ] = 10_000,
-    listen: Annotated[int, typer.Option(help="Samples per language to decode and listen to.")] = 100,
-    seed: Annotated[int, typer.Option(help="Which samples are drawn.")] = 1,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The report.")] = Path("audit.html"),
-    as_json: Json = False,
-) -> None:
-    """Audit a corpus (SPEC G1); exit 1 if a check fails.
-
-    Examples: `vaak audit corpus-v1` · `vaak audit corpus-v1 --samples 2000 --listen 10 -o look.html`
-    """
-    from vaak.audit import audit_corpus
-    from vaak.codec import open_codec
-    from vaak.corpus import open_corpus
-    from vaak.launch.console import Console
-
-    with Console(quiet=as_json).progress("audit") as bar:
-        report = audit_corpus(
-            open_corpus(folder),
-            open_codec(codec),
-            samples=samples,
-            seed=seed,
-            decode_per_language=listen,
-            progress=bar,
-        )
-    report.write_html(out)
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        rows = [[c.name, c.severity, "holds" if c.passed else "FAILS", c.detail] for c in report.checks]
-        print_table(f"audit of {folder}; the report: {out}", ["check", "severity", "", "detail"], rows)
-    failed = [check.name for check in report.checks if not check.passed and check.severity == "error"]
-    if failed:
-        raise CheckFailed(f"{folder}: {', '.join(failed)}; the samples at fault are in {out}")

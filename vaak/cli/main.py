@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import typer
 
-from vaak.cli import checkpoints, codecs, corpora, costs, evaluation, launches, models
+from vaak.cli import auditing, checkpoints, codecs, corpora, costs, evaluation, launches, models
 from vaak.errors import BadInput, CheckFailed, Interrupted
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ models.add_verbs(app)
 checkpoints.add_verbs(app)
 evaluation.add_verbs(app)
 corpora.add_verbs(app)
+auditing.add_verbs(app)
 codecs.add_verbs(app)
 
 

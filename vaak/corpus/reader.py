@@ -196,6 +196,13 @@ class Group:
             self._rows = (first, first + len(rows), rows)
         return from_row(rows[i - first])
 
+    def samples_at(self, numbers: np.ndarray) -> Iterator[Sample]:
+        """The fields of some samples (int64[n], ascending): of each row group only the rows that are asked for are made."""
+        edges = np.searchsorted(numbers, self._first_sample)
+        for shard, first, a, b in zip(self._shards, self._first_sample, edges, edges[1:], strict=False):
+            if b > a:
+                yield from map(from_row, shard.rows_at(numbers[a:b] - first))
+
     def samples(self) -> Iterator[Sample]:
         """The fields of all samples, in order."""
         return (self.sample(i) for i in range(self.n_samples))
@@ -309,6 +316,19 @@ class _Shard:
         if name not in pq.read_schema(self.samples_path).names:
             return [pa.nulls(self.n_samples, SCHEMA.field(name).type)]
         return pq.read_table(self.samples_path, columns=[name]).column(0).chunks
+
+    def rows_at(self, own: np.ndarray) -> Iterator[dict[str, Any]]:
+        """Some rows (int64[n], ascending); a row group that none of them is in is not read."""
+        file = pq.ParquetFile(self.samples_path)
+        first = 0
+        for number in range(file.num_row_groups):
+            n = file.metadata.row_group(number).num_rows
+            wanted = own[np.searchsorted(own, first) : np.searchsorted(own, first + n)] - first
+            if len(wanted):
+                yield from file.read_row_group(number, use_threads=False).take(wanted).to_pylist()
+            first += n
+        if len(own) and int(own[-1]) >= first:
+            raise BadInput(f"{self.samples_path} ends at row {first}, but row {own[-1]} is wanted; restore the file")
 
     def row_group(self, i: int) -> tuple[int, list[dict[str, Any]]]:
         """The row group that holds row i: its first row's number and its rows."""

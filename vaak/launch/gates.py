@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from vaak.audit import AuditReport, audit_corpus
-from vaak.audit.limits import loosened
+from vaak.audit import AuditReport, audit_corpus, loosened
 from vaak.codec import open_codec
 from vaak.corpus.pack import build_pack, damaged_pack, open_pack
 from vaak.corpus.reader import open_corpus
@@ -119,6 +118,7 @@ def _audit_inputs(launch: Launch) -> dict[str, Any]:
         "audit": settings.model_dump(),
         "limits": sha256_file(settings.limits) if settings.limits else None,
         "codec": open_codec(launch.project.codec).hash,
+        "pack": launch.evidence("pack")["pack"],
     }
 
 
@@ -148,7 +148,7 @@ def _audit(launch: Launch) -> dict[str, Any]:
     return {
         "checks": checks,
         "not_audited": [path for path in corpus_paths(launch.project) if is_address(path)],
-        "own_loosened": loosened(launch.project.audit.limits),
+        "own_loosened": loosened(launch.project.audit.limits) if launch.project.audit.limits else [],
     }
 
 
@@ -163,6 +163,7 @@ def _audited(launch: Launch, folder: str) -> AuditReport:
             tokenizer=load_tokenizer(resolve(launch.project.tokenizer)),
             decode_per_language=settings.listen_per_language,
             limits=settings.limits,
+            pack=open_pack(pack_folder(launch)),
             progress=bar,
         )
 
