@@ -37,8 +37,11 @@ class _LaunchGroup(TyperGroup):
 launch_app = typer.Typer(
     cls=_LaunchGroup,
     no_args_is_help=True,
-    help="Walk a project's launch order, each gate opened only on evidence: `vaak launch PROJECT.yaml`; see where it stands: "
-    "`vaak launch status`.",
+    help="""Walk a project's launch order, each gate opened only on evidence; see where it stands.
+
+    Examples: `vaak launch project.yaml --dry-run` · `vaak launch project.yaml --out runs/first` · `vaak launch status --out
+    runs/first` · `vaak launch walk --help`
+    """,
 )
 
 
@@ -81,7 +84,7 @@ def launch(
 ) -> None:
     """Walk a project's launch order, each gate opened only on evidence; the word `walk` may be left out.
 
-    Interrupt it, run it again, and it continues. Examples: `vaak launch project.yaml --dry-run` ·
+    Interrupt it, run it again, and it continues. Examples: `vaak launch walk project.yaml --dry-run` ·
     `vaak launch project.yaml --out runs/first` ·
     `vaak launch project.yaml --out runs/first --override audit --because "known: no transcripts in source x"`
     """

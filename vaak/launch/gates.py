@@ -148,7 +148,7 @@ def _audit(launch: Launch) -> dict[str, Any]:
     return {
         "checks": checks,
         "not_audited": [path for path in corpus_paths(launch.project) if is_address(path)],
-        "own_loosened": loosened(launch.project.audit.limits) if launch.project.audit.limits else [],
+        "own_loosened": [f"limit of {words}" for words in loosened(launch.project.audit.limits)],
     }
 
 
