@@ -102,7 +102,10 @@ def open_objects(url: str, create: bool = False) -> Objects:
         folder = Path("/") / unquote(prefix)
         if not folder.is_dir() and not create:
             raise ObjectMissing(f"{url} is no folder; correct the address")
-        return Objects(url.rstrip("/"), LocalStore(folder, mkdir=True), folder)
+        try:
+            return Objects(url.rstrip("/"), LocalStore(folder, mkdir=True), folder)
+        except OSError as error:
+            raise BadInput(f"{url} cannot be made a folder ({error.strerror or error}); correct the address") from error
     if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
         raise BadInput(f"{url.split('://')[0]}://… is no address that objects are kept at; write s3://bucket/prefix")
     return Objects(f"s3://{parts.netloc}/{prefix}".rstrip("/"), _s3(parts.netloc, prefix))
