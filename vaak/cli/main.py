@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import typer
 
-from vaak.cli import checkpoints, codecs, corpora, evaluation, launches, models
+from vaak.cli import checkpoints, codecs, corpora, costs, evaluation, launches, models
 from vaak.errors import BadInput, CheckFailed, Interrupted
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 launches.add_verbs(app)
+costs.add_verbs(app)
 models.add_verbs(app)
 checkpoints.add_verbs(app)
 evaluation.add_verbs(app)
