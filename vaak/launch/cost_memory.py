@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -87,7 +87,7 @@ def step_memory(step: TracedStep) -> Memory:
         _count_update(live, optimizer)
         stepper = Stepper(model, optimizer, step.optimizer.grad_clip, step.precision, world, module)
         batch = full_rows(step.rows, step.documents, step.biased)
-        stepper.step([batch], 1e-4)  # the optimizer makes its state in the first step
+        _make_state(optimizer, model.parameters())
         standing = live.total
         live.start_again()
         stepper.step([batch] * min(step.accumulation, _MICROBATCHES), 1e-4)
@@ -121,6 +121,15 @@ def full_rows(rows: int, documents: Sequence[int], biased: bool = False) -> Pack
     )
 
 
+def _make_state(optimizer: torch.optim.Optimizer, parameters: Iterable[torch.nn.Parameter]) -> None:
+    """An update without a forward pass before it: an optimizer makes its state in its first one, and a run has taken others."""
+    for parameter in parameters:
+        if parameter.requires_grad:
+            parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
 def _count_update(live: LiveBytes, optimizer: torch.optim.Optimizer) -> None:
     """What the optimizer makes counts as its own."""
 
@@ -138,17 +147,26 @@ def largest_microbatch(
     step: TracedStep, rows_per_rank: int, room: int, traced: Callable[[TracedStep], Memory] = step_memory
 ) -> int | None:
     """The most rows of a microbatch whose step keeps within `room` bytes, among the divisors of a rank's rows; None if not even
-    one row does. Memory grows with the rows, so divisors are halved and not all of them traced."""
+    one row does.
+
+    Memory grows with the rows, so divisors are halved and not all of them traced; only the two largest are tried before, since
+    steps of one or two microbatches have no gradients in sum, or fewer parameters gathered, and may hold less than one of more.
+    """
+
+    def fits(rows: int) -> bool:
+        return traced(replace(step, rows=rows, accumulation=rows_per_rank // rows)).most <= room
+
     divisors = [n for n in range(1, rows_per_rank + 1) if rows_per_rank % n == 0]
-    low, high = 0, len(divisors)
+    *others, last = divisors
+    if fits(last):
+        return last
+    if others and fits(others[-1]):
+        return others[-1]
+    low, high = 0, max(len(others) - 1, 0)
     while low < high:
         middle = (low + high) // 2
-        rows = divisors[middle]
-        if traced(replace(step, rows=rows, accumulation=rows_per_rank // rows)).most <= room:
-            low = middle + 1
-        else:
-            high = middle
-    return divisors[low - 1] if low else None
+        low, high = (middle + 1, high) if fits(others[middle]) else (low, middle)
+    return others[low - 1] if low else None
 
 
 def chunked_loss_bytes(vocabulary: Vocabulary, hidden: int, targets: int, rows: int, precision: Precision) -> int:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools import fake_collectives  # noqa: F401  (collectives of fake tensors, registered by the import)
 from torch.distributed.fsdp._fully_shard._fsdp_param_group import FSDPParamGroup
+from torch.distributed.tensor._sharding_prop import ShardingPropagator
 from torch.overrides import TorchFunctionMode
 from torch.testing._internal.distributed.fake_pg import FakeStore
 from torch.utils._python_dispatch import _disable_current_modes
@@ -29,6 +30,8 @@ from vaak.train import parallel
 from vaak.train.world import World
 
 Path = Literal["gpu", "cpu"]
+
+_SHAPES = "_propagate_tensor_meta_non_cached"
 
 
 class FakeWorld(World):
@@ -103,16 +106,19 @@ class _NoValues(TorchFunctionMode):
 
 def _for_tracing(live: LiveBytes) -> list[tuple[Any, str, Any]]:
     """(owner, name, what stands there meanwhile): sees what no operation tells, says what memory is for."""
-    resize, mesh, losses = torch.UntypedStorage.resize_, parallel._mesh, speech_lm.token_losses
+    resize, losses = torch.UntypedStorage.resize_, speech_lm.token_losses
     forward = speech_lm.SpeechLM.forward_loss
 
     def resized(storage: torch.UntypedStorage, size: int) -> None:
         resize(storage, size)
         live.resized(storage)
 
-    def real_mesh(*args: Any) -> Any:
-        with _disable_current_modes():  # the ranks of a mesh are values that are looked at
-            return mesh(*args)
+    def uncounted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            with _disable_current_modes():
+                return function(*args)
+
+        return call
 
     def counted_forward(model: Any, batch: Any) -> Any:
         live.doing = "forward"
@@ -128,7 +134,9 @@ def _for_tracing(live: LiveBytes) -> list[tuple[Any, str, Any]]:
     return [
         (torch.UntypedStorage, "resize_", resized),
         (nn.Module, "to", lambda module, *_, **__: module),  # everything lies where it is (peft moves what it makes)
-        (parallel, "_mesh", real_mesh),
+        (parallel, "_mesh", uncounted(parallel._mesh)),  # a mesh's ranks are values that are looked at
+        # With fakes of its own, of whole tensors, DTensor finds out shapes; in a real run these take no memory.
+        (ShardingPropagator, _SHAPES, uncounted(getattr(ShardingPropagator, _SHAPES))),
         (speech_lm.SpeechLM, "forward_loss", counted_forward),
         (speech_lm, "token_losses", counted_losses),
         (parallel, "DistributedDataParallel", _Buckets),

@@ -106,7 +106,7 @@ class LiveBytes(TorchDispatchMode):
         if func is _COPY and self._part_of(args[0]) in ("weights", "gathered"):
             part = "gathered"  # autocast's copy of a weight
         for one in tree_leaves(result):
-            if isinstance(one, Tensor):
+            if isinstance(one, Tensor) and id(_storage(one)) not in self._held and not _is_of(one, args):
                 self._hold(_storage(one), part)
         return result
 
@@ -116,8 +116,6 @@ class LiveBytes(TorchDispatchMode):
 
     def _hold(self, storage: torch.UntypedStorage, part: str) -> None:
         key = id(storage)
-        if key in self._held:
-            return
         self._held[key] = (weakref.ref(storage, lambda _: self._gone(key)), part, storage.nbytes())
         self._add(part, storage.nbytes())
 
@@ -133,6 +131,12 @@ class LiveBytes(TorchDispatchMode):
         """Take note of the sum if it is the largest, with what is there for a moment only."""
         if self.total + passing > self.peak.bytes:
             self.peak = Peak(self.total + passing, {**self.totals, part: self.totals[part] + passing}, self.doing)
+
+
+def _is_of(tensor: Tensor, args: Any) -> bool:
+    """Whether it looks at a storage that was there before: a view, or what was changed in place."""
+    storage = _storage(tensor)
+    return any(isinstance(one, Tensor) and _storage(one) is storage for one in tree_leaves(args))
 
 
 def _copied(args: Any, dtype: torch.dtype) -> int:
