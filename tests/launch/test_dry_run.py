@@ -55,9 +55,9 @@ def test_with_hardware_every_stage_has_tokens_steps_hours_disk_and_money(tmp_pat
     one, two = plan.stages
     per_step = load_recipe("pt-s1-tiny").tokens_per_step
     assert (one.steps, one.tokens) == (1000, 1000 * per_step)
-    assert one.hours and one.price == pytest.approx(one.hours * 2 * 3) and one.disk_bytes and one.memory_bytes
-    assert one.fits and two.parent == "one"
-    assert plan.totals["steps"] == 1500 and plan.totals["price"] == pytest.approx(one.price + (two.price or 0))
+    assert one.hours and one.price and two.price and one.disk_bytes and one.memory_bytes
+    assert one.price == pytest.approx(one.hours * 2 * 3) and one.fits and two.parent == "one"
+    assert plan.totals["steps"] == 1500 and plan.totals["price"] == pytest.approx(one.price + two.price)
     assert plan.totals["gpu_hours"] == pytest.approx(2 * (plan.totals["hours"] or 0))
 
 

@@ -80,13 +80,13 @@ class StageCost:
 
 
 def stage_cost(
-    recipe: Recipe, hardware: Hardware, *, vocabulary_size: int | None = None, trace: bool = True
+    recipe: Recipe, hardware: Hardware, *, vocabulary_size: int | None = None, trace: bool = True, largest: bool = True
 ) -> StageCost:
     """What a recipe costs on this hardware.
 
-    vocabulary_size: ids that mean something, instead of what tokenizer and codec say. trace: find the memory of a GPU and the
-    largest microbatch, which takes some seconds for a large model; no other process group may be there meanwhile. Raises `BadInput`
-    for an unknown GPU, base model or codec, and where the step does not divide by the GPUs.
+    vocabulary_size: ids that mean something, instead of what tokenizer and codec say. trace: find the memory of a GPU, which takes
+    some seconds for a large model, and with `largest` the largest microbatch, which takes some traces more; no other process group
+    may be there meanwhile. Raises `BadInput` for an unknown GPU, base model or codec, and where the step does not divide by the GPUs.
     """
     hardware = filled(hardware)
     assert hardware.mfu is not None and hardware.price_per_gpu_hour is not None
@@ -106,7 +106,9 @@ def stage_cost(
     held_full, held_models = most_kept(recipe.checkpoints, steps)
     of_corpus = bytes_per_token(recipe.mixture)
     room = room_for_tensors(gpu)
-    memory, largest = _traced(_step(recipe, shape, hardware.gpus, rows, accumulation), room) if trace else (None, None)
+    step = _step(recipe, shape, hardware.gpus, rows, accumulation)
+    memory = _memory(step) if trace else None
+    most_rows = largest_microbatch(step, rows * accumulation, room, _memory) if trace and largest else None
     return StageCost(
         name=recipe.name,
         parameters=numbers,
@@ -129,7 +131,7 @@ def stage_cost(
         upload_bytes_per_s=full / (densest_interval(recipe.checkpoints) * seconds),
         microbatch_rows=rows,
         accumulation=accumulation,
-        largest_microbatch=largest,
+        largest_microbatch=most_rows,
         memory=memory,
         room_bytes=room,
         full_logits_bytes=full_logits_bytes(shape.vocabulary, rows * (length - 1)),
@@ -178,10 +180,6 @@ def _memory(step: TracedStep) -> Memory:
     if key not in _MEMORIES:
         _MEMORIES[key] = step_memory(step)
     return _MEMORIES[key]
-
-
-def _traced(step: TracedStep, room: int) -> tuple[Memory, int | None]:
-    return _memory(step), largest_microbatch(step, step.rows * step.accumulation, room, _memory)
 
 
 def _notes(recipe: Recipe, steps: int | None, trace: bool) -> list[str]:

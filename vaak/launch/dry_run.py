@@ -98,7 +98,7 @@ def plan_launch(path: Path, out: Path, *, minutes: float | None = None) -> Launc
         ]
         for stage in project.stages:
             recipe = stage_recipe(launch, stage.recipe, stage.overrides)
-            costs.append(stage_cost(recipe, hardware or _ANY, trace=hardware is not None))
+            costs.append(stage_cost(recipe, hardware or _ANY, trace=hardware is not None, largest=False))
     stages = [_planned(project, stage, cost, hardware) for stage, cost in zip(project.stages, costs, strict=True)]
     return LaunchPlan(
         name=project.name,
@@ -191,14 +191,13 @@ def print_plan(plan: LaunchPlan) -> None:
 
 def _stages_table(plan: LaunchPlan) -> Table:
     table = Table(box=None, pad_edge=False)
-    columns = ("stage", "recipe", "tokens", "steps", "time", "money", "disk", "GPU memory")
-    for name in columns:
-        table.add_column(name, justify="left" if name in columns[:2] else "right", no_wrap=True)
+    for name in ("stage", "tokens", "steps", "time", "money", "disk", "per GPU"):
+        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     for one in plan.stages:
         memory = "–" if one.memory_bytes is None else f"{one.memory_bytes / 2**30:.1f} GiB"
         memory = f"[bold red]{memory}, too much[/bold red]" if one.fits is False else memory
-        table.add_row(one.name, one.recipe, *_figures(one.tokens, one.steps, one.hours, one.price),
-                      f"{one.disk_bytes / _GB:,.1f} GB", memory)  # fmt: skip
+        table.add_row(one.name, *_figures(one.tokens, one.steps, one.hours, one.price),
+                      f"{one.disk_bytes / _GB:,.0f} GB", memory)  # fmt: skip
     sums = [sum(getattr(one, name) or 0 for one in plan.stages) for name in ("tokens", "steps", "hours", "price")]
     known = [any(getattr(one, name) for one in plan.stages) for name in ("tokens", "steps", "hours", "price")]
     whole = [plan.totals[name] is not None for name in ("tokens", "steps", "hours", "price")]
@@ -207,7 +206,7 @@ def _stages_table(plan: LaunchPlan) -> Table:
     figures = [
         f"{one}{' +' if some and not all_ else ''}" for one, some, all_ in zip(figures, known, whole, strict=True)
     ]
-    table.add_row("all", "", *figures, f"{(plan.totals['disk_bytes'] or 0) / _GB:,.1f} GB", "", style="bold")
+    table.add_row("all", *figures, f"{(plan.totals['disk_bytes'] or 0) / _GB:,.0f} GB", "", style="bold")
     return table
 
 
