@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+import vaak.launch.publisher as publisher_module
 from tests.launch.test_tampered import again, project_in, steps_of
 from vaak.checkpoint import list_remote
 from vaak.errors import BadInput
 from vaak.launch.order import order
 from vaak.launch.project import load_project
-from vaak.launch.publisher import Publisher, publish_step, targets_of
+from vaak.launch.publisher import Publisher, notes_of, publish_step, targets_of
 from vaak.launch.walk import Launch, Step, walk
 
 
@@ -122,3 +123,19 @@ def test_a_wrong_place_is_refused_with_the_project(tmp_path: Path, storage: dict
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"storage": storage}))
     with pytest.raises(BadInput, match=says):
         load_project(path)
+
+
+def test_the_card_of_a_milestone_says_what_it_was_trained_in_spite_of(launch: Launch, monkeypatch) -> None:
+    run = launch.out / "stages" / "one"
+    run.mkdir(parents=True)
+    (launch.out / "project.yaml").write_text("name: toy")
+    monkeypatch.setattr(publisher_module, "evaluation_notes", lambda db, identity: "Stops by itself: 99%\n")
+    assert notes_of(run, "results.db", "one/3/x") == "Stops by itself: 99%\n"
+    launch.ledger.add("audit", "overridden", "x", {"failure": "audit: failed checks 1"}, "known: source x")
+    launch.ledger.add("overfit", "done", "x", {"loosened": ["limit of loss loosened from 0.01 to 5; found 3.2"]})
+    notes = notes_of(run, "results.db", "one/3/x")
+    assert notes is not None and notes.startswith("Stops by itself: 99%")
+    assert "- **Overridden:** the gate 'audit' (audit: failed checks 1), because: known: source x" in notes
+    assert "- **Loosened:** the gate 'overfit': limit of loss loosened from 0.01 to 5; found 3.2" in notes
+    monkeypatch.setattr(publisher_module, "evaluation_notes", lambda db, identity: None)
+    assert notes_of(run, "results.db", "one/3/x") is None  # it waits for its evaluation

@@ -109,22 +109,26 @@ def audit_parts(launch: Path) -> Sequence[Markup]:
 
 
 def gate_alarms(launch: Path) -> list[Markup]:
-    """What a launch went on in spite of: in red, every gate that was overridden, every limit that was made looser, and what
-    does not hold now."""
-    records = _ledger(launch)
+    """What a launch went on in spite of, and what does not hold now, in red."""
+    return [alarm("error", words, word) for word, words in in_spite_of(launch)]
+
+
+def in_spite_of(launch: Path) -> list[tuple[str, str]]:
+    """(Overridden, Loosened or Failed, a sentence) for every gate that was overridden, every limit that was made looser, and what
+    does not hold now; from the ledger of a launch."""
+    records, found = _ledger(launch), []
     newest = {record["step"]: record for record in records}
-    alarms = []
     for one in records:
         if one["status"] == "overridden":
             later = "; later it held" if newest[one["step"]]["status"] == "done" else ""
             words = f"the gate '{one['step']}' ({one['evidence'].get('failure')}), because: {one['because']}{later}"
-            alarms.append(alarm("error", words, "Overridden"))
+            found.append(("Overridden", words))
     for step, record in newest.items():
         loosened = record["evidence"].get("loosened", [])
-        alarms += [alarm("error", f"the gate '{step}': {words}", "Loosened") for words in loosened]
+        found += [("Loosened", f"the gate '{step}': {words}") for words in loosened]
         if record["status"] in ("failed", "changed"):
-            alarms.append(alarm("error", f"the gate '{step}' ({record['evidence'].get('failure')})"))
-    return list(dict.fromkeys(alarms))
+            found.append(("Failed", f"the gate '{step}' ({record['evidence'].get('failure')})"))
+    return list(dict.fromkeys(found))
 
 
 def _ledger(launch: Path) -> list[dict[str, Any]]:

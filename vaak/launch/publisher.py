@@ -19,6 +19,7 @@ from typing import Any
 from vaak.checkpoint.publish import PublishedRun, publish_run
 from vaak.errors import BadInput, Interrupted
 from vaak.evaluate import evaluation_notes
+from vaak.evaluate.panel_run import in_spite_of, launch_of
 from vaak.launch.limits import Judged
 from vaak.launch.project import Stage
 from vaak.launch.walk import Launch, Step
@@ -120,9 +121,19 @@ def publish(
 ) -> PublishedRun:
     """Publish a run as its own recipe keeps checkpoints; milestones wait for their evaluation in `db`."""
     policy = load_recipe(run / "recipe.yaml").checkpoints
-    notes = None if db is None or "hub" not in targets else lambda identity: evaluation_notes(db, identity)
+    notes = None if db is None or "hub" not in targets else lambda identity: notes_of(run, db, identity)
     return publish_run(run, to=targets.get("to"), hub=targets.get("hub"), policy=policy, notes=notes, follow=follow,
                        stop=stop, say=say)  # fmt: skip
+
+
+def notes_of(run: Path, db: str, identity: str) -> str | None:
+    """What a milestone's card says of it: its evaluation, None before that is there, and what its launch went on in spite of."""
+    notes, launch = evaluation_notes(db, identity), launch_of(run)
+    spite = in_spite_of(launch) if launch is not None else []
+    if notes is None or not spite:
+        return notes
+    lines = "\n".join(f"- **{word}:** {words}" for word, words in spite)
+    return f"{notes.rstrip()}\n\n## Gates that it was trained in spite of\n\n{lines}\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
