@@ -60,7 +60,7 @@ def test_full_ones_go_to_storage_and_milestones_to_the_hub_once(tmp_path, model,
     assert {(one.kind, one.step) for one in last.published} == {("full", 40), ("milestone", 40)}
     assert [one.step for one in list_remote(s3)] == [30, 40] and "step 20: removed from" in "\n".join(said)
     sent = [one.path for one in proxy.requests if one.method == "PUT"][before:]
-    assert all("/step-00000040/" in path for path in sent)
+    assert all("/step-00000040/" in path for path in sent[:-1]) and sent[-1].endswith("/DONE.json")  # the run has ended
     record = next(one for one in read_records(run) if (one.kind, one.step) == ("full", 40))
     assert record.state == PUBLISHED and record.bytes > 1000 and record.files > 3 and record.where.startswith(s3)
     assert all(NAMES.fullmatch(path.name) for path in (run / "publish").iterdir())

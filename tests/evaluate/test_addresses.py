@@ -14,6 +14,7 @@ from tests.speak.tiny_speaker import ToneCodec
 from tests.storage.proxy import Fault, Request, gets
 from tests.storage.server import KEY, SECRET
 from vaak.checkpoint import Checkpoint, publish_checkpoint
+from vaak.checkpoint.ended import tell_end
 from vaak.cli.main import main
 from vaak.errors import BadInput
 from vaak.evaluate import evaluate_checkpoint, list_jobs, measures, open_results
@@ -22,7 +23,7 @@ from vaak.evaluate.fetched import FOLDER, fetched
 from vaak.evaluate.following import follow
 from vaak.evaluate.places import RunAddress
 from vaak.evaluate.turns import Stopped
-from vaak.storage.files import list_files
+from vaak.storage.files import list_files, write_json
 from vaak.storage.objects import StorageFailed, delete_object, list_objects, open_objects, write_object
 
 WEIGHTS = ".safetensors"
@@ -202,6 +203,18 @@ def test_an_address_on_a_disk_is_followed_too(one, pack, options, tmp_path):
     assert done.evaluated == [one[1].id, one[0].id]
     levels = {row["checkpoint_id"]: row["level"] for row in open_results(tmp_path / "r.db").finished()}
     assert levels == {one[1].id: "full", one[0].id: "quick"}  # nothing more comes: it is the run's last
+
+
+def test_a_run_that_says_at_its_address_that_it_has_ended_has_its_last_checkpoint_known_at_once(one, s3, tmp_path):
+    url = published(f"{s3}/one", one)
+    assert [seen.last for seen in RunAddress(url, tmp_path, print).complete(ending=False)] == [False, False]
+    write_json(tmp_path / "one" / "DONE.json", {"checkpoint": one[1].id, "folder": one[1].path.name, "step": 20})
+    tell_end(tmp_path / "one", url)
+    seen = RunAddress(url, tmp_path, print).complete(ending=False)
+    assert [each.last for each in seen] == [False, True] and url in seen[1].names  # so `--full URL` finds it
+    longer = add_checkpoint(tmp_path / "one", 30, 30, {"exp_avg/w": torch.ones(3)})
+    publish_checkpoint(longer.path, url)  # somebody trained on: what was said is of an older one
+    assert [each.last for each in RunAddress(url, tmp_path, print).complete(ending=False)] == [False, False, False]
 
 
 def test_what_a_folder_has_lost_is_taken_from_the_address(one, pack, options, s3, tmp_path):

@@ -14,6 +14,7 @@ import yaml
 import vaak.launch.publisher as publisher_module
 from tests.launch.test_tampered import again, project_in, steps_of
 from vaak.checkpoint import list_remote
+from vaak.checkpoint.ended import ended_with
 from vaak.errors import BadInput
 from vaak.launch.order import order
 from vaak.launch.project import load_project
@@ -52,6 +53,8 @@ def test_every_stage_has_its_own_place_and_the_step_sends_what_is_left(launch: L
     assert record is not None and record.status == "done"
     assert (record.evidence["sent"], record.evidence["waiting"], record.evidence["errors"]) == (2, 0, [])
     assert published(launch, tmp_path, "one") == published(launch, tmp_path, "two") == [3]
+    # Whoever evaluates elsewhere knows from this which one is the last.
+    assert ended_with(f"file://{tmp_path / 'bucket'}/runs/two") == launch.evidence("two")["checkpoint"]
 
 
 def test_the_process_beside_a_stage_waits_for_it_sends_it_and_ends(launch: Launch, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from vaak.checkpoint.ended import tell_end
 from vaak.checkpoint.folder import Checkpoint
 from vaak.checkpoint.lanes import Say, sentence_of
 from vaak.checkpoint.leases import LeaseWatch
@@ -57,6 +59,13 @@ class Destination:
             return []
         self._look_at, self.unseen = time.monotonic() + every, ""
         return [one for one in sent if one.checkpoint not in there]
+
+    def tell_end(self, run: Path) -> None:
+        """Say at the address that the run has ended."""
+        try:
+            tell_end(run, self.url)
+        except (BadInput, OSError, KeyError) as error:
+            self._once(f"{self.url} could not be told that the run has ended ({sentence_of(error)})")
 
     def prune(self, complete: Sequence[Checkpoint], waiting: Collection[int]) -> None:
         """Retention there, but what the run's folder, where these are complete, keeps whole or wants to send stays.

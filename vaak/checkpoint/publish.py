@@ -209,6 +209,8 @@ class _Publisher:
         waiting = {one.step for lane in self._lanes for one in lane.waiting()}
         try:
             if (self.run / _DONE).exists():
+                if self._there is not None and not self._lane("full").waiting() and not self._unseen():
+                    self._there.tell_end(self.run)
                 for one in _prune_unless_trained(self.run, self.policy, waiting):
                     self.say(f"step {one.step}: removed from {self.run}, as its recipe says")
         except (BadInput, OSError) as error:

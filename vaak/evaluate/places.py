@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vaak.checkpoint import CheckpointGone, find_model, lease, list_checkpoints, list_remote, verify_checkpoint
 from vaak.checkpoint.claim import run_of
+from vaak.checkpoint.ended import ended_with
 from vaak.checkpoint.folder import COMPLETE, step_name
 from vaak.checkpoint.remote import split_address
 from vaak.errors import BadInput
@@ -113,16 +114,17 @@ class RunAddress:
             raise BadInput(f"{url} is the address of a checkpoint; name the one of its run")
         self._folder, self._say = results_folder, say
         self._seen: list[Seen] = []
+        self._ended: str | None = None  # with which checkpoint, once the run has said so
         self._away, self._look_at = False, 0.0
         self._look(must=True)
 
     def complete(self, ending: bool) -> list[Seen]:
-        """Its complete checkpoints by step; none while it does not answer. With `ending` the last counts as the last of a
-        finished run, and what cannot be looked at is raised: nobody will look again."""
+        """Its complete checkpoints by step; none while it does not answer. The last is that of a finished run if the run says so
+        at its address, and with `ending` in any case; what cannot be looked at is raised then: nobody will look again."""
         if ending or time.monotonic() >= self._look_at:
             self._look(must=ending)
         seen = [] if self._away else self._seen
-        return [*seen[:-1], *(self._as_last(one) for one in seen[-1:])] if ending else seen
+        return [*seen[:-1], *(self._as_last(one) if ending or one.id == self._ended else one for one in seen[-1:])]
 
     def run_names(self) -> set[str]:
         """What the ids of its checkpoints may begin with."""
@@ -161,6 +163,7 @@ class RunAddress:
         self._look_at = time.monotonic() + LOOK_SECONDS
         try:
             found = list_remote(self.url)
+            self._ended = ended_with(self.url)
         except BadInput as error:
             if must:
                 raise
