@@ -151,6 +151,18 @@ def test_a_figure_beyond_its_limit_fails_with_what_to_do_and_is_not_found_again(
     assert Ledger(tmp_path / "ledger.jsonl").records[-1] == newest
 
 
+def test_a_gate_that_broke_off_without_figures_stays_overridden_too(tmp_path: Path) -> None:
+    work = Measuring(found=3.0, limit=5.0)
+
+    def breaks(launch: Launch) -> dict:
+        raise CheckFailed("the loss is no number")
+
+    broken = [replace(work.steps()[0], run=breaks)]
+    walk(launch(tmp_path, (Override("m", "a toy"),)), broken)
+    walk(launch(tmp_path), broken)  # there is no figure to judge again
+    assert [record.status for record in Ledger(tmp_path / "ledger.jsonl").records] == ["began", "overridden"]
+
+
 def test_another_limit_judges_the_same_evidence_anew(tmp_path: Path) -> None:
     work = Measuring(found=3.0, limit=5.0)
     walk(launch(tmp_path), work.steps())
@@ -227,6 +239,20 @@ def test_a_line_torn_by_a_crash_never_counted(tmp_path: Path) -> None:
         assert [record.status for record in again.records] == ["began"]
         assert again.worked("a", "x") is None
         assert all(json.loads(line) for line in ledger.path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("because", ["a line\u2028separator", "next\x85line", "a stray byte \udcff", "क्योंकि"])
+def test_a_reason_may_hold_any_character(tmp_path: Path, because: str) -> None:
+    Ledger(tmp_path / "ledger.jsonl").add("a", "overridden", "x", {"failure": because}, because)
+    [record] = Ledger(tmp_path / "ledger.jsonl").records
+    assert (record.because, record.evidence) == (because, {"failure": because})
+
+
+def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
+    for line in (b"[]", b"{", b'{"step": "\xff"}'):
+        (tmp_path / "ledger.jsonl").write_bytes(line + b"\n")
+        with pytest.raises(BadInput, match=r"ledger\.jsonl: line 1 is no ledger record; restore the file"):
+            Ledger(tmp_path / "ledger.jsonl")
 
 
 def test_time_is_counted_over_continuations(tmp_path: Path) -> None:

@@ -106,6 +106,8 @@ def walk(launch: Launch, steps: list[Step]) -> None:
             _judge_again(launch, step, key, known)
             continue
         launch.console.step(number, len(steps), step.name, step.text)
+        if known is not None:
+            launch.console.line("again, since what it made is gone", "yellow")
         _say_why(launch, step, inputs)
         _take(launch, step, inputs, key)
 
@@ -114,8 +116,8 @@ def check_unchanged(launch: Launch, steps: Sequence[Step]) -> None:
     """Raises `CheckFailed`, naming the file, if what a done step vouched for is not what it was; the ledger has it then."""
     for step in steps:
         newest = launch.ledger.newest(step.name)
-        if newest is None or newest.status != "done":
-            continue  # overridden: what was wrong with it is known
+        if newest is None or newest.status not in ("done", "overridden") or newest.without_figures:
+            continue  # overridden with nothing found: what was wrong with it is known
         found = step.changed(launch, newest.evidence)
         if found:
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -160,13 +162,14 @@ def _take(launch: Launch, step: Step, inputs: dict[str, Any], key: str) -> None:
 
 def _judge_again(launch: Launch, step: Step, key: str, known: Record) -> None:
     """The evidence of a step that is not done again, against the limits as they are now."""
+    if known.without_figures:
+        _say_overridden(launch, known)
+        return
     found = {name: value for name, value in known.evidence.items() if name not in ("limits", "loosened", "failure")}
     judged = step.judge(launch, found)
     if known.status != "failed" and failures(judged) == failures(judged_of(known.evidence)):
         if known.status == "overridden":
-            launch.console.line(
-                f"{known.evidence['failure']} — overridden before, because: {known.because}", "bold red"
-            )
+            _say_overridden(launch, known)
         if [one.to_dict() for one in judged] == known.evidence.get("limits", []):
             return
         launch.ledger.add(
@@ -178,6 +181,10 @@ def _judge_again(launch: Launch, step: Step, key: str, known: Record) -> None:
         )
         return
     _settle(launch, step, key, found, judged)
+
+
+def _say_overridden(launch: Launch, known: Record) -> None:
+    launch.console.line(f"{known.evidence['failure']} — overridden before, because: {known.because}", "bold red")
 
 
 def _failure(known: Record) -> dict[str, Any]:
