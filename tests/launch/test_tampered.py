@@ -125,7 +125,7 @@ def test_the_checkpoint_of_an_overridden_stage_is_watched_like_any_other(begun) 
     walk(strict, steps_of(strict)[:3])
     flip(one_of(launch.out / "stages" / "one" / "checkpoints", "*.safetensors"))
     fresh = again(folder / "project.yaml", launch.out)
-    with pytest.raises(CheckFailed, match="one: .*changed since it was checked; restore it"):
+    with pytest.raises(CheckFailed, match=r"one: .*changed since it was checked; restore it"):
         walk(fresh, steps_of(fresh))
 
 

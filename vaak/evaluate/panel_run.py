@@ -119,9 +119,10 @@ def gate_alarms(launch: Path) -> list[Markup]:
             later = "; later it held" if newest[one["step"]]["status"] == "done" else ""
             words = f"the gate '{one['step']}' ({one['evidence'].get('failure')}), because: {one['because']}{later}"
             alarms.append(alarm("error", words, "Overridden"))
+    judged = {record["step"]: record["evidence"] for record in records if "limits" in record["evidence"]}
+    for step, evidence in judged.items():  # as last judged, also while the step is done again
+        alarms += [alarm("error", f"the gate '{step}': {words}", "Loosened") for words in evidence.get("loosened", [])]
     for step, record in newest.items():
-        loosened = record["evidence"].get("loosened", [])
-        alarms += [alarm("error", f"the gate '{step}': {words}", "Loosened") for words in loosened]
         if record["status"] in ("failed", "changed"):
             alarms.append(alarm("error", f"the gate '{step}' ({record['evidence'].get('failure')})"))
     return list(dict.fromkeys(alarms))
