@@ -10,7 +10,7 @@ from vaak.checkpoint import newest_complete, verify_checkpoint
 from vaak.errors import BadInput
 from vaak.launch.console import Bar
 from vaak.launch.corpora import corpus_ids, corpus_paths
-from vaak.launch.launchers import Training, train_by_slurm, train_by_torchrun
+from vaak.launch.launchers import Training, check_not_trained, train_by_slurm, train_by_torchrun
 from vaak.launch.limits import Judged
 from vaak.launch.outcome import outcome_of
 from vaak.launch.project import Stage, StageLimits
@@ -156,12 +156,13 @@ def claim_run(run: Path, inputs: dict[str, Any]) -> Path | None:
     """Make a run folder that of these inputs; returns where a run of other inputs was moved, or None.
 
     Without this a run that had ended would pass for one of the new recipe or parent. What the run of an older version did not
-    note is not compared.
+    note is not compared. Raises `BadInput` if a run of other inputs is still being trained.
     """
     mark, moved = run / "inputs.json", None
     noted = read_json(mark) if mark.is_file() else None
     same = noted is not None and all(noted[name] == value for name, value in inputs.items() if name in noted)
     if run.exists() and not same:
+        check_not_trained(run)
         number = 1
         while (moved := run.with_name(f"{run.name}.replaced-{number}")).exists():
             number += 1
