@@ -271,6 +271,10 @@ def test_time_is_counted_over_continuations(tmp_path: Path) -> None:
         (("name: second", "name: first"), "stands twice"),
         (("final: second", "final: last"), "which does not exist"),
         (("codec: embedded", "codec: embedded\nminutes: 5"), "needs a 'share'"),
+        (("codec: embedded", "codec: embedded\nminutes: 0"), "'minutes'"),
+        (("name: first,", "name: first, share: 0,"), "stages.0.share"),
+        (("codec: embedded", "codec: embedded\nseed: -1"), "'seed'"),
+        (("[example:corpus]", "[]"), "'corpora'"),
         (("  - {name: first, recipe: pt-s1-tiny}", "  - 5"), "stages.0"),
     ],
 )
@@ -278,3 +282,16 @@ def test_a_faulty_project_file_is_refused_in_one_sentence(tmp_path: Path, change
     with pytest.raises(BadInput, match=says) as refusal:
         project(tmp_path, PROJECT.replace(*change, 1))
     assert "\n" not in str(refusal.value)
+
+
+def test_minutes_from_outside_are_checked_like_the_project_s_own(tmp_path: Path) -> None:
+    path = tmp_path / "project.yaml"
+    path.write_text(PROJECT)
+    with pytest.raises(BadInput, match="needs a 'share'"):
+        load_project(path, minutes=5)
+    path.write_text(
+        PROJECT.replace("recipe: pt-s1-tiny", "recipe: pt-s1-tiny, share: 1").replace(
+            "parent: first", "parent: first, share: 2"
+        )
+    )
+    assert load_project(path, minutes=5).minutes == 5

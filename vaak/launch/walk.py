@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -237,10 +237,16 @@ def _check_overrides(launch: Launch, steps: list[Step]) -> None:
 def held(out: Path) -> Iterator[None]:
     """The launch folder is this process's, whose number stands in the lock; the system drops the lock when it dies.
 
-    Raises `BadInput` if another process holds it. It is held before the ledger is opened: opening mends it.
+    Raises `BadInput` if another process holds it, or if it can be no such folder. It is held before the ledger is opened: opening
+    mends it.
     """
     lock = out / "launch.lock"
-    out.mkdir(parents=True, exist_ok=True)
-    with only_one(lock, f"{lock}: another launch holds this folder; wait for it or choose another --out"):
-        lock.write_text(str(os.getpid()))
+    with ExitStack() as ours:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            refused = f"{lock}: another launch holds this folder; wait for it or choose another --out"
+            ours.enter_context(only_one(lock, refused))
+            lock.write_text(str(os.getpid()))
+        except OSError as error:
+            raise BadInput(f"{out} cannot be a launch's folder ({error.strerror}); choose another --out") from error
         yield
