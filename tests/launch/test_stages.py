@@ -16,7 +16,7 @@ from vaak.launch.console import Console
 from vaak.launch.ledger import Ledger
 from vaak.launch.order import run_launch
 from vaak.launch.project import load_project
-from vaak.launch.stages import check_recipes, claim_run
+from vaak.launch.stages import _size_inputs, check_recipes, claim_run
 from vaak.launch.walk import Launch
 from vaak.storage.files import write_json
 from vaak.train.run_folder import locked
@@ -86,6 +86,21 @@ def test_a_peak_above_the_parents_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(BadInput, match=r"pt-s2-tiny has a peak rate of 0\.1, which is not below"):
         run_launch(project, tmp_path / "out")
     assert not (tmp_path / "out" / "stages").exists() and not (tmp_path / "out" / "ledger.jsonl").exists()
+
+
+def test_a_stage_s_limits_do_not_size_it_anew(tmp_path):
+    tree = yaml.safe_load(files("vaak.demo").joinpath("project.yaml").read_text(encoding="utf-8"))
+
+    def inputs():
+        (tmp_path / "project.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+        project = load_project(tmp_path / "project.yaml", minutes=5)
+        return _size_inputs(Launch(project, tmp_path, Ledger(tmp_path / "ledger"), Console(), lambda: False))
+
+    before = inputs()
+    tree["stages"][0]["limits"] = {"loss": 1.5}
+    assert inputs() == before
+    tree["stages"][0]["share"] = 0.9
+    assert inputs() != before
 
 
 @pytest.mark.parametrize("name", ["project.yaml", "model.yaml"])

@@ -81,7 +81,7 @@ def test_a_step_whose_inputs_changed_is_done_again(tmp_path: Path) -> None:
     assert work.ran == ["a", "b", "c", "b"]
 
 
-def test_a_step_whose_outputs_are_gone_is_done_again(tmp_path: Path) -> None:
+def test_a_step_whose_outputs_are_gone_is_done_again(tmp_path: Path, capsys) -> None:
     work = Counting()
     output = tmp_path / "output"
     output.touch()
@@ -90,8 +90,17 @@ def test_a_step_whose_outputs_are_gone_is_done_again(tmp_path: Path) -> None:
     walk(launch(tmp_path), steps)
     walk(launch(tmp_path), steps)
     output.unlink()
-    walk(launch(tmp_path), steps)
+    walk(replace(launch(tmp_path), console=Console()), steps)
     assert work.ran == ["a", "b", "c", "b"]
+    assert capsys.readouterr().out.count("again, since what it made is gone") == 1
+
+
+def test_a_step_that_is_always_done_is_done_again(tmp_path: Path) -> None:
+    work = Counting()
+    steps = [*work.steps()[:2], replace(work.steps()[2], always=True)]
+    walk(launch(tmp_path), steps)
+    walk(launch(tmp_path), steps)
+    assert work.ran == ["a", "b", "c", "c"]
 
 
 def test_a_gate_that_fails_stops_the_walk_and_is_tried_again_next_time(tmp_path: Path) -> None:

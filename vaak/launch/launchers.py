@@ -84,7 +84,10 @@ def train_by_torchrun(
             with suppress(ProcessLookupError):  # it ended in this moment
                 os.kill(number, signal.SIGTERM)
             _wait_for_end(lock, process)
-            raise Interrupted(f"{training.name}: stopped after step {seen.step()}, saved")
+            step = seen.step()
+            raise Interrupted(
+                f"{training.name}: stopped {f'after step {step}, saved' if step else 'before its first step'}"
+            )
         progress(*seen.progress())
         time.sleep(POLL_SECONDS)
         if process is not None:

@@ -78,7 +78,8 @@ def stage_steps(launch: Launch) -> list[Step]:
 def _size_inputs(launch: Launch) -> dict[str, Any]:
     return {
         "minutes": launch.project.minutes,
-        "stages": [stage.model_dump() for stage in launch.project.stages],
+        # Their limits judge what comes of them, and change no size.
+        "stages": [stage.model_dump(exclude={"limits"}) for stage in launch.project.stages],
         "recipes": [
             hash_json(lasting_part(stage_recipe(launch, stage.recipe, stage.overrides)))
             for stage in launch.project.stages

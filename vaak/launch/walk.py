@@ -74,7 +74,7 @@ class Step:
     gate does not hold and there is no figure to judge. judge: the evidence against the project's limits. holds: whether the
     outputs of a done step are still there. changed: what of them, or of what the step vouched for, is not what it was, a line
     for each file. remedy: what to do when the gate does not hold. needed: later steps need its evidence, so without any it
-    cannot be overridden.
+    cannot be overridden. always: done each time, whatever it did before.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Step:
     changed: Callable[[Launch, dict[str, Any]], list[str]] = _nothing_changed
     remedy: str = ""
     needed: bool = False
+    always: bool = False
 
 
 def walk(launch: Launch, steps: list[Step]) -> None:
@@ -100,7 +101,7 @@ def walk(launch: Launch, steps: list[Step]) -> None:
         check_unchanged(launch, steps[: number - 1])
         inputs = step.inputs(launch)
         key = hash_json(inputs)
-        known = launch.ledger.worked(step.name, key)
+        known = None if step.always else launch.ledger.worked(step.name, key)
         if known is not None and step.holds(launch, known.evidence):
             launch.console.step(number, len(steps), step.name, "done before, on the same inputs")
             _judge_again(launch, step, key, known)
