@@ -14,6 +14,7 @@ from vaak.launch.gates import gate_steps
 from vaak.launch.ledger import Ledger
 from vaak.launch.project import load_project
 from vaak.launch.report import write_report
+from vaak.launch.status import launch_status
 from vaak.launch.walk import Launch, Override, walk
 
 PROJECT = """
@@ -87,3 +88,12 @@ def test_stricter_limits_are_nobody_s_business(tmp_path: Path) -> None:
     launch = overfitted(tmp_path, "loss: 9, reproduced: 0")
     launch.ledger.add("overfit", "done", "x", {"limits": [], "loosened": []})
     assert gate_alarms(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", ["began", "interrupted", "changed"])
+def test_a_loosened_limit_stays_red_until_the_gate_is_judged_again(tmp_path: Path, status: str) -> None:
+    launch = overfitted(tmp_path, "loss: 9, reproduced: 0")
+    launch.ledger.add("overfit", status, "y", {"inputs": {}} if status == "began" else {"failure": "a file differs"})
+    words = "limit of loss loosened from 0.01 to 9"
+    assert any(words in alarm for alarm in gate_alarms(tmp_path))
+    assert any(words in line for line in launch_status(tmp_path).in_spite)

@@ -2,6 +2,9 @@
 
 from types import SimpleNamespace
 
+import pytest
+
+from vaak.errors import CheckFailed
 from vaak.evaluate import open_results
 from vaak.evaluate.generations import DECODING
 from vaak.evaluate.store import Result
@@ -20,6 +23,18 @@ def test_speech_that_is_drawn_or_measured_in_another_way_is_evaluated_again(monk
     assert drawn != before
     monkeypatch.setitem(order.VERSIONS, "wer", 99)
     assert order._evaluation_inputs(launch) not in (before, drawn)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_quick_look_is_no_evaluation_on_the_whole_pack(tmp_path):
+    project = SimpleNamespace(evaluate=SimpleNamespace(final="sft", where="beside"), codec="embedded")
+    evidence = {"sft": {"checkpoint": "c"}}.__getitem__
+    launch = SimpleNamespace(project=project, out=tmp_path, db=str(tmp_path / "results.db"), evidence=evidence)
+    results = open_results(tmp_path / "results.db")
+    results.finish("c", "p", "quick", "asr", 1, 1.0)
+    results.close()
+    follower = Follower(launch)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(CheckFailed, match="ended without scoring c on the whole pack"):
+        follower._evidence(SimpleNamespace(id="p", prompts=[]))  # pyright: ignore[reportArgumentType]
 
 
 def test_progress_counts_what_is_drawn_as_it_is_now(tmp_path):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vaak.launch.stamps import Stamps
+import pytest
+
+from vaak.launch.stamps import Stamps, stamps_of
 
 
 class Verifying:
@@ -66,3 +68,23 @@ def test_a_broken_file_of_stamps_only_costs_the_reading(tmp_path: Path) -> None:
     folder, verify = folder_of(tmp_path), Verifying()
     (tmp_path / "stamps.json").write_text('{"half')
     assert Stamps(tmp_path / "stamps.json").problems(folder, verify) == [] and verify.asked == 1
+
+
+def test_a_file_in_a_linked_folder_is_seen_too(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "shard").write_text("a")
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "paired").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "loop").symlink_to(folder)  # which ends nowhere
+    before = stamps_of(folder)
+    assert list(before) == ["paired/shard"]
+    (tmp_path / "disk" / "shard").write_text("b")
+    assert stamps_of(folder) != before
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "3"])
+def test_notes_that_somebody_broke_only_cost_a_reading(tmp_path: Path, text: str) -> None:
+    (tmp_path / "stamps.json").write_text(text)
+    (tmp_path / "file").touch()
+    assert Stamps(tmp_path / "stamps.json").problems(tmp_path, lambda: ["damaged"]) == ["damaged"]

@@ -11,9 +11,11 @@ from tests.launch.test_tampered import again, project_in, steps_of
 from vaak.cli.main import main
 from vaak.errors import BadInput
 from vaak.launch.ledger import Ledger
+from vaak.launch.progress import LastStep
 from vaak.launch.status import LaunchStatus, StageProgress, launch_status
 from vaak.launch.status_screen import duration, print_status
 from vaak.launch.walk import held, walk
+from vaak.track import JsonlTracker
 
 
 @pytest.fixture
@@ -43,6 +45,17 @@ def test_it_says_what_is_done_what_is_next_and_touches_nothing(begun: Path) -> N
         and status.next == f"run the same vaak launch with --out {begun} again; it goes on with 'audit'"
     )
     assert {path: path.stat().st_mtime_ns for path in begun.rglob("*")} == before
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity"])
+def test_a_loss_that_is_no_number_is_shown_as_what_it_is(begun: Path, word: str, capsys) -> None:
+    Ledger(begun / "ledger.jsonl").add("two", "began", "x")
+    run = begun / "stages" / "two"
+    with JsonlTracker(run / "metrics.jsonl") as tracker:
+        tracker.log({"loss": float(word), "tokens": 2048, "tokens_per_s": 512.0}, 2)
+    assert LastStep(run / "metrics.jsonl", 3).progress() == (2.0, 3.0, f"loss {float(word):.4f}, 512 tokens/s")
+    print_status(launch_status(begun))
+    assert f"loss {float(word):.4f}" in capsys.readouterr().out
 
 
 def test_a_stage_that_is_trained_now_is_shown_with_its_pace(begun: Path) -> None:

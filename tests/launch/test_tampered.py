@@ -116,6 +116,19 @@ def test_a_changed_file_stops_the_next_step_by_name_and_restored_it_goes_on(
     assert not list((launch.out / "stages").glob("*.replaced-*"))
 
 
+def test_the_checkpoint_of_an_overridden_stage_is_watched_like_any_other(begun) -> None:
+    folder, launch, _ = begun
+    tree = yaml.safe_load((folder / "project.yaml").read_text())
+    tree["stages"][0]["limits"] = {"loss": 0.01}
+    (folder / "project.yaml").write_text(yaml.safe_dump(tree))
+    strict = again(folder / "project.yaml", launch.out, Override("one", "a toy"))
+    walk(strict, steps_of(strict)[:3])
+    flip(one_of(launch.out / "stages" / "one" / "checkpoints", "*.safetensors"))
+    fresh = again(folder / "project.yaml", launch.out)
+    with pytest.raises(CheckFailed, match=r"one: .*changed since it was checked; restore it"):
+        walk(fresh, steps_of(fresh))
+
+
 def test_it_is_noticed_within_one_walk_too(begun) -> None:
     folder, launch, steps = begun
     shard = one_of(folder / "corpus", "*.tokens.npy")

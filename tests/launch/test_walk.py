@@ -81,7 +81,7 @@ def test_a_step_whose_inputs_changed_is_done_again(tmp_path: Path) -> None:
     assert work.ran == ["a", "b", "c", "b"]
 
 
-def test_a_step_whose_outputs_are_gone_is_done_again(tmp_path: Path) -> None:
+def test_a_step_whose_outputs_are_gone_is_done_again(tmp_path: Path, capsys) -> None:
     work = Counting()
     output = tmp_path / "output"
     output.touch()
@@ -90,8 +90,17 @@ def test_a_step_whose_outputs_are_gone_is_done_again(tmp_path: Path) -> None:
     walk(launch(tmp_path), steps)
     walk(launch(tmp_path), steps)
     output.unlink()
-    walk(launch(tmp_path), steps)
+    walk(replace(launch(tmp_path), console=Console()), steps)
     assert work.ran == ["a", "b", "c", "b"]
+    assert capsys.readouterr().out.count("again, since what it made is gone") == 1
+
+
+def test_a_step_that_is_always_done_is_done_again(tmp_path: Path) -> None:
+    work = Counting()
+    steps = [*work.steps()[:2], replace(work.steps()[2], always=True)]
+    walk(launch(tmp_path), steps)
+    walk(launch(tmp_path), steps)
+    assert work.ran == ["a", "b", "c", "c"]
 
 
 def test_a_gate_that_fails_stops_the_walk_and_is_tried_again_next_time(tmp_path: Path) -> None:
@@ -149,6 +158,18 @@ def test_a_figure_beyond_its_limit_fails_with_what_to_do_and_is_not_found_again(
     assert newest.evidence["figure"] == 3.0 and work.ran == 1  # what it found is there for the steps that follow
     walk(launch(tmp_path), work.steps())  # what was overridden on the same evidence stays so
     assert Ledger(tmp_path / "ledger.jsonl").records[-1] == newest
+
+
+def test_a_gate_that_broke_off_without_figures_stays_overridden_too(tmp_path: Path) -> None:
+    work = Measuring(found=3.0, limit=5.0)
+
+    def breaks(launch: Launch) -> dict:
+        raise CheckFailed("the loss is no number")
+
+    broken = [replace(work.steps()[0], run=breaks)]
+    walk(launch(tmp_path, (Override("m", "a toy"),)), broken)
+    walk(launch(tmp_path), broken)  # there is no figure to judge again
+    assert [record.status for record in Ledger(tmp_path / "ledger.jsonl").records] == ["began", "overridden"]
 
 
 def test_another_limit_judges_the_same_evidence_anew(tmp_path: Path) -> None:
@@ -229,6 +250,20 @@ def test_a_line_torn_by_a_crash_never_counted(tmp_path: Path) -> None:
         assert all(json.loads(line) for line in ledger.path.read_text().splitlines())
 
 
+@pytest.mark.parametrize("because", ["a line\u2028separator", "next\x85line", "a stray byte \udcff", "क्योंकि"])
+def test_a_reason_may_hold_any_character(tmp_path: Path, because: str) -> None:
+    Ledger(tmp_path / "ledger.jsonl").add("a", "overridden", "x", {"failure": because}, because)
+    [record] = Ledger(tmp_path / "ledger.jsonl").records
+    assert (record.because, record.evidence) == (because, {"failure": because})
+
+
+def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
+    for line in (b"[]", b"{", b'{"step": "\xff"}'):
+        (tmp_path / "ledger.jsonl").write_bytes(line + b"\n")
+        with pytest.raises(BadInput, match=r"ledger\.jsonl: line 1 is no ledger record; restore the file"):
+            Ledger(tmp_path / "ledger.jsonl")
+
+
 def test_time_is_counted_over_continuations(tmp_path: Path) -> None:
     lines = [("began", 0.0), ("interrupted", 5.0), ("began", 100.0), ("done", 107.0)]
     rows = [{"step": "a", "status": status, "inputs": "x", "time": at} for status, at in lines]
@@ -245,6 +280,10 @@ def test_time_is_counted_over_continuations(tmp_path: Path) -> None:
         (("name: second", "name: first"), "stands twice"),
         (("final: second", "final: last"), "which does not exist"),
         (("codec: embedded", "codec: embedded\nminutes: 5"), "needs a 'share'"),
+        (("codec: embedded", "codec: embedded\nminutes: 0"), "'minutes'"),
+        (("name: first,", "name: first, share: 0,"), "stages.0.share"),
+        (("codec: embedded", "codec: embedded\nseed: -1"), "'seed'"),
+        (("[example:corpus]", "[]"), "'corpora'"),
         (("  - {name: first, recipe: pt-s1-tiny}", "  - 5"), "stages.0"),
     ],
 )
@@ -252,3 +291,16 @@ def test_a_faulty_project_file_is_refused_in_one_sentence(tmp_path: Path, change
     with pytest.raises(BadInput, match=says) as refusal:
         project(tmp_path, PROJECT.replace(*change, 1))
     assert "\n" not in str(refusal.value)
+
+
+def test_minutes_from_outside_are_checked_like_the_project_s_own(tmp_path: Path) -> None:
+    path = tmp_path / "project.yaml"
+    path.write_text(PROJECT)
+    with pytest.raises(BadInput, match="needs a 'share'"):
+        load_project(path, minutes=5)
+    path.write_text(
+        PROJECT.replace("recipe: pt-s1-tiny", "recipe: pt-s1-tiny, share: 1").replace(
+            "parent: first", "parent: first, share: 2"
+        )
+    )
+    assert load_project(path, minutes=5).minutes == 5

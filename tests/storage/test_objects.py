@@ -121,3 +121,9 @@ def test_the_parts_of_a_very_large_file_stay_under_the_limit_of_their_number():
     for size in (0, 1, 80 << 30, (80 << 30) + 1, 5 << 40):
         part = room.part_bytes(size)
         assert part >= PART_BYTES and -(-size // part) <= room.MOST_PARTS
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"cannot be made a folder .*; correct the address"):
+        open_objects(f"file://{tmp_path}/file/below", create=True)

@@ -123,9 +123,10 @@ def in_spite_of(launch: Path) -> list[tuple[str, str]]:
             later = "; later it held" if newest[one["step"]]["status"] == "done" else ""
             words = f"the gate '{one['step']}' ({one['evidence'].get('failure')}), because: {one['because']}{later}"
             found.append(("Overridden", words))
+    judged = {record["step"]: record["evidence"] for record in records if "limits" in record["evidence"]}
+    for step, evidence in judged.items():  # as last judged, also while the step is done again
+        found += [("Loosened", f"the gate '{step}': {words}") for words in evidence.get("loosened", [])]
     for step, record in newest.items():
-        loosened = record["evidence"].get("loosened", [])
-        found += [("Loosened", f"the gate '{step}': {words}") for words in loosened]
         if record["status"] in ("failed", "changed"):
             found.append(("Failed", f"the gate '{step}' ({record['evidence'].get('failure')})"))
     return list(dict.fromkeys(found))

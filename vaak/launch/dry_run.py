@@ -82,9 +82,7 @@ def plan_launch(path: Path, out: Path, *, minutes: float | None = None) -> Launc
 
     Raises `BadInput` for whatever the launch itself would refuse before it begins.
     """
-    project = load_project(path)
-    if minutes is not None:
-        project = project.model_copy(update={"minutes": minutes})
+    project = load_project(path, minutes)
     hardware = hardware_of(project)
     costs = []
     with tempfile.TemporaryDirectory() as scratch:  # a launch in name only: what it would write goes nowhere

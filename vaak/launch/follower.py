@@ -103,6 +103,9 @@ class Follower:
         if not self.elsewhere:
             assert self.process is not None
             return self.process.poll() is not None
+        return self._scored_in_full(pack)
+
+    def _scored_in_full(self, pack: GoldPack) -> bool:
         results = open_results(self.launch.db)
         try:
             found = results.finished(pack.id)
@@ -126,9 +129,11 @@ class Follower:
     def _evidence(self, pack: GoldPack) -> dict[str, Any]:
         launch, final = self.launch, self._final()
         speech = open_speech(launch.db, pack, open_codec(launch.project.codec), final)
-        if speech is None:
+        # A quick look at it, from when it was only followed, is no evaluation on the whole pack.
+        if speech is None or not self._scored_in_full(pack):
             raise CheckFailed(
-                f"the sidecar ended without scoring {final}; its reasons are in {launch.out / 'sidecar.log'}"
+                f"the sidecar ended without scoring {final} on the whole pack; its reasons are in "
+                f"{launch.out / 'sidecar.log'}: mend them and run again"
             )
         whole = summary(speech.results, final, pack.id)["all"]
         english = {name: round(rate.rate, 4) for name, rate in speech.english.items()}

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.launch import detached, slurm
 from vaak.launch.progress import LastStep
 from vaak.launch.project import LauncherSettings
+from vaak.storage.locks import lock_file, unlock
 
 POLL_SECONDS = 1.0
 # Saving a checkpoint of a large model to a slow disk takes its time.
@@ -79,9 +81,13 @@ def train_by_torchrun(
     seen = LastStep(training.run / "metrics.jsonl", training.steps)
     while (number := detached.running(lock)) is not None:
         if stop():
-            os.kill(number, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it ended in this moment
+                os.kill(number, signal.SIGTERM)
             _wait_for_end(lock, process)
-            raise Interrupted(f"{training.name}: stopped after step {seen.step()}, saved")
+            step = seen.step()
+            raise Interrupted(
+                f"{training.name}: stopped {f'after step {step}, saved' if step else 'before its first step'}"
+            )
         progress(*seen.progress())
         time.sleep(POLL_SECONDS)
         if process is not None:
@@ -156,6 +162,22 @@ def _check_ended(training: Training, how: str = "the training ended") -> None:
     raise CheckFailed(
         f"{training.name}: {how} before its last step ({last_words(training.log)}); see {training.log}, and run again to continue"
     )
+
+
+def check_not_trained(run: Path) -> None:
+    """Raises `BadInput` if a run is still being trained, or waits to be: what is saved would go to whoever takes its name."""
+    process, job = detached.running(run.with_name(f"{run.name}.running")), slurm.known_job(run)
+    if process is not None:
+        how = f"process {process}; end it with kill {process}, it saves"
+    elif job is not None and slurm.installed() and slurm.state(job) not in slurm.OVER:
+        how = f"Slurm job {job}; end it with scancel {job}"
+    else:
+        how = "a process that holds its .lock; end that"
+        handle = lock_file(run / ".lock", exclusive=False, wait=False, create=True)
+        if handle is not None:
+            unlock(handle)
+            return
+    raise BadInput(f"{run}: is still being trained as the project said before, by {how}; then run again")
 
 
 def last_words(log: Path) -> str:

@@ -28,6 +28,11 @@ class Record:
     because: str | None = None
     time: float = 0.0
 
+    @property
+    def without_figures(self) -> bool:
+        """Whether it was overridden where the step broke off and found nothing that could be judged."""
+        return self.status == "overridden" and "limits" not in self.evidence
+
 
 class Ledger:
     """Append-only record of a launch at `path`; a last line torn by a crash is dropped when it is opened.
@@ -47,10 +52,11 @@ class Ledger:
         if mend and whole != raw:  # the process died inside a write: that line never counted
             with self.path.open("r+b") as file:
                 file.truncate(len(whole))
-        for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
+        # Bytes end a line at a newline only; text would at U+2028 too, which a reason or a transcript may hold.
+        for number, line in enumerate(whole.splitlines(), 1):
             try:
                 self.records.append(Record(**json.loads(line)))
-            except (json.JSONDecodeError, TypeError) as error:
+            except (ValueError, TypeError) as error:  # ValueError: no JSON, or no UTF-8
                 raise BadInput(
                     f"{self.path}: line {number} is no ledger record; restore the file or start anew"
                 ) from error
@@ -61,7 +67,8 @@ class Ledger:
         """Append one record and sync it to disk before returning it."""
         record = Record(step, status, inputs, evidence or {}, because, time.time())
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
+        # What is no text, such as a stray byte in a file's name, is kept as JSON's own escape of it.
+        with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())

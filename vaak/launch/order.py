@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +25,7 @@ from vaak.launch.report import write_report
 from vaak.launch.report_speech import open_speech
 from vaak.launch.stages import check_recipes, stage_steps
 from vaak.launch.walk import Launch, Override, Step, held, walk
+from vaak.storage.files import room_on_disk, write_bytes
 
 _PROJECT = "project.yaml"
 
@@ -35,16 +35,19 @@ def run_launch(
 ) -> Path:
     """Walk a project's launch in the folder `out`, or continue it, and return its page.
 
-    minutes: replaces the project's training budget; a launch that has begun keeps the one it began with unless it is given.
+    minutes: replaces the project's training budget; with another one the stages are sized and trained anew, so give it again to
+    continue.
     overrides: (gate, reason) pairs. Raises `CheckFailed` at a gate, `BadInput` for bad input, and `KeyboardInterrupt`
     once the work has been put down safely after Ctrl-C or SIGTERM.
     """
-    with held(out), stopping() as stop:
-        settings = _settled(project, out, minutes)
+    with room_on_disk(out), held(out), stopping() as stop:
+        settings = load_project(project, minutes)
+        _check_same_launch(settings, out)
         console, ledger = Console(), Ledger(out / "ledger.jsonl")
         launch = Launch(settings, out, ledger, console, stop, tuple(Override(*one) for one in overrides))
         check_recipes(launch)
         check_launcher(settings.launcher)
+        write_bytes(out / _PROJECT, project.read_bytes())
         follower, publisher = Follower(launch), Publisher(launch)
         try:
             walk(launch, order(launch, follower, publisher))
@@ -52,9 +55,8 @@ def run_launch(
             console.line(str(interruption), "yellow")
             raise KeyboardInterrupt from interruption
         except CheckFailed:
-            with suppress(
-                BadInput, CheckFailed
-            ):  # what failed, and on what evidence, stands on the page too, if it can
+            # What failed, and on what evidence, stands on the page too, if it can.
+            with suppress(BadInput, CheckFailed, OSError):
                 write_report(settings, out, ledger)
             raise
         finally:
@@ -79,19 +81,13 @@ def write_report_of(
     return write_report(load_project(folder / _PROJECT), folder, Ledger(folder / "ledger.jsonl"))
 
 
-def _settled(path: Path, out: Path, minutes: float | None) -> Project:
-    """The project with its budget, the file kept beside what it makes."""
-    project = load_project(path)
-    if minutes is not None:
-        project = project.model_copy(update={"minutes": minutes})
-    out.mkdir(parents=True, exist_ok=True)
+def _check_same_launch(project: Project, out: Path) -> None:
+    """Raises `BadInput` if the folder holds the launch of another project."""
     kept = out / _PROJECT
     if kept.exists() and load_project(kept).name != project.name:
         raise BadInput(
             f"{out}: holds the launch '{load_project(kept).name}', not '{project.name}'; choose another --out"
         )
-    shutil.copyfile(path, kept)
-    return project
 
 
 def order(launch: Launch, follower: Follower, publisher: Publisher) -> list[Step]:
@@ -102,7 +98,7 @@ def order(launch: Launch, follower: Follower, publisher: Publisher) -> list[Step
     text = "wait for the sidecar to score the final checkpoint on the whole gold pack"
     steps.append(Step("evaluate", text, _evaluation_inputs, lambda one: follower.finish(), holds=_evaluation_holds))
     # The page is quick to write and always written again.
-    return [*steps, Step("report", "write the page", lambda one: {}, _report, holds=lambda one, evidence: False)]
+    return [*steps, Step("report", "write the page", lambda one: {}, _report, always=True)]
 
 
 def _accompanied(step: Step, follower: Follower, publisher: Publisher) -> Step:

@@ -15,13 +15,16 @@ from vaak.mixture import load_plan
 _FIELDS = ("stream", "source", "language")
 # Of fewer rows each is so much of the whole that how full it is moves a share by more than a mixture would be off.
 LEAST_ROWS = 1000
+# Steps that any stage may leave out: of a short one a single spike would be more than a hundredth.
+FREE_SKIPS = 3
 
 
 @dataclass(frozen=True)
 class Outcome:
     """loss, held_out: of the end of the stage over its beginning (means of a tenth of the steps; single validations), None where
-    nothing was measured twice. skipped: share of the steps that were left out. mass: largest distance of a served share of
-    target tokens from the planned one, in percentage points, of a stage of at least `LEAST_ROWS` rows. `held_out` is not a number where a loss was not."""
+    nothing was measured twice; `held_out` is not a number where a loss was not. skipped: share of the steps that were left out,
+    the first `FREE_SKIPS` not counted. mass: largest distance of a served share of target tokens from the planned one, in
+    percentage points, of a stage of at least `LEAST_ROWS` rows."""
 
     loss: float | None
     held_out: float | None
@@ -45,7 +48,7 @@ def outcome_of(run: Path) -> Outcome:
     return Outcome(
         loss=_ratio(sum(last) / tenth, sum(first) / tenth) if len(losses) > 1 else None,
         held_out=_ratio(held_out[-1], held_out[0]) if len(held_out) > 1 else None,
-        skipped=skipped / steps if steps else None,
+        skipped=max(0, skipped - FREE_SKIPS) / steps if steps else None,
         mass=_mass(run),
     )
 

@@ -11,7 +11,10 @@ _TAIL_BYTES = 65536
 
 
 def last_row(metrics: Path) -> dict[str, Any]:
-    """The newest training row of a metrics.jsonl; empty where there is none. A line that is being written is passed over."""
+    """The newest training row of a metrics.jsonl; empty where there is none. A line that is being written is passed over.
+
+    Its loss is a float; of a skipped step it may be NaN, which stands in the file as a word.
+    """
     try:
         with metrics.open("rb") as file:
             file.seek(0, 2)
@@ -26,7 +29,7 @@ def last_row(metrics: Path) -> dict[str, Any]:
         except ValueError:
             continue
         if isinstance(row, dict) and "loss" in row and "step" in row:
-            return row
+            return row | {"loss": float(row["loss"])}
     return {}
 
 

@@ -15,6 +15,7 @@ from vaak.evaluate.database import without_password
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -60,7 +61,7 @@ class StageLimits(_Part):
     """What a stage has to show before the next one begins.
 
     loss: mean training loss of its last tenth of steps over that of its first; held_out: its last in-loop validation over its
-    first. skipped: share of its steps that were left out. mass: largest distance of a served share of target tokens from the
+    first. skipped: share of its steps that were left out, besides three. mass: largest distance of a served share of target tokens from the
     planned one, in percentage points.
     """
 
@@ -76,7 +77,7 @@ class Stage(_Part):
     name: str
     recipe: str
     parent: str | None = None
-    share: float | None = None
+    share: Positive | None = None
     overrides: tuple[str, ...] = ()
     limits: StageLimits = StageLimits()
 
@@ -132,15 +133,15 @@ class Project(_Part):
     """A launch, whole."""
 
     name: str
-    corpora: tuple[str, ...]
+    corpora: Annotated[tuple[str, ...], Field(min_length=1)]
     tokenizer: str
     codec: str
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0)] = 1
     overrides: tuple[str, ...] = ()
     pack: PackSettings = PackSettings()
     audit: AuditSettings = AuditSettings()
     overfit: OverfitSettings
-    minutes: float | None = None
+    minutes: Positive | None = None
     stages: tuple[Stage, ...]
     evaluate: EvaluationSettings
     launcher: LauncherSettings = LauncherSettings()
@@ -150,14 +151,17 @@ class Project(_Part):
     track: str | None = None
 
 
-def load_project(path: Path) -> Project:
-    """Read a project file. Raises `BadInput` naming the key at fault and the nearest known one."""
+def load_project(path: Path, minutes: float | None = None) -> Project:
+    """Read a project file; `minutes` stands in place of its own. Raises `BadInput` naming the key at fault and the nearest known
+    one."""
     try:
         tree: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadInput(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]}); give a project file") from error
     if not isinstance(tree, dict):
         raise BadInput(f"{path}: is not a mapping; a project file has keys such as 'corpora' and 'stages'")
+    if minutes is not None:
+        tree = tree | {"minutes": minutes}
     try:
         project = Project.model_validate(tree)
     except ValidationError as error:

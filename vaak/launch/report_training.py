@@ -196,7 +196,7 @@ def stage_table(runs: list[StageRun]) -> Markup:
                 last.get("loss"),
                 run.validation[-1]["val/loss"] if run.validation else None,
                 Cell(run.seconds, f"{run.seconds:.0f} s"),
-                int(sum(row.get("skipped", 0) for row in run.rows)),
+                int(max((row.get("skipped", 0) for row in run.rows), default=0)),  # each row counts all before it
             )
         )
     columns = ["stage", "weights from", "steps", "tokens", "LR peak → min", "first loss", "last loss", "validation",

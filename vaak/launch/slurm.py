@@ -19,12 +19,18 @@ POLL_SECONDS = 10.0
 OVER = frozenset(
     ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "GONE", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT")
 )
+_COMMANDS = ("sbatch", "squeue")
 _ANSWER_SECONDS = 120.0
+
+
+def installed() -> bool:
+    """Whether Slurm can be asked on this machine."""
+    return all(shutil.which(name) is not None for name in _COMMANDS)
 
 
 def check_installed() -> None:
     """Raises `BadInput` without Slurm's commands on this machine."""
-    for name in ("sbatch", "squeue"):
+    for name in _COMMANDS:
         if shutil.which(name) is None:
             raise BadInput(
                 f"launcher slurm needs {name}, which is not on this machine; start the launch on a login node"

@@ -10,7 +10,7 @@ from vaak.checkpoint import newest_complete, verify_checkpoint
 from vaak.errors import BadInput
 from vaak.launch.console import Bar
 from vaak.launch.corpora import corpus_ids, corpus_paths
-from vaak.launch.launchers import Training, train_by_slurm, train_by_torchrun
+from vaak.launch.launchers import Training, check_not_trained, train_by_slurm, train_by_torchrun
 from vaak.launch.limits import Judged
 from vaak.launch.outcome import outcome_of
 from vaak.launch.project import Stage, StageLimits
@@ -78,7 +78,8 @@ def stage_steps(launch: Launch) -> list[Step]:
 def _size_inputs(launch: Launch) -> dict[str, Any]:
     return {
         "minutes": launch.project.minutes,
-        "stages": [stage.model_dump() for stage in launch.project.stages],
+        # Their limits judge what comes of them, and change no size.
+        "stages": [stage.model_dump(exclude={"limits"}) for stage in launch.project.stages],
         "recipes": [
             hash_json(lasting_part(stage_recipe(launch, stage.recipe, stage.overrides)))
             for stage in launch.project.stages
@@ -156,12 +157,13 @@ def claim_run(run: Path, inputs: dict[str, Any]) -> Path | None:
     """Make a run folder that of these inputs; returns where a run of other inputs was moved, or None.
 
     Without this a run that had ended would pass for one of the new recipe or parent. What the run of an older version did not
-    note is not compared.
+    note is not compared. Raises `BadInput` if a run of other inputs is still being trained.
     """
     mark, moved = run / "inputs.json", None
     noted = read_json(mark) if mark.is_file() else None
     same = noted is not None and all(noted[name] == value for name, value in inputs.items() if name in noted)
     if run.exists() and not same:
+        check_not_trained(run)
         number = 1
         while (moved := run.with_name(f"{run.name}.replaced-{number}")).exists():
             number += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from vaak.errors import BadInput
@@ -21,10 +22,9 @@ class Stamps:
         self.path = path
         self._known: dict[str, dict[str, list[int]]] = {}
         if path.exists():
-            try:
-                self._known = read_json(path)
-            except BadInput:  # it only saves work: everything is hashed again
-                self._known = {}
+            with suppress(BadInput):  # it only saves work: without it everything is hashed again
+                known = read_json(path)
+                self._known = known if isinstance(known, dict) else {}
 
     def problems(self, folder: Path, verify: Callable[[], list[str]]) -> list[str]:
         """What `verify` finds wrong with a folder, called only if a file in it is not as it was when it last found nothing."""
@@ -45,9 +45,17 @@ class Stamps:
 
 
 def stamps_of(folder: Path) -> dict[str, list[int]]:
-    """`[size, modified, changed, inode]` of every file below a folder, times in nanoseconds since 1970."""
-    found = {}
-    for root, _, names in os.walk(folder):
+    """`[size, modified, changed, inode]` of every file below a folder, times in nanoseconds since 1970.
+
+    Folders that are links are followed, each place once: shards may lie on another disk.
+    """
+    found: dict[str, list[int]] = {}
+    seen: set[str] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        if (place := os.path.realpath(root)) in seen:
+            folders.clear()
+            continue
+        seen.add(place)
         for name in names:
             path = Path(root, name)
             try:

@@ -153,9 +153,9 @@ def _planned_steps(run: Path) -> int | None:
 def _in_spite(ledger: Ledger) -> list[str]:
     said = [f"{r.step}: {r.evidence.get('failure')} — overridden, because: {r.because}" for r in ledger.records
             if r.status == "overridden"]  # fmt: skip
-    for step in dict.fromkeys(record.step for record in ledger.records):
-        newest = ledger.newest(step)
-        said += [f"{step}: {words}" for words in (newest.evidence.get("loosened", []) if newest else [])]
+    judged = {record.step: record.evidence for record in ledger.records if "limits" in record.evidence}
+    for step, evidence in judged.items():  # as last judged, also while the step is done again
+        said += [f"{step}: {words}" for words in evidence.get("loosened", [])]
     return list(dict.fromkeys(said))
 
 

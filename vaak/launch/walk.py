@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Step:
     gate does not hold and there is no figure to judge. judge: the evidence against the project's limits. holds: whether the
     outputs of a done step are still there. changed: what of them, or of what the step vouched for, is not what it was, a line
     for each file. remedy: what to do when the gate does not hold. needed: later steps need its evidence, so without any it
-    cannot be overridden.
+    cannot be overridden. always: done each time, whatever it did before.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Step:
     changed: Callable[[Launch, dict[str, Any]], list[str]] = _nothing_changed
     remedy: str = ""
     needed: bool = False
+    always: bool = False
 
 
 def walk(launch: Launch, steps: list[Step]) -> None:
@@ -100,12 +101,14 @@ def walk(launch: Launch, steps: list[Step]) -> None:
         check_unchanged(launch, steps[: number - 1])
         inputs = step.inputs(launch)
         key = hash_json(inputs)
-        known = launch.ledger.worked(step.name, key)
+        known = None if step.always else launch.ledger.worked(step.name, key)
         if known is not None and step.holds(launch, known.evidence):
             launch.console.step(number, len(steps), step.name, "done before, on the same inputs")
             _judge_again(launch, step, key, known)
             continue
         launch.console.step(number, len(steps), step.name, step.text)
+        if known is not None:
+            launch.console.line("again, since what it made is gone", "yellow")
         _say_why(launch, step, inputs)
         _take(launch, step, inputs, key)
 
@@ -114,8 +117,8 @@ def check_unchanged(launch: Launch, steps: Sequence[Step]) -> None:
     """Raises `CheckFailed`, naming the file, if what a done step vouched for is not what it was; the ledger has it then."""
     for step in steps:
         newest = launch.ledger.newest(step.name)
-        if newest is None or newest.status != "done":
-            continue  # overridden: what was wrong with it is known
+        if newest is None or newest.status not in ("done", "overridden") or newest.without_figures:
+            continue  # overridden with nothing found: what was wrong with it is known
         found = step.changed(launch, newest.evidence)
         if found:
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -160,13 +163,14 @@ def _take(launch: Launch, step: Step, inputs: dict[str, Any], key: str) -> None:
 
 def _judge_again(launch: Launch, step: Step, key: str, known: Record) -> None:
     """The evidence of a step that is not done again, against the limits as they are now."""
+    if known.without_figures:
+        _say_overridden(launch, known)
+        return
     found = {name: value for name, value in known.evidence.items() if name not in ("limits", "loosened", "failure")}
     judged = step.judge(launch, found)
     if known.status != "failed" and failures(judged) == failures(judged_of(known.evidence)):
         if known.status == "overridden":
-            launch.console.line(
-                f"{known.evidence['failure']} — overridden before, because: {known.because}", "bold red"
-            )
+            _say_overridden(launch, known)
         if [one.to_dict() for one in judged] == known.evidence.get("limits", []):
             return
         launch.ledger.add(
@@ -178,6 +182,10 @@ def _judge_again(launch: Launch, step: Step, key: str, known: Record) -> None:
         )
         return
     _settle(launch, step, key, found, judged)
+
+
+def _say_overridden(launch: Launch, known: Record) -> None:
+    launch.console.line(f"{known.evidence['failure']} — overridden before, because: {known.because}", "bold red")
 
 
 def _failure(known: Record) -> dict[str, Any]:
@@ -230,10 +238,16 @@ def _check_overrides(launch: Launch, steps: list[Step]) -> None:
 def held(out: Path) -> Iterator[None]:
     """The launch folder is this process's, whose number stands in the lock; the system drops the lock when it dies.
 
-    Raises `BadInput` if another process holds it. It is held before the ledger is opened: opening mends it.
+    Raises `BadInput` if another process holds it, or if it can be no such folder. It is held before the ledger is opened: opening
+    mends it.
     """
     lock = out / "launch.lock"
-    out.mkdir(parents=True, exist_ok=True)
-    with only_one(lock, f"{lock}: another launch holds this folder; wait for it or choose another --out"):
-        lock.write_text(str(os.getpid()))
+    with ExitStack() as ours:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            refused = f"{lock}: another launch holds this folder; wait for it or choose another --out"
+            ours.enter_context(only_one(lock, refused))
+            lock.write_text(str(os.getpid()))
+        except OSError as error:
+            raise BadInput(f"{out} cannot be a launch's folder ({error.strerror}); choose another --out") from error
         yield

@@ -90,7 +90,7 @@ def open_objects(url: str, create: bool = False) -> Objects:
     With `create` a `file:///` folder is made if it is not there.
 
     Path-style addresses are used with a custom endpoint, and plain http only where the endpoint itself says http.
-    Raises `BadInput` for another kind of address, and for a custom endpoint without credentials.
+    Raises `BadInput` for another kind of address, for a folder that cannot be made, and for a custom endpoint without credentials.
     """
     parts = urlsplit(url)
     prefix = parts.path.strip("/")
@@ -103,9 +103,10 @@ def open_objects(url: str, create: bool = False) -> Objects:
         if not folder.is_dir() and not create:
             raise ObjectMissing(f"{url} is no folder; correct the address")
         try:
-            return Objects(url.rstrip("/"), LocalStore(folder, mkdir=True), folder)
+            store = LocalStore(folder, mkdir=True)
         except OSError as error:
-            raise BadInput(f"{url} cannot be made a folder ({error.strerror or error}); correct the address") from error
+            raise BadInput(f"{url} cannot be made a folder ({error}); correct the address") from error
+        return Objects(url.rstrip("/"), store, folder)
     if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
         raise BadInput(f"{url.split('://')[0]}://… is no address that objects are kept at; write s3://bucket/prefix")
     return Objects(f"s3://{parts.netloc}/{prefix}".rstrip("/"), _s3(parts.netloc, prefix))
