@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vaak.errors import BadInput, CheckFailed, Interrupted
+from vaak.evaluate.panel_run import gate_alarms
 from vaak.launch.console import Console
 from vaak.launch.ledger import Ledger
 from vaak.launch.limits import Judged
@@ -258,10 +259,17 @@ def test_a_reason_may_hold_any_character(tmp_path: Path, because: str) -> None:
 
 
 def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
-    for line in (b"[]", b"{", b'{"step": "\xff"}'):
+    record = b'{"step": "a", "status": "done", "inputs": "x", "evidence": null}'
+    for line in (b"[]", b"{", b'{"step": "\xff"}', record):
         (tmp_path / "ledger.jsonl").write_bytes(line + b"\n")
         with pytest.raises(BadInput, match=r"ledger\.jsonl: line 1 is no ledger record; restore the file"):
             Ledger(tmp_path / "ledger.jsonl")
+
+
+def test_a_page_names_a_broken_ledger_too(tmp_path: Path) -> None:
+    (tmp_path / "ledger.jsonl").write_bytes(b"junk\n")
+    with pytest.raises(BadInput, match="line 1 is no ledger record"):
+        gate_alarms(tmp_path)
 
 
 def test_time_is_counted_over_continuations(tmp_path: Path) -> None:
