@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from vaak.launch.ledger import Ledger
 from vaak.launch.limits import Judged
 from vaak.launch.project import Project, load_project
 from vaak.launch.walk import Launch, Override, Step, held, walk
+from vaak.storage.locks import lock_file, unlock
 
 PROJECT = """
 name: small
@@ -235,6 +237,15 @@ def test_a_second_process_is_refused_while_the_first_one_walks(tmp_path: Path) -
         holder.kill()
         holder.wait()
     with held(tmp_path):  # a killed process leaves no stale lock
+        assert (tmp_path / "launch.lock").read_text() == str(os.getpid())
+
+
+def test_whoever_only_looks_does_not_keep_a_launch_out(tmp_path: Path) -> None:
+    (tmp_path / "launch.lock").touch()
+    looking = lock_file(tmp_path / "launch.lock", exclusive=False, wait=False)
+    assert looking is not None
+    threading.Timer(0.2, unlock, [looking]).start()
+    with held(tmp_path):
         assert (tmp_path / "launch.lock").read_text() == str(os.getpid())
 
 
