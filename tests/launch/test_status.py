@@ -11,7 +11,7 @@ from tests.launch.test_tampered import again, project_in, steps_of
 from vaak.cli.main import main
 from vaak.errors import BadInput
 from vaak.launch.ledger import Ledger
-from vaak.launch.progress import LastStep
+from vaak.launch.progress import LastStep, last_row
 from vaak.launch.status import LaunchStatus, StageProgress, launch_status
 from vaak.launch.status_screen import duration, print_status
 from vaak.launch.walk import held, walk
@@ -56,6 +56,12 @@ def test_a_loss_that_is_no_number_is_shown_as_what_it_is(begun: Path, word: str,
     assert LastStep(run / "metrics.jsonl", 3).progress() == (2.0, 3.0, f"loss {float(word):.4f}, 512 tokens/s")
     print_status(launch_status(begun))
     assert f"loss {float(word):.4f}" in capsys.readouterr().out
+
+
+def test_rows_that_are_none_are_passed_over(tmp_path: Path) -> None:
+    rows = ['{"step": 1, "loss": 2.5}', "junk", '{"step": 2, "loss": null}', '{"step": "x", "loss": 1.0}', "3"]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(rows) + "\n")
+    assert last_row(tmp_path / "metrics.jsonl") == {"step": 1, "loss": 2.5}
 
 
 def test_a_stage_that_is_trained_now_is_shown_with_its_pace(begun: Path) -> None:

@@ -6,17 +6,20 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vaak.errors import BadInput, CheckFailed, Interrupted
+from vaak.evaluate.panel_run import gate_alarms
 from vaak.launch.console import Console
 from vaak.launch.ledger import Ledger
 from vaak.launch.limits import Judged
 from vaak.launch.project import Project, load_project
 from vaak.launch.walk import Launch, Override, Step, held, walk
+from vaak.storage.locks import lock_file, unlock
 
 PROJECT = """
 name: small
@@ -237,6 +240,15 @@ def test_a_second_process_is_refused_while_the_first_one_walks(tmp_path: Path) -
         assert (tmp_path / "launch.lock").read_text() == str(os.getpid())
 
 
+def test_whoever_only_looks_does_not_keep_a_launch_out(tmp_path: Path) -> None:
+    (tmp_path / "launch.lock").touch()
+    looking = lock_file(tmp_path / "launch.lock", exclusive=False, wait=False)
+    assert looking is not None
+    threading.Timer(0.2, unlock, [looking]).start()
+    with held(tmp_path):
+        assert (tmp_path / "launch.lock").read_text() == str(os.getpid())
+
+
 def test_a_line_torn_by_a_crash_never_counted(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.add("a", "began", "x")
@@ -258,10 +270,17 @@ def test_a_reason_may_hold_any_character(tmp_path: Path, because: str) -> None:
 
 
 def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
-    for line in (b"[]", b"{", b'{"step": "\xff"}'):
+    record = b'{"step": "a", "status": "done", "inputs": "x", "evidence": null}'
+    for line in (b"[]", b"{", b'{"step": "\xff"}', record):
         (tmp_path / "ledger.jsonl").write_bytes(line + b"\n")
         with pytest.raises(BadInput, match=r"ledger\.jsonl: line 1 is no ledger record; restore the file"):
             Ledger(tmp_path / "ledger.jsonl")
+
+
+def test_a_page_names_a_broken_ledger_too(tmp_path: Path) -> None:
+    (tmp_path / "ledger.jsonl").write_bytes(b"junk\n")
+    with pytest.raises(BadInput, match="line 1 is no ledger record"):
+        gate_alarms(tmp_path)
 
 
 def test_time_is_counted_over_continuations(tmp_path: Path) -> None:

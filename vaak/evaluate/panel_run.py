@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from vaak.checkpoint import list_checkpoints, load_state
+from vaak.errors import BadInput
 from vaak.languages import LANGUAGES
 from vaak.mixture import Plan, RealisedMass, load_plan
 from vaak.page import Cell, alarm, details, table
@@ -133,9 +134,15 @@ def in_spite_of(launch: Path) -> list[tuple[str, str]]:
 
 
 def _ledger(launch: Path) -> list[dict[str, Any]]:
-    """The records of a launch, without a last line that a crash tore."""
+    """The records of a launch, without a last line that a crash tore. Raises `BadInput` if another line is none."""
     path = launch / "ledger.jsonl"
     if not path.exists():
         return []
     raw = path.read_bytes()
-    return [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
+    records = []
+    for number, line in enumerate(raw[: raw.rfind(b"\n") + 1].splitlines(), 1):
+        try:
+            records.append(json.loads(line))
+        except ValueError as error:
+            raise BadInput(f"{path}: line {number} is no ledger record; restore the file") from error
+    return records

@@ -55,7 +55,7 @@ class Ledger:
         # Bytes end a line at a newline only; text would at U+2028 too, which a reason or a transcript may hold.
         for number, line in enumerate(whole.splitlines(), 1):
             try:
-                self.records.append(Record(**json.loads(line)))
+                self.records.append(_record(json.loads(line)))
             except (ValueError, TypeError) as error:  # ValueError: no JSON, or no UTF-8
                 raise BadInput(
                     f"{self.path}: line {number} is no ledger record; restore the file or start anew"
@@ -105,3 +105,11 @@ class Ledger:
             elif began is not None:
                 spent, began = spent + record.time - began, None
         return spent
+
+
+def _record(row: Any) -> Record:
+    """Raises `TypeError` for what is no record."""
+    record = Record(**row)
+    if not isinstance(record.evidence, dict) or not isinstance(record.time, int | float):
+        raise TypeError("evidence is no mapping, or time no number")
+    return record

@@ -26,10 +26,10 @@ def last_row(metrics: Path) -> dict[str, Any]:
     for line in reversed(lines):
         try:
             row = json.loads(line)
-        except ValueError:
+            if isinstance(row, dict) and "loss" in row and "step" in row:
+                return row | {"loss": float(row["loss"]), "step": int(row["step"])}
+        except (ValueError, TypeError):  # no JSON, or no numbers
             continue
-        if isinstance(row, dict) and "loss" in row and "step" in row:
-            return row | {"loss": float(row["loss"])}
     return {}
 
 

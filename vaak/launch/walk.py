@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from vaak.launch.project import Project
 from vaak.launch.stamps import Stamps
 from vaak.storage.files import hash_json
 from vaak.storage.locks import only_one
+
+# `vaak launch status` looks whether the lock is held, and holds it for an instant.
+_TRIES, _BETWEEN_SECONDS = 20, 0.05
 
 
 @dataclass(frozen=True)
@@ -246,7 +250,14 @@ def held(out: Path) -> Iterator[None]:
         try:
             out.mkdir(parents=True, exist_ok=True)
             refused = f"{lock}: another launch holds this folder; wait for it or choose another --out"
-            ours.enter_context(only_one(lock, refused))
+            for left in reversed(range(_TRIES)):
+                try:
+                    ours.enter_context(only_one(lock, refused))
+                    break
+                except BadInput:
+                    if not left:
+                        raise
+                    time.sleep(_BETWEEN_SECONDS)
             lock.write_text(str(os.getpid()))
         except OSError as error:
             raise BadInput(f"{out} cannot be a launch's folder ({error.strerror}); choose another --out") from error
