@@ -135,10 +135,24 @@ def test_the_card_of_a_milestone_says_what_it_was_trained_in_spite_of(launch: La
     monkeypatch.setattr(publisher_module, "evaluation_notes", lambda db, identity: "Stops by itself: 99%\n")
     assert notes_of(run, "results.db", "one/3/x") == "Stops by itself: 99%\n"
     launch.ledger.add("audit", "overridden", "x", {"failure": "audit: failed checks 1"}, "known: source x")
-    launch.ledger.add("overfit", "done", "x", {"loosened": ["limit of loss loosened from 0.01 to 5; found 3.2"]})
+    launch.ledger.add(
+        "overfit", "done", "x", {"limits": [], "loosened": ["limit of loss loosened from 0.01 to 5; found 3.2"]}
+    )
     notes = notes_of(run, "results.db", "one/3/x")
     assert notes is not None and notes.startswith("Stops by itself: 99%")
     assert "- **Overridden:** the gate 'audit' (audit: failed checks 1), because: known: source x" in notes
     assert "- **Loosened:** the gate 'overfit': limit of loss loosened from 0.01 to 5; found 3.2" in notes
     monkeypatch.setattr(publisher_module, "evaluation_notes", lambda db, identity: None)
     assert notes_of(run, "results.db", "one/3/x") is None  # it waits for its evaluation
+
+
+def test_an_address_of_another_run_is_refused_before_anything_is_trained(launch: Launch, tmp_path: Path) -> None:
+    walk(launch, [*steps_of(launch), publish_step(Publisher(launch))])
+    data = tmp_path / "data"
+    fresh = again(data / "project.yaml", tmp_path / "other")
+    walk(fresh, steps_of(fresh)[:2])
+    with pytest.raises(BadInput, match=r"runs/one belongs to another run 'one', .*; choose another prefix"):
+        Publisher(fresh).claim(fresh.project.stages[0])
+    Publisher(launch).claim(launch.project.stages[0])  # its own
+    (tmp_path / "bucket").rename(tmp_path / "away")
+    Publisher(launch).claim(launch.project.stages[0])  # and it trains on while storage is away

@@ -152,6 +152,34 @@ def test_a_missing_and_an_extra_file_are_named(begun) -> None:
         walk(again(folder / "project.yaml", launch.out), steps)
 
 
+def test_a_stage_whose_last_checkpoint_is_gone_is_not_trained_again_unasked(begun) -> None:
+    folder, launch, _ = begun
+    last = launch.out / launch.evidence("one")["path"]
+    away = last.rename(folder / "away")
+    with pytest.raises(CheckFailed, match=r"is gone \(vaak checkpoint pull brings it back"):
+        fresh = again(folder / "project.yaml", launch.out)
+        walk(fresh, steps_of(fresh))
+    away.rename(last)
+    fresh = again(folder / "project.yaml", launch.out)
+    walk(fresh, steps_of(fresh))
+    rows = read_jsonl(launch.out / "stages" / "one" / "metrics.jsonl")
+    assert [row["step"] for row in rows if "loss" in row] == [1, 2, 3]
+
+
+def test_another_tokenizer_is_another_input(begun) -> None:
+    from vaak.grammar.tokenizer import train_tokenizer
+
+    folder, launch, _ = begun
+    before = launch.ledger.newest("one")
+    (folder / "tokenizer").rename(folder / "old")
+    train_tokenizer(["eleven twelve thirteen"] * 3, 280).save(folder / "tokenizer")
+    fresh = again(folder / "project.yaml", launch.out)
+    with pytest.raises(BadInput):  # the corpus's text has the ids of the first one
+        walk(fresh, steps_of(fresh))
+    newest = fresh.ledger.newest("one")
+    assert before is not None and newest is not None and newest.inputs != before.inputs
+
+
 def test_another_corpus_in_the_same_place_is_another_input_and_the_pack_refuses_it(begun, tmp_path: Path) -> None:
     folder, launch, _ = begun
     from vaak.corpus import CorpusWriter, Sample, open_corpus

@@ -57,6 +57,11 @@ def claim_address(objects: Objects, run: Path, identity: str, there: Collection[
     _keep(run, key)
 
 
+def is_claimed(run: Path) -> bool:
+    """Whether a run's folder has an address of its own already."""
+    return _here(run) is not None
+
+
 def adopt_address(objects: Objects, run: Path) -> None:
     """Let a run's folder that has no key belong to the run of an address, of which it holds a checkpoint now.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -69,8 +70,11 @@ _ONE_REQUEST = 2.0
 
 
 @contextmanager
-def stopping() -> Iterator[Callable[[], bool]]:
-    """A flag that the first Ctrl-C, SIGTERM or SIGUSR1 raises, so that work ends cleanly; another one later ends it at once."""
+def stopping(answer: str = "") -> Iterator[Callable[[], bool]]:
+    """A flag that the first Ctrl-C, SIGTERM or SIGUSR1 raises, so that work ends cleanly; another one later ends it at once.
+
+    `answer` is what the person who asks is told meanwhile, on standard error.
+    """
     asked: list[float] = []
 
     def ask(number: int, frame: object) -> None:
@@ -78,6 +82,8 @@ def stopping() -> Iterator[Callable[[], bool]]:
         # A launcher passes on what its processes have from the terminal already: both are one request.
         if asked and now - asked[0] > _ONE_REQUEST:
             raise KeyboardInterrupt
+        if answer and not asked:
+            os.write(2, f"\n{answer}\n".encode())  # the console may be in the middle of a line
         asked.append(now)
 
     before = {number: signal.signal(number, ask) for number in _ASKING}

@@ -80,7 +80,7 @@ class LaunchPlan:
 def plan_launch(path: Path, out: Path, *, minutes: float | None = None) -> LaunchPlan:
     """The plan of a project file, for a new launch in `out` or the one that is there.
 
-    Raises `BadInput` for whatever the launch itself would refuse before it begins.
+    Raises `BadInput` for a project file, recipes, hardware or a launcher that the launch itself would refuse.
     """
     project = load_project(path, minutes)
     hardware = hardware_of(project)
@@ -111,7 +111,7 @@ def plan_launch(path: Path, out: Path, *, minutes: float | None = None) -> Launc
 
 
 def hardware_of(project: Project) -> Hardware | None:
-    """What the project is priced on, or None. Raises `BadInput` if its launcher starts another number of processes."""
+    """What the project is priced on, or None."""
     named = project.hardware
     return None if named is None else Hardware(named.gpu, named.gpus, named.mfu, named.price)
 

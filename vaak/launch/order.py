@@ -23,11 +23,12 @@ from vaak.launch.project import Project, load_project
 from vaak.launch.publisher import Publisher, publish_step, targets_of
 from vaak.launch.report import write_report
 from vaak.launch.report_speech import open_speech
-from vaak.launch.stages import check_recipes, stage_steps
+from vaak.launch.stages import check_recipes, claim_stage, stage_steps
 from vaak.launch.walk import Launch, Override, Step, held, walk
 from vaak.storage.files import room_on_disk, write_bytes
 
 _PROJECT = "project.yaml"
+_STOPPING = "vaak: asked to stop; what is under way is put down first, once more ends it at once"
 
 
 def run_launch(
@@ -109,6 +110,8 @@ def _accompanied(step: Step, follower: Follower, publisher: Publisher) -> Step:
         return step
 
     def run(launch: Launch) -> dict[str, Any]:
+        claim_stage(launch, stage)
+        publisher.claim(stage)
         publisher.start(stage)
         if stage.name in project.evaluate.follow:
             follower.start()

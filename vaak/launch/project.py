@@ -190,9 +190,9 @@ def _check_stages(path: Path, project: Project) -> None:
     for stage in project.stages:
         if stage.name in seen:
             raise BadInput(f"{path}: stage '{stage.name}' stands twice; give each stage its own name")
-        if stage.name in STEP_NAMES or not stage.name.replace("-", "").replace(".", "").replace("_", "").isalnum():
+        if stage.name in STEP_NAMES or not stage.name.replace("-", "").replace("_", "").isalnum():
             raise BadInput(
-                f"{path}: a stage cannot be called '{stage.name}'; use letters, digits, dots and dashes, and no gate's name"
+                f"{path}: a stage cannot be called '{stage.name}'; use letters, digits, dashes and underscores, and no gate's name"
             )
         if stage.parent is not None and stage.parent not in seen:
             raise BadInput(

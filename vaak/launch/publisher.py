@@ -16,7 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from vaak.checkpoint.claim import claim_address, is_claimed
 from vaak.checkpoint.publish import PublishedRun, publish_run
+from vaak.checkpoint.remote import list_remote
 from vaak.errors import BadInput, Interrupted
 from vaak.evaluate import evaluation_notes
 from vaak.evaluate.panel_run import in_spite_of, launch_of
@@ -24,6 +26,7 @@ from vaak.launch.limits import Judged
 from vaak.launch.project import Stage
 from vaak.launch.walk import Launch, Step
 from vaak.recipe import load_recipe
+from vaak.storage.objects import ObjectMissing, open_objects
 
 _NICENESS = 5
 _POLL_SECONDS = 0.5
@@ -36,6 +39,17 @@ class Publisher:
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self.process: subprocess.Popen[bytes] | None = None
+
+    def claim(self, stage: Stage) -> None:
+        """Make the stage's address its own before it is trained. Raises `BadInput` if it is another run's, or cannot be written.
+
+        One that has published before is not asked again: training goes on while storage is away.
+        """
+        run, to = self.launch.out / "stages" / stage.name, targets_of(self.launch, stage).get("to")
+        if to is None or is_claimed(run):
+            return
+        there = {one.id for one in list_remote(to) if one.complete} if _is_there(to) else set()
+        claim_address(open_objects(to, create=True), run, f"{stage.name}/0/-", there)
 
     def start(self, stage: Stage) -> None:
         """Publish the checkpoints of a stage as they come; those of the stage before may be behind, and wait for the end."""
@@ -59,6 +73,15 @@ class Publisher:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def _is_there(url: str) -> bool:
+    """Whether an address on a disk has a folder; in a bucket every prefix is there."""
+    try:
+        open_objects(url)
+    except ObjectMissing:
+        return False
+    return True
 
 
 def targets_of(launch: Launch, stage: Stage) -> dict[str, str]:

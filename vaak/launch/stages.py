@@ -8,6 +8,7 @@ from typing import Any
 
 from vaak.checkpoint import newest_complete, verify_checkpoint
 from vaak.errors import BadInput
+from vaak.grammar.tokenizer import load_tokenizer
 from vaak.launch.console import Bar
 from vaak.launch.corpora import corpus_ids, corpus_paths
 from vaak.launch.launchers import Training, check_not_trained, train_by_slurm, train_by_torchrun
@@ -150,6 +151,7 @@ def _stage_inputs(launch: Launch, stage: Stage) -> dict[str, Any]:
         "parent": parent,
         "corpora": corpus_ids(launch),
         "pack": launch.evidence("pack")["pack"],
+        "tokenizer": load_tokenizer(resolve(launch.project.tokenizer)).hash,
     }
 
 
@@ -175,14 +177,19 @@ def claim_run(run: Path, inputs: dict[str, Any]) -> Path | None:
     return moved
 
 
+def claim_stage(launch: Launch, stage: Stage) -> None:
+    """Make the stage's run folder that of its present inputs; done again it does nothing."""
+    replaced = claim_run(run_folder(launch, stage.name), _stage_inputs(launch, stage))
+    if replaced is not None:
+        launch.console.line(f"{stage.name}: its inputs changed; the run that was there is now {replaced}")
+
+
 def _train_stage(launch: Launch, stage: Stage) -> dict[str, Any]:
     recipe, run = sized_recipe(launch, stage), run_folder(launch, stage.name)
     parent = None
     if stage.parent:
         parent = launch.out / launch.evidence(stage.parent)["path"]
-    replaced = claim_run(run, _stage_inputs(launch, stage))
-    if replaced is not None:
-        launch.console.line(f"{stage.name}: its recipe or parent changed; the run that was there is now {replaced}")
+    claim_stage(launch, stage)
     with launch.console.progress(stage.name) as bar:
         _train(launch, stage, recipe, run, parent, bar)
     checkpoint = newest_complete(run, verify=True)
@@ -225,14 +232,19 @@ def _judge_stage(stage: Stage, evidence: dict[str, Any]) -> list[Judged]:
 
 
 def _stage_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
-    return (launch.out / evidence["path"] / "COMPLETE.json").exists()
+    """Whether its run is there. A run without the checkpoint that it ended with is not begun again: see `_stage_changed`."""
+    return (launch.out / evidence["path"]).parents[1].is_dir()
 
 
 def _stage_changed(launch: Launch, evidence: dict[str, Any]) -> list[str]:
     """What is wrong with the checkpoint that the stage ended with, if anybody touched it since it was verified."""
     path = launch.out / evidence["path"]
+    if not path.parents[1].is_dir():
+        return []  # gone as a whole, not changed: the stage is due again
     if not path.exists():
-        return []  # gone, not changed: the stage is due again
+        return [
+            f"{path} is gone (vaak checkpoint pull brings it back; without {path.parents[1]} the stage is trained again)"
+        ]
     found = launch.stamps.problems(path, lambda: verify_checkpoint(path))
     if not found and read_json(path / "COMPLETE.json")["id"] != evidence["checkpoint"]:
         return [f"{path} is another checkpoint than the one that the stage ended with"]
