@@ -14,10 +14,12 @@ from vaak.launch.follower import Follower
 
 def test_speech_that_is_drawn_or_measured_in_another_way_is_evaluated_again(monkeypatch):
     evidence = {"sft": {"checkpoint": "c"}, "pack": {"pack": "p"}}
-    project = SimpleNamespace(evaluate=SimpleNamespace(final="sft"), codec="embedded")
+    project = SimpleNamespace(evaluate=SimpleNamespace(final="sft", db=None), codec="embedded")
     launch = SimpleNamespace(project=project, evidence=evidence.__getitem__)
     before = order._evaluation_inputs(launch)  # pyright: ignore[reportArgumentType]
     assert before == order._evaluation_inputs(launch)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setenv("VAAK_ASR", "another")
+    assert order._evaluation_inputs(launch) != before  # pyright: ignore[reportArgumentType]
     monkeypatch.setattr(order, "DECODING", "t0.1-k0-p1")
     drawn = order._evaluation_inputs(launch)  # pyright: ignore[reportArgumentType]
     assert drawn != before

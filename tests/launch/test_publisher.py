@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from huggingface_hub import close_session
 
 import vaak.launch.publisher as publisher_module
 from tests.launch.test_tampered import again, project_in, steps_of
+from tests.storage.hub import TOKEN, LocalHub
 from vaak.checkpoint import list_remote
 from vaak.checkpoint.ended import ended_with
 from vaak.errors import BadInput
 from vaak.launch.order import order
 from vaak.launch.project import load_project
-from vaak.launch.publisher import Publisher, notes_of, publish_step, targets_of
+from vaak.launch.publisher import Publisher, milestones_step, notes_of, publish_step, targets_of
 from vaak.launch.walk import Launch, Step, walk
 
 
@@ -156,3 +158,27 @@ def test_an_address_of_another_run_is_refused_before_anything_is_trained(launch:
     Publisher(launch).claim(launch.project.stages[0])  # its own
     (tmp_path / "bucket").rename(tmp_path / "away")
     Publisher(launch).claim(launch.project.stages[0])  # and it trains on while storage is away
+
+
+def test_milestones_go_to_a_repository_of_each_stage_once_everything_is_evaluated(tmp_path: Path, monkeypatch) -> None:
+    """Two stages of one launch end at the same step: in one repository one tag would stand for both."""
+    data = tmp_path / "data"
+    data.mkdir()
+    path = project_in(data)
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"storage": {"hub": "asha/toy"}}))
+    launch = again(path, tmp_path / "out")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(publisher_module, "evaluation_notes", lambda db, identity: None)  # nobody evaluated them
+    close_session()
+    with LocalHub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        walk(launch, [*steps_of(launch), milestones_step(Publisher(launch))])
+        assert {name: set(one.tags) for name, one in hub.repositories.items()} == {
+            "asha/toy-one": {"step-00000003"},
+            "asha/toy-two": {"step-00000003"},
+        }
+    close_session()
+    record = launch.ledger.newest("milestones")
+    assert record is not None and (record.status, record.evidence["sent"]) == ("done", 2)

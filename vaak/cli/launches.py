@@ -88,6 +88,8 @@ def launch(
     `vaak launch project.yaml --out runs/first` ·
     `vaak launch project.yaml --out runs/first --override audit --because "known: no transcripts in source x"`
     """
+    if dry_run and override:
+        raise BadInput("--dry-run judges nothing, so nothing can be overridden; leave out --override")
     if dry_run:
         from vaak.launch.dry_run import plan_launch, print_plan
 
@@ -141,5 +143,7 @@ def report(
 def _run(project: Path, out: Path, minutes: float | None, gates: list[str] | None, because: str) -> None:
     from vaak.launch import run_launch
 
+    if because and not gates:
+        raise BadInput("--because gives the reason of an --override; name the gate that is gone past")
     page = run_launch(project, out, minutes=minutes, overrides=[(gate, because) for gate in gates or []])
     typer.echo(f"done; listen to {page}")

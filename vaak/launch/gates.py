@@ -180,7 +180,18 @@ def _audit_holds(launch: Launch, evidence: dict[str, Any]) -> bool:
 
 def _judges_inputs(launch: Launch) -> dict[str, Any]:
     codec = open_codec(launch.project.codec).hash
-    return {"pack": launch.evidence("pack")["pack"], "codec": codec, "measures": dict(VERSIONS)}
+    return {"pack": launch.evidence("pack")["pack"], "codec": codec, "measures": dict(VERSIONS)} | judges_asked_for(
+        launch
+    )
+
+
+def judges_asked_for(launch: Launch) -> dict[str, Any]:
+    """What the environment says of recognisers and voices to judge by, and where their figures are kept: others find others."""
+    names = ("VAAK_ASR", "VAAK_SPEAKER", "VAAK_UTMOS")
+    return {
+        "judges": {name: os.environ[name] for name in names if name in os.environ},
+        "db": launch.project.evaluate.db,
+    }
 
 
 def _judges(launch: Launch) -> dict[str, Any]:

@@ -146,9 +146,12 @@ def train_by_slurm(
         assert job is not None
         state = slurm.state(job)
         if state in slurm.OVER:
-            time.sleep(slurm.POLL_SECONDS)  # a shared disk shows what another machine wrote a little later
-            _check_ended(training, f"Slurm job {job} is {state.lower()}")
-            break
+            # A shared disk shows what another machine wrote a little later; and a job on its way back into the queue is not over.
+            time.sleep(slurm.POLL_SECONDS)
+            state = slurm.state(job)
+            if state in slurm.OVER:
+                _check_ended(training, f"Slurm job {job} is {state.lower()}")
+            continue
         if stop():
             raise Interrupted(f"{training.name}: Slurm job {job} goes on without the launch (scancel {job} ends it)")
         done, total, words = seen.progress()

@@ -16,11 +16,11 @@ from vaak.evaluate.generations import DECODING
 from vaak.evaluate.measures import VERSIONS
 from vaak.launch.console import Console, stopping
 from vaak.launch.follower import Follower
-from vaak.launch.gates import gate_steps, pack_folder
+from vaak.launch.gates import gate_steps, judges_asked_for, pack_folder
 from vaak.launch.launchers import check_launcher
 from vaak.launch.ledger import Ledger
 from vaak.launch.project import Project, load_project
-from vaak.launch.publisher import Publisher, publish_step, targets_of
+from vaak.launch.publisher import Publisher, milestones_step, publish_step
 from vaak.launch.report import write_report
 from vaak.launch.report_speech import open_speech
 from vaak.launch.stages import check_recipes, claim_stage, stage_steps
@@ -41,7 +41,7 @@ def run_launch(
     overrides: (gate, reason) pairs. Raises `CheckFailed` at a gate, `BadInput` for bad input, and `KeyboardInterrupt`
     once the work has been put down safely after Ctrl-C or SIGTERM.
     """
-    with room_on_disk(out), held(out), stopping() as stop:
+    with room_on_disk(out), held(out), stopping(_STOPPING) as stop:
         settings = load_project(project, minutes)
         _check_same_launch(settings, out)
         console, ledger = Console(), Ledger(out / "ledger.jsonl")
@@ -94,10 +94,11 @@ def _check_same_launch(project: Project, out: Path) -> None:
 def order(launch: Launch, follower: Follower, publisher: Publisher) -> list[Step]:
     """Everything in order. The follower starts with the first stage and is asked for its results at the end."""
     steps = gate_steps(launch) + [_accompanied(step, follower, publisher) for step in stage_steps(launch)]
-    if targets_of(launch, launch.project.stages[0]):
-        steps.append(publish_step(publisher))
+    storage = launch.project.storage
+    steps += [publish_step(publisher)] if storage.checkpoints is not None else []
     text = "wait for the sidecar to score the final checkpoint on the whole gold pack"
     steps.append(Step("evaluate", text, _evaluation_inputs, lambda one: follower.finish(), holds=_evaluation_holds))
+    steps += [milestones_step(publisher)] if storage.hub is not None else []
     # The page is quick to write and always written again.
     return [*steps, Step("report", "write the page", lambda one: {}, _report, always=True)]
 
@@ -128,6 +129,7 @@ def _evaluation_inputs(launch: Launch) -> dict[str, Any]:
         # Speech that is drawn or measured in another way is other evidence: the page would look for it and find none.
         "sampling": DECODING,
         "measures": dict(VERSIONS),
+        **judges_asked_for(launch),
     }
 
 

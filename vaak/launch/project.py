@@ -122,8 +122,8 @@ class HardwareSettings(_Part):
 
 
 class StorageSettings(_Part):
-    """Where every stage publishes to while it trains: full checkpoints below the address `checkpoints`, milestones to the Hub's
-    repository `hub`."""
+    """Where every stage publishes to while it trains: full checkpoints to `checkpoints`/STAGE, an address; milestones to the Hub's
+    repository `hub`-STAGE."""
 
     checkpoints: str | None = None
     hub: str | None = None
@@ -207,7 +207,9 @@ def _check_stages(path: Path, project: Project) -> None:
 
 
 # What is no stage in the order; a stage of such a name could not be told from it in the ledger.
-STEP_NAMES = ("freeze", "pack", "audit", "judges", "overfit", "size", "publish", "evaluate", "report", "launch")
+STEP_NAMES = (
+    "freeze", "pack", "audit", "judges", "overfit", "size", "publish", "evaluate", "milestones", "report", "launch",
+)  # fmt: skip
 
 
 def _check_launcher(path: Path, project: Project) -> None:

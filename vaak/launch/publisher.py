@@ -1,7 +1,7 @@
 """The publisher of a launch: a process beside each stage that sends its checkpoints to storage, and ends with the launch.
 
 `python -m vaak.launch.publisher RUN [--to ADDRESS] [--hub NAME] [--db DB] --parent PID`. It may be killed at any moment; what
-waits stands on disk, and the step `publish` at the end of the order sends what is left.
+waits stands on disk, and the steps `publish` and `milestones` send what is left.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vaak.checkpoint.claim import claim_address, is_claimed
-from vaak.checkpoint.publish import PublishedRun, publish_run
+from vaak.checkpoint.publish import Pace, PublishedRun, publish_run
 from vaak.checkpoint.remote import list_remote
 from vaak.errors import BadInput, Interrupted
 from vaak.evaluate import evaluation_notes
@@ -31,6 +31,7 @@ from vaak.storage.objects import ObjectMissing, open_objects
 _NICENESS = 5
 _POLL_SECONDS = 0.5
 _ENDING_SECONDS = 60.0
+Target = Literal["to", "hub"]
 
 
 class Publisher:
@@ -85,22 +86,34 @@ def _is_there(url: str) -> bool:
 
 
 def targets_of(launch: Launch, stage: Stage) -> dict[str, str]:
-    """Where a stage publishes to: its own place below the project's address, and the project's repository."""
+    """Where a stage publishes to: its own place below the project's address, and its own repository. Tags there are steps, and every
+    stage counts its own."""
     storage, found = launch.project.storage, {}
     if storage.checkpoints is not None:
         found["to"] = f"{storage.checkpoints.rstrip('/')}/{stage.name}"
     if storage.hub is not None:
-        found["hub"] = storage.hub
+        found["hub"] = f"{storage.hub}-{stage.name}"
     return found
 
 
 def publish_step(publisher: Publisher) -> Step:
-    """The step that sends whatever is still to be sent, of all stages."""
-    text = "send to storage what is not there yet"
-    return Step(
-        "publish", text, _inputs, lambda launch: _publish(launch, publisher), _judge,
-        remedy="see what is said above, mend the storage and run again",
-    )  # fmt: skip
+    """The step that sends full checkpoints of all stages that are not at their addresses yet; an evaluation elsewhere needs them."""
+    text = "send checkpoints to storage that are not there yet"
+    return _sending("publish", text, publisher, "to")
+
+
+def milestones_step(publisher: Publisher) -> Step:
+    """The step that sends milestones to the Hub, with their evaluation where there is one by now."""
+    return _sending("milestones", "send milestones to the Hub that are not there yet", publisher, "hub")
+
+
+def _sending(name: str, text: str, publisher: Publisher, target: Target) -> Step:
+    def run(launch: Launch) -> dict[str, Any]:
+        publisher.end()
+        return _send_what_is_left(launch, target)
+
+    remedy = "see what is said above, mend the storage and run again"
+    return Step(name, text, _inputs, run, _judge, remedy=remedy)
 
 
 def _inputs(launch: Launch) -> dict[str, Any]:
@@ -110,14 +123,14 @@ def _inputs(launch: Launch) -> dict[str, Any]:
     }
 
 
-def _publish(launch: Launch, publisher: Publisher) -> dict[str, Any]:
-    publisher.end()
+def _send_what_is_left(launch: Launch, target: Target) -> dict[str, Any]:
     waiting = sent = 0
     errors: list[str] = []
     for stage in launch.project.stages:
-        done = publish(
-            launch.out / "stages" / stage.name, targets_of(launch, stage), launch.db, launch.stop, launch.console.line
-        )
+        targets = {name: value for name, value in targets_of(launch, stage).items() if name == target}
+        run, say = launch.out / "stages" / stage.name, launch.console.line
+        # Nothing more is evaluated now: what has no evaluation is sent without.
+        done = publish(run, targets, launch.db, launch.stop, say, pace=Pace(evaluation=0.0))
         sent += len(done.published)
         waiting += len(done.waiting)
         errors += [f"{stage.name} step {one.step}: {one.error}" for one in done.waiting if one.error]
@@ -141,12 +154,13 @@ def publish(
     stop: Callable[[], bool],
     say: Callable[[str], None],
     follow: bool = False,
+    pace: Pace = Pace(),
 ) -> PublishedRun:
-    """Publish a run as its own recipe keeps checkpoints; milestones wait for their evaluation in `db`."""
+    """Publish a run as its own recipe keeps checkpoints; milestones wait for their evaluation in `db`, as `pace` says how long."""
     policy = load_recipe(run / "recipe.yaml").checkpoints
     notes = None if db is None or "hub" not in targets else lambda identity: notes_of(run, db, identity)
     return publish_run(run, to=targets.get("to"), hub=targets.get("hub"), policy=policy, notes=notes, follow=follow,
-                       stop=stop, say=say)  # fmt: skip
+                       stop=stop, say=say, pace=pace)  # fmt: skip
 
 
 def notes_of(run: Path, db: str, identity: str) -> str | None:

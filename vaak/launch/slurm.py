@@ -17,7 +17,18 @@ from vaak.storage.files import read_json, write_json
 POLL_SECONDS = 10.0
 # States in which a job comes to nothing more (squeue's and sacct's words); one that is requeued is PENDING again.
 OVER = frozenset(
-    ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "GONE", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT")
+    (
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "GONE",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "TIMEOUT",
+    )
 )
 _COMMANDS = ("sbatch", "squeue")
 _ANSWER_SECONDS = 120.0

@@ -79,10 +79,11 @@ def launch_status(out: Path) -> LaunchStatus:
 def order_of(project: Project) -> list[str]:
     """The names of a launch's steps in their order."""
     size = ["size"] if project.minutes is not None else []
-    stored = project.storage.checkpoints is not None or project.storage.hub is not None
-    publish = ["publish"] if stored else []
+    publish = ["publish"] if project.storage.checkpoints is not None else []
+    milestones = ["milestones"] if project.storage.hub is not None else []
     stages = [stage.name for stage in project.stages]
-    return ["freeze", "pack", "audit", "judges", "overfit", *size, *stages, *publish, "evaluate", "report"]
+    gates = ["freeze", "pack", "audit", "judges", "overfit"]
+    return [*gates, *size, *stages, *publish, "evaluate", *milestones, "report"]
 
 
 def _step(ledger: Ledger, name: str, walking: bool) -> StepStatus:
