@@ -62,6 +62,10 @@ def test_the_project_of_the_runbook_walks_the_order_of_the_specification(tmp_pat
         "freeze", "pack", "audit", "judges", "overfit", "smoke", "pt-s1", "pt-s2", "pt-s3", "sft", "publish", "evaluate",
         "milestones", "report",
     ]  # fmt: skip
+    fetched = re.search(r"^hf download \S+ (\S+) --local-dir (\S+)$", PAGE, re.M)
+    assert (
+        fetched is not None and project.tokenizer == f"{fetched[2]}/{fetched[1]}"
+    )  # a launch reads files, no names of the Hub
     recipes = {
         stage.name: load_recipe(stage.recipe, [*project.overrides, *stage.overrides]) for stage in project.stages
     }

@@ -50,7 +50,7 @@ def training(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         recipe = make_recipe(data, length={"steps": steps}, **changes)
         (tmp_path / "stages").mkdir(exist_ok=True)
         save_recipe(recipe, tmp_path / "stages" / "toy.recipe.yaml")
-        return Training("toy", tmp_path / "stages" / "toy.recipe.yaml", tmp_path / "stages" / "toy", None, None, steps)
+        return Training("toy", tmp_path / "stages" / "toy.recipe.yaml", tmp_path / "stages" / "toy", None, None)
 
     return of
 
@@ -106,7 +106,7 @@ def killed_launch(training: Training, how: str, settings: LauncherSettings) -> N
         "from vaak.launch import launchers\n"
         "from vaak.launch.project import LauncherSettings\n"
         "recipe, run, how, settings = sys.argv[1:]\n"
-        "training = launchers.Training('toy', Path(recipe), Path(run), None, None, None)\n"
+        "training = launchers.Training('toy', Path(recipe), Path(run), None, None)\n"
         "start = getattr(launchers, how)\n"
         "start(training, LauncherSettings(**json.loads(settings)), lambda: False, lambda *_: None, print)\n"
     )
@@ -123,7 +123,7 @@ def test_torchrun_trains_a_stage_to_its_end_and_not_again(training) -> None:
     train_by_torchrun(toy, TORCHRUN, no, lambda *now: seen.append(now), said.append)
     assert steps_of(toy.run) == [1, 2, 3, 4] and toy.ended
     assert json.loads((list_checkpoints(toy.run)[-1].path / "state.json").read_text())["world"] == 2
-    assert seen[0][1] == 4 and "torchrun, process" in said[0]
+    assert seen[-1][1] == 4 and "torchrun, process" in said[0]
     train_by_torchrun(toy, TORCHRUN, no, ignore, said.append)
     assert len(said) == 1 and steps_of(toy.run) == [1, 2, 3, 4]
 

@@ -103,6 +103,14 @@ def test_a_stage_s_limits_do_not_size_it_anew(tmp_path):
     assert inputs() != before
 
 
+def test_a_tokenizer_that_is_no_file_is_refused_before_anything_runs(tmp_path):
+    tree = yaml.safe_load(files("vaak.demo").joinpath("project.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "project.yaml").write_text(yaml.safe_dump(tree | {"tokenizer": "Qwen/Qwen3-1.7B-Base"}))
+    with pytest.raises(BadInput, match=r"cannot be read as a tokenizer .*; name a tokenizer\.json or its folder"):
+        run_launch(tmp_path / "project.yaml", tmp_path / "out")
+    assert not (tmp_path / "out" / "ledger.jsonl").exists()
+
+
 @pytest.mark.parametrize("name", ["project.yaml", "model.yaml"])
 def test_the_projects_of_the_package_pass(name, tmp_path):
     path = files("vaak.demo").joinpath(name)

@@ -53,7 +53,8 @@ def test_a_loss_that_is_no_number_is_shown_as_what_it_is(begun: Path, word: str,
     run = begun / "stages" / "two"
     with JsonlTracker(run / "metrics.jsonl") as tracker:
         tracker.log({"loss": float(word), "tokens": 2048, "tokens_per_s": 512.0}, 2)
-    assert LastStep(run / "metrics.jsonl", 3).progress() == (2.0, 3.0, f"loss {float(word):.4f}, 512 tokens/s")
+    (run / "recipe.yaml").write_text((begun / "stages" / "one" / "recipe.yaml").read_text())  # of three steps
+    assert LastStep(run).progress() == (2.0, 3.0, f"loss {float(word):.4f}, 512 tokens/s")
     print_status(launch_status(begun))
     assert f"loss {float(word):.4f}" in capsys.readouterr().out
 
@@ -85,11 +86,13 @@ def test_overrides_and_loosened_limits_stay_in_sight(begun: Path, capsys) -> Non
     ledger.add("overfit", "done", "x", {"limits": [], "loosened": ["limit of loss loosened from 0.01 to 5; found 3.2"]})
     status = launch_status(begun)
     assert status.in_spite == [
-        "audit: audit: two checks fail — overridden, because: known",
-        "overfit: limit of loss loosened from 0.01 to 5; found 3.2",
+        "Overridden: the gate 'audit' (audit: two checks fail), because: known",
+        "Loosened: the gate 'overfit': limit of loss loosened from 0.01 to 5; found 3.2",
     ]
     print_status(status)
-    assert "in spite of: overfit: limit of loss loosened" in capsys.readouterr().out.replace("\n", " ")
+    assert "in spite of: Loosened: the gate 'overfit': limit of loss loosened" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_a_gate_that_failed_says_what_to_do(begun: Path) -> None:

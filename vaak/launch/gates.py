@@ -124,10 +124,10 @@ def _audit_inputs(launch: Launch) -> dict[str, Any]:
 
 def _audit(launch: Launch) -> dict[str, Any]:
     """Every corpus on this machine: the first as audit.html, the others as audit-2.html and so on."""
-    folders, checks = [path for path in corpus_paths(launch.project) if not is_address(path)], []
-    for path in corpus_paths(launch.project):
-        if is_address(path):
-            launch.console.line(f"{path} is not audited: it is not on this machine; audit it where it lies", "yellow")
+    paths, checks = corpus_paths(launch.project), []
+    folders, elsewhere = [one for one in paths if not is_address(one)], [one for one in paths if is_address(one)]
+    for url in elsewhere:
+        launch.console.line(f"{url} is not audited: it is not on this machine; audit it where it lies", "yellow")
     for number, folder in enumerate(folders, 1):
         report = _audited(launch, folder)
         name = "audit" if number == 1 else f"audit-{number}"
@@ -147,7 +147,7 @@ def _audit(launch: Launch) -> dict[str, Any]:
         ]
     return {
         "checks": checks,
-        "not_audited": [path for path in corpus_paths(launch.project) if is_address(path)],
+        "not_audited": elsewhere,
         "own_loosened": [f"limit of {words}" for words in loosened(launch.project.audit.limits)],
     }
 

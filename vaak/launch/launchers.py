@@ -36,7 +36,6 @@ class Training:
     run: Path
     parent: Path | None
     track: str | None
-    steps: int | None  # where the recipe says it without a plan
 
     @property
     def arguments(self) -> list[str]:
@@ -78,7 +77,7 @@ def train_by_torchrun(
         say(
             f"{training.name}: is being trained since before this launch, process {detached.running(lock)}; it is followed"
         )
-    seen = LastStep(training.run / "metrics.jsonl", training.steps)
+    seen = LastStep(training.run)
     while (number := detached.running(lock)) is not None:
         if stop():
             with suppress(ProcessLookupError):  # it ended in this moment
@@ -135,7 +134,7 @@ def train_by_slurm(
     Asked to stop, the launch ends and the job goes on: `Interrupted` says how to end that too. Raises `CheckFailed` if the job
     ended before the last step of the stage, `BadInput` if it cannot be submitted.
     """
-    seen = LastStep(training.run / "metrics.jsonl", training.steps)
+    seen = LastStep(training.run)
     job = slurm.known_job(training.run)
     if not training.ended and (job is None or slurm.state(job) in slurm.OVER):
         job = slurm.submit(training.name, training.run, training.arguments, training.log, settings)

@@ -14,6 +14,7 @@ from vaak.errors import BadInput, CheckFailed, Interrupted
 from vaak.evaluate import write_panel
 from vaak.evaluate.generations import DECODING
 from vaak.evaluate.measures import VERSIONS
+from vaak.grammar.tokenizer import load_tokenizer
 from vaak.launch.console import Console, stopping
 from vaak.launch.follower import Follower
 from vaak.launch.gates import gate_steps, judges_asked_for, pack_folder
@@ -23,7 +24,7 @@ from vaak.launch.project import Project, load_project
 from vaak.launch.publisher import Publisher, milestones_step, publish_step
 from vaak.launch.report import write_report
 from vaak.launch.report_speech import open_speech
-from vaak.launch.stages import check_recipes, claim_stage, stage_steps
+from vaak.launch.stages import check_recipes, claim_stage, resolve, stage_steps
 from vaak.launch.walk import Launch, Override, Step, held, walk
 from vaak.storage.files import room_on_disk, write_bytes
 
@@ -48,6 +49,7 @@ def run_launch(
         launch = Launch(settings, out, ledger, console, stop, tuple(Override(*one) for one in overrides))
         check_recipes(launch)
         check_launcher(settings.launcher)
+        load_tokenizer(resolve(settings.tokenizer))  # refused now, not once the corpora are hashed
         write_bytes(out / _PROJECT, project.read_bytes())
         follower, publisher = Follower(launch), Publisher(launch)
         try:

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from vaak.mixture import load_plan
+from vaak.recipe import load_recipe, steps_of
+
 # A row of metrics has one to two kilobytes.
 _TAIL_BYTES = 65536
 
@@ -33,21 +36,35 @@ def last_row(metrics: Path) -> dict[str, Any]:
     return {}
 
 
-class LastStep:
-    """The last step of a run. `steps` is the number of all, or None: then the run's own plan says it, once it is there."""
+def planned_steps(run: Path) -> int | None:
+    """How many steps a run has: as its recipe says, or as many as its plan has rows for; None before these are there."""
+    if not (run / "recipe.yaml").is_file():
+        return None
+    recipe = load_recipe(run / "recipe.yaml")
+    if recipe.planned_steps is not None or not (run / "plan" / "plan.json").is_file():
+        return recipe.planned_steps
+    return steps_of(recipe, load_plan(run / "plan"))
 
-    def __init__(self, metrics: Path, steps: int | None) -> None:
-        self.metrics, self.steps = metrics, steps
+
+class LastStep:
+    """The last step of a run, and of how many: that is asked for until the run's recipe or plan says it."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.steps: int | None = None
 
     def step(self) -> int:
-        return int(last_row(self.metrics).get("step", 0))
+        return int(self._row().get("step", 0))
 
     def progress(self) -> tuple[float, float, str]:
         """(steps done, steps in all, what to say beside a bar)."""
-        row = last_row(self.metrics)
+        row, self.steps = self._row(), self.steps or planned_steps(self.run)
         if not row:
             return 0, float(self.steps or 1), "waits for its first step"
         words = f"loss {row['loss']:.4f}"
         if row.get("tokens_per_s"):
             words += f", {row['tokens_per_s']:,.0f} tokens/s"
         return float(row["step"]), float(self.steps or row["step"]), words
+
+    def _row(self) -> dict[str, Any]:
+        return last_row(self.run / "metrics.jsonl")

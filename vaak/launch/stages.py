@@ -212,7 +212,7 @@ def _train(launch: Launch, stage: Stage, recipe: Recipe, run: Path, parent: Path
         return
     written = run.with_name(f"{run.name}.recipe.yaml")
     save_recipe(recipe, written)
-    training = Training(stage.name, written, run, parent, launch.project.track, recipe.planned_steps)
+    training = Training(stage.name, written, run, parent, launch.project.track)
     start = train_by_torchrun if kind == "torchrun" else train_by_slurm
     start(training, launch.project.launcher, launch.stop, bar, say)
 

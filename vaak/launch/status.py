@@ -9,14 +9,13 @@ from typing import Any
 
 from vaak.checkpoint.folder import list_checkpoints
 from vaak.errors import BadInput
+from vaak.evaluate.panel_run import in_spite_of
 from vaak.launch.detached import running
 from vaak.launch.ledger import Ledger, Record
 from vaak.launch.limits import failures, judged_of
-from vaak.launch.progress import last_row
+from vaak.launch.progress import last_row, planned_steps
 from vaak.launch.project import Project, load_project
 from vaak.launch.slurm import known_job
-from vaak.mixture import load_plan
-from vaak.recipe import load_recipe, steps_of
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,9 @@ def launch_status(out: Path) -> LaunchStatus:
     steps = [_step(ledger, name, process is not None) for name in order_of(project)]
     begun = next((one for one in project.stages if _begun(ledger, one.name) and not _ended(out, one.name)), None)
     stage = _progress(out, begun.name) if begun is not None else None
-    return LaunchStatus(project.name, str(out), process, steps, stage, _in_spite(ledger), _next(steps, process, out))
+    # What does not hold now stands among the steps.
+    spite = [f"{word}: {words}" for word, words in in_spite_of(out) if word != "Failed"]
+    return LaunchStatus(project.name, str(out), process, steps, stage, spite, _next(steps, process, out))
 
 
 def order_of(project: Project) -> list[str]:
@@ -116,7 +117,7 @@ def _ended(out: Path, stage: str) -> bool:
 
 def _progress(out: Path, stage: str) -> StageProgress:
     run = out / "stages" / stage
-    row, steps, now = last_row(run / "metrics.jsonl"), _planned_steps(run), time.time()
+    row, steps, now = last_row(run / "metrics.jsonl"), planned_steps(run), time.time()
     complete = [one for one in list_checkpoints(run) if one.complete]
     newest = complete[-1] if complete else None
     step = int(row.get("step", 0))
@@ -139,25 +140,6 @@ def _progress(out: Path, stage: str) -> StageProgress:
         quiet_s=quiet,
         job=known_job(run),
     )
-
-
-def _planned_steps(run: Path) -> int | None:
-    """How many steps a run has: as its recipe says, or as many as its plan has rows for."""
-    if not (run / "recipe.yaml").is_file():
-        return None
-    recipe = load_recipe(run / "recipe.yaml")
-    if recipe.planned_steps is not None or not (run / "plan" / "plan.json").is_file():
-        return recipe.planned_steps
-    return steps_of(recipe, load_plan(run / "plan"))
-
-
-def _in_spite(ledger: Ledger) -> list[str]:
-    said = [f"{r.step}: {r.evidence.get('failure')} — overridden, because: {r.because}" for r in ledger.records
-            if r.status == "overridden"]  # fmt: skip
-    judged = {record.step: record.evidence for record in ledger.records if "limits" in record.evidence}
-    for step, evidence in judged.items():  # as last judged, also while the step is done again
-        said += [f"{step}: {words}" for words in evidence.get("loosened", [])]
-    return list(dict.fromkeys(said))
 
 
 def _next(steps: list[StepStatus], process: int | None, out: Path) -> str:
