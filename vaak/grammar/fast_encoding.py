@@ -53,19 +53,19 @@ def fast_encoder(tokenizer: TextTokenizer) -> Encoder:
     Takes 2 s to check the table. A tokenizer that is not of the kind, or a missing tiktoken, gives one that calls
     `tokenizer.encode`. Texts must be well formed (no lone surrogates), as for `encode`.
     """
-    why_not = _why_not(json.loads(tokenizer.source))
+    source = json.loads(tokenizer.source)
+    why_not = _why_not(source)
     if why_not is None:
         try:
             import tiktoken
         except ImportError:
             why_not = "tiktoken is not installed (pip install vaak[text])"
         else:
-            return Encoder(_by_tiktoken(tokenizer, tiktoken), "tiktoken")
+            return Encoder(_by_tiktoken(tokenizer, source, tiktoken), "tiktoken")
     return Encoder(lambda text: np.asarray(tokenizer.encode(text), np.uint32), "tokenizers", why_not)
 
 
-def _by_tiktoken(tokenizer: TextTokenizer, tiktoken: Any) -> Callable[[str], np.ndarray]:
-    source = json.loads(tokenizer.source)
+def _by_tiktoken(tokenizer: TextTokenizer, source: dict[str, Any], tiktoken: Any) -> Callable[[str], np.ndarray]:
     ranks = {_bytes_of(spelling): one for spelling, one in _made(source["model"]).items()}
     # No special tokens: what spells one is text.
     encoding = tiktoken.Encoding(tokenizer.hash, pat_str=_pattern(source), mergeable_ranks=ranks, special_tokens={})
