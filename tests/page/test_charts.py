@@ -116,6 +116,15 @@ def test_histograms_count_every_finite_value_once():
         svg_of(histogram(little, "Little"))
 
 
+def test_bins_of_equal_octaves_are_equally_wide_on_a_logarithmic_axis():
+    html = histogram(Bins((8.0, 16.0, 32.0, 64.0), (1, 2, 3)), "Lengths", log=True)
+    widths = [float(rect.get("width", "0")) for rect in svg_of(html).iter() if rect.tag.endswith("rect")]
+    assert len(widths) == 3 and max(widths) - min(widths) < 0.3
+    assert re.findall(r'text-anchor="middle">([^<]+)<', html) == ["10", "20", "50"]
+    wide = histogram(Bins((8.0, 128.0, 16384.0), (1, 2)), "Lengths", log=True)
+    assert re.findall(r'text-anchor="middle">([^<]+)<', wide) == ["10", "100", "1000", "10k"]
+
+
 def test_a_band_surrounds_its_curve_and_has_the_gaps_of_its_edges():
     nan = np.nan
     low, high = [1.0, nan, 2.0, 2.0], [3.0, nan, 4.0, 4.0]

@@ -22,7 +22,7 @@ _END_OF_TEXT_SPELLINGS = (END_OF_TEXT, "<|end_of_text|>")
 # Pre-tokens in the manner of Qwen's (contractions, words with one leading mark, single digits, punctuation, space), with
 # one change: combining marks belong to their word. Indic vowel signs are marks, and without them every word would fall
 # apart at each of its vowels, where no merge could join it again.
-_PRE_TOKEN = (
+OWN_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}\x{200C}\x{200D}]+|\p{N}"
     r"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -110,7 +110,7 @@ def train_tokenizer(texts: Iterable[str], size: int) -> TextTokenizer:
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_PRE_TOKEN), behavior="isolated"),
+            pre_tokenizers.Split(Regex(OWN_PATTERN), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

@@ -100,12 +100,15 @@ def bins_of(values: Any, bins: int = 24) -> Bins:
     return Bins(tuple(float(edge) for edge in edges), tuple(int(count) for count in counts))
 
 
-def histogram(data: Any, title: str, xlabel: str = "", *, bins: int = 24, note: str = "") -> Markup:
-    """A small histogram of raw values, or of `Bins` that were counted elsewhere; each bar tells its range on hover."""
+def histogram(data: Any, title: str, xlabel: str = "", *, bins: int = 24, note: str = "", log: bool = False) -> Markup:
+    """A small histogram of raw values, or of `Bins` that were counted elsewhere; each bar tells its range on hover.
+
+    `log`: the values on a logarithmic axis; all edges must be positive.
+    """
     data = data if isinstance(data, Bins) else bins_of(data, bins)
     width, height, left, bottom = 340, 170, 38, 34
     total, most = sum(data.counts), max(data.counts, default=0)
-    x_scale = Scale(data.edges[0], data.edges[-1], left, width - 10)
+    x_scale = Scale(data.edges[0], data.edges[-1], left, width - 10, log)
     y_scale = Scale(0.0, float(most or 1), height - bottom, 8)
     parts = []
     for tick in ticks(0, most or 1, 4):
@@ -125,7 +128,10 @@ def histogram(data: Any, title: str, xlabel: str = "", *, bins: int = 24, note: 
                 x, y, max(0.5, x_scale(high) - x - 0.8), y_scale.start - y, words
             )
         )
-    for tick in ticks(data.edges[0], data.edges[-1], 5):
+    marks = x_scale.ticks(5)
+    if log and len(marks) > 7:  # they would run into each other
+        marks = [tick for tick in marks if math.log10(tick).is_integer()]
+    for tick in marks:
         form = '<text x="{}" y="{}" text-anchor="middle">{}</text>'
         parts.append(Markup(form).format(x_scale(tick), height - bottom + 15, tick_text(tick)))
     parts.append(

@@ -1,0 +1,118 @@
+"""Which documents are shown depends on their ids and the seed alone; lengths add up over any division of the work."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaak.text.examples import SHOWN_CHARACTERS, Examples
+from vaak.text.lengths import CHARACTER_EDGES, TOKEN_EDGES, Lengths
+
+documents = st.lists(
+    st.tuples(
+        st.sampled_from(["hi", "ta"]),
+        st.sampled_from(["kept", "too short", "near duplicate"]),
+        st.sampled_from(["1", "2", "a/3", "b:4", "५", "x" * 50]) | st.text(max_size=3),  # ids come twice, too
+        st.text(max_size=5),
+        st.just("score 0.5"),
+        st.sampled_from(["fineweb", "sangraha"]),
+    ),
+    max_size=40,
+)
+
+
+def chosen(documents, seed=7, n=3):
+    examples = Examples(seed, n)
+    for one in documents:
+        examples.add(*one)
+    return examples
+
+
+@given(documents=documents, shuffled=st.data())
+def test_no_order_and_no_division_of_the_work_shows(documents, shuffled):
+    whole = chosen(documents)
+    again = shuffled.draw(st.permutations(documents))
+    cut = shuffled.draw(st.integers(0, len(documents)))
+    first, second = chosen(again[:cut]), chosen(again[cut:] + again[:cut])  # resumed: a part was read twice
+    second.merge(Examples.from_json(json.loads(json.dumps(first.to_json()))))
+    assert second.rows() == whole.rows() and second.to_json() == whole.to_json()
+
+
+@given(documents=documents)
+def test_each_language_and_reason_has_its_n_or_all_there_are(documents):
+    def strip(one):  # as it is kept: no file can hold a lone surrogate
+        return tuple(part.encode("utf-8", "replace").decode() for part in one)
+
+    distinct = Counter((one[0], one[1]) for one in {strip(one) for one in documents})
+    found = Counter((row["language"], row["reason"]) for row in chosen(documents).rows())
+    assert found == {place: min(3, count) for place, count in distinct.items()}
+
+
+def test_the_draw_is_even_and_the_seed_matters():
+    ids = [("en", "kept", str(number), "text") for number in range(400)]
+    drawn = Counter(row["document_id"] for seed in range(500) for row in chosen(ids, seed, 4).rows())
+    # 2,000 draws, 5 of each on average: a Poisson count of 5 is above 20 once in 10^7.
+    assert sum(drawn.values()) == 2000 and max(drawn.values()) <= 20 and len(drawn) > 380
+
+
+def test_the_same_id_in_another_source_is_another_document():
+    examples = chosen([("en", "kept", "1", "text", "", "books"), ("en", "kept", "1", "text", "", "web")])
+    assert {row["source"] for row in examples.rows()} == {"books", "web"}
+
+
+def test_a_text_is_cut_and_can_be_written():
+    (row,) = chosen([("en", "kept", "1", "é\ud800" * 1000, "\udfff")]).rows()
+    assert len(row["text"]) == SHOWN_CHARACTERS and json.dumps(row, ensure_ascii=False).encode()
+
+
+def test_other_draws_do_not_mix():
+    with pytest.raises(ValueError, match="do not fit seed 2"):
+        Examples(2).merge(Examples(1))
+    with pytest.raises(ValueError, match="do not fit"):
+        Examples(2, 5).merge(Examples(2, 4))
+
+
+counted = st.lists(
+    st.tuples(st.sampled_from(["hi", "ta"]), st.integers(0, 10**7), st.none() | st.integers(0, 10**6)), max_size=40
+)
+
+
+def lengths_of(documents):
+    lengths = Lengths()
+    for one in documents:
+        lengths.add(*one)
+    return lengths
+
+
+@given(documents=counted, cut=st.integers(0, 40))
+def test_lengths_count_every_document_once(documents, cut):
+    whole = lengths_of(documents).rows()
+    parts = lengths_of(documents[cut:])
+    parts.merge(Lengths.from_json(json.loads(json.dumps(lengths_of(documents[:cut]).to_json()))))
+    assert parts.rows() == whole
+    for language, measures in whole.items():
+        mine = [tokens for code, _, tokens in documents if code == language]
+        kept = sum(tokens is not None for tokens in mine)
+        assert sum(measures["characters"]["kept"]) == sum(measures["tokens"]["kept"]) == kept
+        assert sum(measures["characters"]["dropped"]) == len(mine) - kept
+
+
+def test_the_limits_are_edges_and_the_ends_hold_what_is_beyond():
+    assert 128 in CHARACTER_EDGES and 4096 in TOKEN_EDGES
+    rows = lengths_of([("hi", 127, None), ("hi", 128, 4096), ("hi", 0, 4095), ("hi", 10**9, 0)]).rows()["hi"]
+    at = CHARACTER_EDGES.index(128)
+    assert rows["characters"]["dropped"][at - 1] == 1 and rows["characters"]["kept"][at] == 1
+    assert rows["characters"]["kept"][0] == rows["characters"]["kept"][-1] == 1
+    at = TOKEN_EDGES.index(4096)
+    assert rows["tokens"]["kept"][at - 1 : at + 1] == [1, 1] and rows["tokens"]["kept"][0] == 1
+
+
+def test_lengths_over_other_edges_are_refused():
+    written = lengths_of([("hi", 5, 5)]).to_json()
+    written["hi"]["tokens"]["edges"][0] = 1
+    with pytest.raises(ValueError, match="'hi' were counted over other edges"):
+        Lengths.from_json(written)
