@@ -33,12 +33,16 @@ class Examples:
         self._key = str(seed).encode()
         self._chosen: dict[tuple[str, str], list[_Example]] = {}
 
+    def wants(self, language: str, reason: str, document_id: str, source: str = "") -> bool:
+        """Whether `add` would keep this document, so that its text is only made where it is shown."""
+        chosen = self._chosen.get((language, reason), ())
+        return len(chosen) < self.n or self._draw(document_id, source) <= chosen[-1].draw
+
     def add(self, language: str, reason: str, document_id: str, text: str, detail: str = "", source: str = "") -> None:
         """Consider one document. `detail` is what else to show: scores, or the id of the document that was kept."""
-        name = f"{source}\0{document_id}".encode("utf-8", "surrogatepass")
-        draw = int.from_bytes(hashlib.blake2b(name, digest_size=8, key=self._key).digest(), "little")
-        chosen = self._chosen.setdefault((language, reason), [])
-        if len(chosen) < self.n or draw <= chosen[-1].draw:
+        if self.wants(language, reason, document_id, source):
+            draw = self._draw(document_id, source)
+            chosen = self._chosen.setdefault((language, reason), [])
             shown = text[:SHOWN_CHARACTERS]
             self._keep(chosen, _Example(draw, *map(_writable, (source, document_id, shown, detail))))
 
@@ -78,6 +82,10 @@ class Examples:
         for language, reason, examples in written["chosen"]:
             read._chosen[language, reason] = [_Example(*one) for one in examples]
         return read
+
+    def _draw(self, document_id: str, source: str) -> int:
+        name = f"{source}\0{document_id}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(hashlib.blake2b(name, digest_size=8, key=self._key).digest(), "little")
 
     def _keep(self, chosen: list[_Example], example: _Example) -> None:
         if example not in chosen:
