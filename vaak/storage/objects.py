@@ -304,14 +304,14 @@ def read_ranges(objects: Objects, path: str, start: int, state: ObjectState) -> 
     """
     ranges = [(i, min(i + PART_BYTES, state.size)) for i in range(start, state.size, PART_BYTES)]
     if len(ranges) <= 1:
-        yield from (_read_range(objects, path, first, last, state) for first, last in ranges)
+        yield from (read_range(objects, path, first, last, state) for first, last in ranges)
         return
     ahead: deque[Future[memoryview]] = deque()
     with ThreadPoolExecutor(WINDOW, thread_name_prefix="ranges") as pool:
         try:
             for first, last in ranges:
                 done = ahead.popleft().result() if len(ahead) == WINDOW else None
-                ahead.append(pool.submit(_read_range, objects, path, first, last, state))
+                ahead.append(pool.submit(read_range, objects, path, first, last, state))
                 if done is not None:
                     yield done  # the next request is on its way while this part is hashed and written
             while ahead:
@@ -320,7 +320,8 @@ def read_ranges(objects: Objects, path: str, start: int, state: ObjectState) -> 
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read_range(objects: Objects, path: str, first: int, last: int, state: ObjectState) -> memoryview:
+def read_range(objects: Objects, path: str, first: int, last: int, state: ObjectState) -> memoryview:
+    """The bytes first..last of an object, in one request with `If-Match`; raises as `read_ranges` does."""
     import obstore
 
     options: GetOptions = {"range": (first, last)}
