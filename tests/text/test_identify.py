@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.text.filter_documents import KEPT
 from tests.text.latin_sentences import ENGLISH_WITH_NAMES, ROMANISED
 from vaak.demo.texts.rich.store import store_of
 from vaak.languages import LANGUAGES
@@ -164,3 +165,10 @@ def test_no_string_raises(text, language):
 )
 def test_a_megabyte_of_anything_gives_a_verdict(piece):
     identify(piece * (1_000_000 // len(piece)), "hi")
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_poems_lists_recipes_and_short_documents_are_what_they_are(name):
+    language = name.rpartition(", ")[2]
+    verdict = identify(KEPT[name], language)
+    assert (verdict.reason, verdict.language) == (None, language), verdict.scores

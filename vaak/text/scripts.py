@@ -12,7 +12,7 @@ OTHER = "other"  # letters of any script that is not in the table of languages: 
 
 _NAMES = (*SCRIPTS, OTHER)
 _NOTHING = len(_NAMES)  # digits of no script, punctuation, spaces, dandas
-_PLANE = 0x10000  # what lies above the first plane is not counted: emoji, rare signs
+PLANE = 0x10000  # what lies above the first plane is not told apart: emoji, rare signs
 
 
 def script_counts(text: str) -> dict[str, int]:
@@ -20,13 +20,15 @@ def script_counts(text: str) -> dict[str, int]:
 
     For the scripts of the table the counts are those behind `vaak.languages.script_of`. Never raises.
     """
-    if text.isascii():
-        # Removing letters is not cheaper than counting bytes, so bytes are counted.
-        codes = np.frombuffer(text.encode("ascii"), np.uint8)
-    else:
-        codes = np.minimum(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), _PLANE)
-    counts = np.bincount(_table()[codes], minlength=_NOTHING + 1)
+    counts = np.bincount(_table()[code_points(text)], minlength=_NOTHING + 1)
     return {name: int(count) for name, count in zip(_NAMES, counts[:_NOTHING], strict=True) if count}
+
+
+def code_points(text: str) -> np.ndarray:
+    """Code points of `text`, one each, unsigned; those above the first plane are all 0x10000. Never raises."""
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    return np.minimum(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), PLANE)
 
 
 def script_shares(text: str) -> dict[str, float]:
@@ -39,8 +41,8 @@ def script_shares(text: str) -> dict[str, float]:
 @cache
 def _table() -> np.ndarray:
     """Number of the script of every code point of the first plane and one more, uint8 [0x10001]."""
-    table = np.full(_PLANE + 1, _NOTHING, np.uint8)
-    for point in range(_PLANE):
+    table = np.full(PLANE + 1, _NOTHING, np.uint8)
+    for point in range(PLANE):
         if 0x1E00 <= point < 0x1F00:
             continue  # Latin letters with marks (Vietnamese, scholarly transliteration): of no other script
         if chr(point).isalpha():
