@@ -67,6 +67,7 @@ DOCUMENTS = {
     "a song in Sanskrit words, by its Bengali source": (
         "বন্দে মাতরম্ গানটি বঙ্কিমচন্দ্র চট্টোপাধ্যায় লিখেছিলেন এবং পরে এটি আনন্দমঠ উপন্যাসে স্থান পায়।", "bn", None, "bn"),
     "digits alone": ("98765 43210, 12/05/2024", "hi", None, None),
+    "Devanagari digits alone": ("९८७६५ ४३२१०, १२/०५/२०२४", "mr", None, "mr"),
     "nothing": ("", "en", None, None),
 }  # fmt: skip
 

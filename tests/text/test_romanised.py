@@ -41,3 +41,11 @@ def test_shares_are_shares(text):
     words = latin_words(text)
     assert words.romanised + words.english <= 1.0
     assert (words.n > 0) or words.language is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Maiṁ kal bāzār jā rahā hū̃ aur kitābeṁ lāū̃gā.", "MAIN KAL BAZAAR JA RAHA HOON AUR KITAB LAUNGA"]
+)
+def test_marks_of_scholars_and_capitals_are_read_as_plain_letters(text):
+    assert latin_words(text).language == "hi"
+    assert latin_words(text).romanised >= 0.4

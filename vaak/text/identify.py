@@ -130,6 +130,8 @@ def _of_indic(sample: str, script: str, language: str) -> tuple[str, str | None,
         for code in _by_letter_ra(sample):
             votes[code] += 1.0
     told = _told("cld2", cld2)
+    if not votes and cld2.language is None:  # digits, or letters that make no words: nothing speaks against the source
+        return "wrong language", language, told
     if not _is_decided(votes, cld2):
         probabilities = ask_langid(sample, script)
         langid = Answer(*next(iter(probabilities.items())))

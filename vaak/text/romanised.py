@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -12,6 +13,7 @@ from vaak.text.function_words import ENGLISH, ending_pattern, inverted
 from vaak.text.romanised_words import ENDINGS, LETTERS, WORDS
 
 _WORD = re.compile(r"[a-z]+(?:['’][a-z]+)*")
+_MARKS = re.compile("[\u0300-\u036f]+")
 _LETTERS = re.compile(LETTERS)
 _ENGLISH = frozenset(ENGLISH.split())
 # English words that also are words of romanised Hindi, Marathi, Telugu, Tamil ...: "is", "use", "to", "any", "than".
@@ -36,6 +38,8 @@ class LatinWords:
 
 def latin_words(text: str) -> LatinWords:
     """Count the English and the romanised Indic marks among the Latin words of `text`. Never raises."""
+    if not text.isascii():  # scholars write mẽ, nahīṁ, bāṅglā
+        text = _MARKS.sub("", unicodedata.normalize("NFD", text))
     words = _WORD.findall(text.lower())
     if not words:
         return LatinWords(0, 0.0, 0.0, None)
