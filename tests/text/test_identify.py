@@ -12,6 +12,10 @@ from tests.text.filter_documents import KEPT
 from tests.text.latin_sentences import ENGLISH_WITH_NAMES, ROMANISED
 from vaak.demo.texts.rich.store import store_of
 from vaak.languages import LANGUAGES
+
+pytest.importorskip("pycld2", reason="pycld2 is not installed: pip install 'vaak[text]'")
+pytest.importorskip("py3langid", reason="py3langid is not installed: pip install 'vaak[text]'")
+
 from vaak.text import identify as module
 from vaak.text.classifiers import ask_cld2, ask_langid, plain_of, sample_of
 from vaak.text.identify import identify

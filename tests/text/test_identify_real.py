@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from vaak.languages import LANGUAGES
+
+pytest.importorskip("pycld2", reason="pycld2 is not installed: pip install 'vaak[text]'")
+pytest.importorskip("py3langid", reason="py3langid is not installed: pip install 'vaak[text]'")
+
 from vaak.text.identify import identify
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "text"

@@ -8,8 +8,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-import pycld2
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+import pycld2  # pyright: ignore[reportMissingImports]
+from py3langid.langid import MODEL_FILE, LanguageIdentifier  # pyright: ignore[reportMissingImports]
 
 # The languages among which langid may choose, by script. Creoles of English are left out (English texts get lost to them),
 # so are languages with little text on the web, to which names are attributed, and so is Malay, which it cannot tell from
