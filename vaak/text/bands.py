@@ -1,7 +1,7 @@
 """Locality-sensitive hashing on disk: pairs of signatures that may be alike, found by sorting, linear in their number.
 
 A signature of 128 slots has 21 bands of 6 slots. Two documents of similarity s have some band in common with chance
-1 - (1 - s^6)^21: 0.98 at 0.75, 0.64 at 0.6, 10^-6 at 0.06, which two documents of one language have by common words.
+1 - (1 - s^6)^21: 0.98 at 0.75, 0.63 at 0.6, 10^-6 at 0.06, which two documents of one language have by common words.
 The keys of all bands go to files by key; a file is sorted at a time. Documents with one key stand together there, in a
 bucket. A small bucket is compared completely; of a large one each document is compared with the first and with those
 next to it in several orders, by slots outside the band among others, which put what is alike together.
