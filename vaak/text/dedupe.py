@@ -104,6 +104,15 @@ class DedupeStore:
         self._lengths.append(lengths)
         self._key_ends.append(start + np.cumsum([len(key) for key in encoded], dtype=np.int64))
 
+    def keys(self, numbers: NDArray[np.int64]) -> list[str]:
+        """The keys of documents, by number."""
+        keys, ends = self._keys.open(), self._key_ends.open()
+        starts = np.where(numbers > 0, ends[np.maximum(numbers - 1, 0)], 0)
+        return [
+            keys[start:end].tobytes().decode("utf-8", "surrogatepass")
+            for start, end in zip(starts, ends[numbers], strict=True)
+        ]
+
     def decide(self) -> Decisions:
         """Look at all documents added so far. What an interrupted call left is removed by the next one."""
         n, work = len(self), self.folder / "work"
