@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vaak.text.dedupe import DedupeStore
-from vaak.text.signatures import SLOTS
+from vaak.text.duplicates.dedupe import DedupeStore
+from vaak.text.duplicates.signatures import SLOTS
 
 BLOCK = 10_000
 

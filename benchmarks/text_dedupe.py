@@ -24,9 +24,9 @@ from _dedupe_documents import CLASSES, disjoint, documents, edited, joined, sent
 from codec import Figure, at_least, at_most
 from rensa import RMinHash, RMinHashLSH  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 
-from vaak.text.bands import band_keys
-from vaak.text.dedupe import NEAR, THRESHOLD, DedupeStore
-from vaak.text.signatures import SLOTS, agreement, fingerprints
+from vaak.text.duplicates.bands import band_keys
+from vaak.text.duplicates.dedupe import NEAR, THRESHOLD, DedupeStore
+from vaak.text.duplicates.signatures import SLOTS, agreement, fingerprints
 
 TEXTS = Path(__file__).resolve().parents[1] / "tests/data/text"
 EDITS = {0.02: 0.99, 0.1: 0.9}

@@ -15,7 +15,7 @@ from itertools import count, pairwise
 
 import numpy as np
 
-from vaak.text.scripts import PLANE, code_points
+from vaak.text.identifying.scripts import PLANE, code_points
 
 # A refrain after each of five verses is a quarter of the lines of a song; in a listing with the same line under each entry
 # it is half.

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from vaak.text.clean import clean
 from vaak.text.document import QUARANTINED, Raw
+from vaak.text.duplicates.signatures import fingerprints
 from vaak.text.examples import Examples
 from vaak.text.filters import filter_reason
-from vaak.text.identify import identify
+from vaak.text.identifying.identify import identify
 from vaak.text.normalise import normalise
 from vaak.text.numerals import Policy, numerals
-from vaak.text.signatures import fingerprints
 
 # Goes up with every change to what a step does to a text: what was prepared before it is prepared again.
 VERSION = 1

@@ -21,8 +21,8 @@ from vaak.corpus.writer import corpus_metadata
 from vaak.errors import BadInput
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.storage.files import read_json
-from vaak.text.dedupe import EXACT, KEPT, NEAR, Decisions, DedupeStore
 from vaak.text.document import REASONS
+from vaak.text.duplicates.dedupe import EXACT, KEPT, NEAR, Decisions, DedupeStore
 from vaak.text.examples import Examples
 from vaak.text.lengths import Lengths
 from vaak.text.prepare import VERSION

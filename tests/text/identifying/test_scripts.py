@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaak.languages import LANGUAGES, SCRIPTS, script_of
-from vaak.text.scripts import OTHER, script_counts, script_shares
+from vaak.text.identifying.scripts import OTHER, script_counts, script_shares
 
 INDIC = st.characters(min_codepoint=0x0900, max_codepoint=0x0D7F)
 TEXTS = st.text(st.one_of(INDIC, st.characters(max_codepoint=0x024F), st.characters()), max_size=60)

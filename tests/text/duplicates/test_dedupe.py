@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 pytest.importorskip("rensa", reason="near duplicates need the extra `text` (rensa)")
 
 from vaak.errors import BadInput
-from vaak.text import bands, exact
-from vaak.text.bands import BANDS, NEIGHBOURS, ORDERS, ROWS, band_keys, pairs_of
-from vaak.text.dedupe import EXACT, KEPT, NEAR, THRESHOLD, DedupeStore
-from vaak.text.signatures import SLOTS, agreement, fingerprints
+from vaak.text.duplicates import bands, exact
+from vaak.text.duplicates.bands import BANDS, NEIGHBOURS, ORDERS, ROWS, band_keys, pairs_of
+from vaak.text.duplicates.dedupe import EXACT, KEPT, NEAR, THRESHOLD, DedupeStore
+from vaak.text.duplicates.signatures import SLOTS, agreement, fingerprints
 
 WORDS = [f"word{number}" for number in range(5000)]
 Doc = tuple[str, str]  # key, text

@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaak.errors import BadInput
-from vaak.text.bands import SCATTERED, pairs_of, sort_into_files
-from vaak.text.components import join, roots
-from vaak.text.disk import Column, array_file, blocks, release
-from vaak.text.exact import rank_distinct
-from vaak.text.signatures import SLOTS, agreement
+from vaak.text.duplicates.bands import SCATTERED, pairs_of, sort_into_files
+from vaak.text.duplicates.components import join, roots
+from vaak.text.duplicates.disk import Column, array_file, blocks, release
+from vaak.text.duplicates.exact import rank_distinct
+from vaak.text.duplicates.signatures import SLOTS, agreement
 
 KEPT, EXACT, NEAR = 0, 1, 2
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from vaak.text.function_words import ENGLISH, ending_pattern, inverted
-from vaak.text.romanised_words import ENDINGS, LETTERS, WORDS
+from vaak.text.identifying.function_words import ENGLISH, ending_pattern, inverted
+from vaak.text.identifying.romanised_words import ENDINGS, LETTERS, WORDS
 
 _WORD = re.compile(r"[a-z]+(?:['’][a-z]+)*")
 _MARKS = re.compile("[\u0300-\u036f]+")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.text.latin_sentences import ENGLISH_WITH_NAMES, ROMANISED
-from vaak.text.function_words import ENGLISH
-from vaak.text.romanised import latin_words
-from vaak.text.romanised_words import WORDS
+from tests.text.identifying.latin_sentences import ENGLISH_WITH_NAMES, ROMANISED
+from vaak.text.identifying.function_words import ENGLISH
+from vaak.text.identifying.romanised import latin_words
+from vaak.text.identifying.romanised_words import WORDS
 
 
 def test_no_word_of_the_lists_is_an_english_function_word():

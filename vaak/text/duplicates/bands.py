@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vaak.text.disk import Partitions, blocks, partition_bits, release
-from vaak.text.signatures import SLOTS, mixed
+from vaak.text.duplicates.disk import Partitions, blocks, partition_bits, release
+from vaak.text.duplicates.signatures import SLOTS, mixed
 
 BANDS, ROWS = 21, 6
 

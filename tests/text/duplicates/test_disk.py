@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaak.text.disk import Column, Partitions, array_file, blocks, partition_bits, release
+from vaak.text.duplicates.disk import Column, Partitions, array_file, blocks, partition_bits, release
 
 
 def test_a_column_grows_and_is_read_back(tmp_path):

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from vaak.text.disk import Column, Partitions, blocks, partition_bits, release
+from vaak.text.duplicates.disk import Column, Partitions, blocks, partition_bits, release
 
 # Records that are sorted at once, and rows read at once.
 PARTITION, BLOCK = 1 << 20, 1 << 18

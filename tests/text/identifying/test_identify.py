@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.text.filter_documents import KEPT
-from tests.text.latin_sentences import ENGLISH_WITH_NAMES, ROMANISED
+from tests.text.identifying.latin_sentences import ENGLISH_WITH_NAMES, ROMANISED
 from vaak.demo.texts.rich.store import store_of
 from vaak.languages import LANGUAGES
 
 pytest.importorskip("pycld2", reason="pycld2 is not installed: pip install 'vaak[text]'")
 pytest.importorskip("py3langid", reason="py3langid is not installed: pip install 'vaak[text]'")
 
-from vaak.text import identify as module
-from vaak.text.classifiers import ask_cld2, ask_langid, plain_of, sample_of
-from vaak.text.identify import identify
+from vaak.text.identifying import identify as module
+from vaak.text.identifying.classifiers import ask_cld2, ask_langid, plain_of, sample_of
+from vaak.text.identifying.identify import identify
 
 HINDI = "सरकार ने किसानों के लिए एक नई योजना की घोषणा की है और इसके लिए सभी ज़िलों में शिविर लगाए जाएंगे। "
 TAMIL = "அரசு விவசாயிகளுக்கு ஒரு புதிய திட்டத்தை அறிவித்துள்ளது என்று அமைச்சர் கூறினார். "

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("rensa", reason="near duplicates need the extra `text` (rensa)")
 
-from vaak.text import signatures as module
-from vaak.text.signatures import SLOTS, agreement, fingerprints, mixed, signatures, text_hash
+from vaak.text.duplicates import signatures as module
+from vaak.text.duplicates.signatures import SLOTS, agreement, fingerprints, mixed, signatures, text_hash
 
 ANY = st.text(st.characters(exclude_categories=()) | st.sampled_from("aZßİ१क्षि\u200d\u00ad \n.,\ud800\0"), max_size=60)
 

@@ -14,9 +14,9 @@ from vaak.languages import LANGUAGES
 pytest.importorskip("pycld2", reason="pycld2 is not installed: pip install 'vaak[text]'")
 pytest.importorskip("py3langid", reason="py3langid is not installed: pip install 'vaak[text]'")
 
-from vaak.text.identify import identify
+from vaak.text.identifying.identify import identify
 
-FOLDER = Path(__file__).resolve().parents[1] / "data" / "text"
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "text"
 LEAST_WORDS = 5
 IDENTIFIED, CAUGHT = 0.98, 0.95
 _END = re.compile(r"(?<=[.?!।॥])\s+|\n+")

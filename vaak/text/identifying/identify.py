@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 from vaak.languages import LANGUAGES
-from vaak.text.classifiers import Answer, ask_cld2, ask_langid, plain_of, sample_of
-from vaak.text.function_words import ending_pattern, languages_of_endings, languages_of_words
-from vaak.text.romanised import latin_words
-from vaak.text.scripts import OTHER, script_shares
+from vaak.text.identifying.classifiers import Answer, ask_cld2, ask_langid, plain_of, sample_of
+from vaak.text.identifying.function_words import ending_pattern, languages_of_endings, languages_of_words
+from vaak.text.identifying.romanised import latin_words
+from vaak.text.identifying.scripts import OTHER, script_shares
 
 # English words stand in Latin letters in ordinary Indic text: names of firms, terms, acronyms. A review of a telephone in
 # Hindi has 39% of its letters in Latin words; above that a document is no longer text of its language with English in it.
