@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vaak.languages import LANGUAGES
+from vaak.text.normalise import normalise
 from vaak.text.numerals import numerals
 
 pytest.importorskip("indic_numtowords", reason="indic-numtowords is not installed (pip install vaak[text])")
@@ -128,12 +129,13 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=10).map("".join),
     st.sampled_from(sorted(LANGUAGES)),
     st.sampled_from(["keep", "native", "words"]),
 )
+@example("5%$5", "as", "words")
 def test_twice_is_once_for_any_string(text: str, language: str, policy):
     once = numerals(text, language, policy)
     assert numerals(once, language, policy) == once
@@ -148,3 +150,8 @@ def test_a_long_row_of_one_thing_is_read_or_left(piece: str):
     for language in ("en", "hi"):
         once = numerals(text, language, "words")
         assert numerals(once, language, "words") == once
+
+
+@pytest.mark.parametrize(("language", "written", "said"), cases())
+def test_words_are_normalised_text(language: str, written: str, said: str):
+    assert normalise(said, language) == said

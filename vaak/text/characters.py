@@ -13,7 +13,7 @@ line break, and no sign that starts markup (`#`, `*`, `~`, `>`): their full-widt
 | no-break, en, em, thin, hair, figure, ideographic … space | space |
 | full-width letters, digits and ! " % ' ( ) + , - . / : ; = ? $ | ASCII |
 | ﬀ ﬁ ﬂ ﬃ ﬄ ﬅ ﬆ | ff fi fl ffi ffl st st |
-| more than thirty combining marks in a row | thirty |
+| more than thirty combining marks in a row, where NFC has to sort them | thirty |
 | soft hyphen, zero-width space, byte order mark, bidi marks, variation selectors, tags, controls, lone surrogates | nothing |
 """
 
@@ -54,10 +54,35 @@ _CONTROL = re.compile(f"[{_CONTROLS}]")
 # takes time that grows with their square.
 _COMBINING = "".join(c for c in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(c))
 _PILE = re.compile(f"([{_COMBINING}]{{30}})[{_COMBINING}]+")
-# Found in a class that Python searches thirteen times as fast, with every character beyond the first plane in it.
-_FIRST_PLANE = "".join(c for c in _COMBINING if ord(c) < 0x10000)
-_MAYBE_PILE = re.compile(f"[{_FIRST_PLANE}\U00010000-\U0010ffff]{{31}}")
 _SPACE = re.compile(f"[{_SPACES}]")
+
+
+def _maybe_not_nfc() -> tuple[re.Pattern[str], ...]:
+    """A text in which none of these is found is in NFC. They are searched four times as fast as it is normalised.
+
+    Characters that NFC changes (and all whose composition has a rule of its own, and those beyond the first plane), two
+    combining marks in a row, and a character that composes with the one before it.
+    """
+    changed, firsts, seconds = set(), set(), set()
+    for char in map(chr, range(0xC0, 0xD800)):
+        parts = unicodedata.decomposition(char).split()
+        if unicodedata.normalize("NFC", char) != char:
+            changed.add(char)
+        elif len(parts) == 2 and parts[0][0] != "<":
+            firsts |= {char, chr(int(parts[0], 16))}  # itself too: a mark behind it may belong between its parts
+            seconds.add(chr(int(parts[1], 16)))
+    inside = {
+        name: re.escape("".join(sorted(chars))) for name, chars in (("1", firsts), ("2", seconds), ("c", changed))
+    }
+    marks = "".join(c for c in _COMBINING if c < "\ud800")
+    return (
+        re.compile(f"[{inside['c']}\u1100-\u11ff\uf900-\ufaff\ufb1d-\ufb4f\ufe20-\ufe2f\U00010000-\U0010ffff]"),
+        re.compile(f"[{marks}][{marks}]"),
+        re.compile(f"[{inside['2']}](?<=[{inside['1']}].)"),
+    )
+
+
+_MAYBE_NOT_NFC = _maybe_not_nfc()
 
 
 def plain_characters(text: str) -> str:
@@ -66,10 +91,8 @@ def plain_characters(text: str) -> str:
         return _CONTROL.sub("", text)
     # Both before and after NFC: it writes two of the spaces itself, and what is taken away may let letters compose.
     text = _RARE.sub(_replaced, text)
-    if _MAYBE_PILE.search(text):
-        text = _PILE.sub(r"\1", text)
-    if not unicodedata.is_normalized("NFC", text):
-        text = _RARE.sub(_replaced, unicodedata.normalize("NFC", text))
+    if any(sign.search(text) for sign in _MAYBE_NOT_NFC) and not unicodedata.is_normalized("NFC", text):
+        text = _RARE.sub(_replaced, unicodedata.normalize("NFC", _PILE.sub(r"\1", text)))
     return _LONG_DASH.sub(_dash, text) if any(map(text.__contains__, _LONG_DASHES)) else text
 
 

@@ -21,7 +21,7 @@ _DANDA_SCRIPTS = "\u0900-\u097f\u0980-\u09ff\u0a00-\u0a7f\u0b00-\u0b7f"
 # Straight behind a letter, and then the end of the line, a space, a quote or a bracket: है| वह
 _BAR = re.compile(f"([{_LOOK_ALIKES}])\\1?(?![{_LOOK_ALIKES}])(?=[\\s\"')\\]]|\\Z)")
 # Behind a space at the end of a line that has no other bar: a menu or a row of a table has several.
-_BAR_AT_END = re.compile(f"^([^{_LOOK_ALIKES}\\n]*[{_DANDA_SCRIPTS}] )([{_LOOK_ALIKES}])(\\2?)$", re.MULTILINE)
+_BAR_AT_END = re.compile(f"([{_LOOK_ALIKES}])\\1?(?=\\n|\\Z)")
 _HAS_BAR = re.compile(f"[{_LOOK_ALIKES}]")
 _TWO_DANDAS = re.compile(f"(?<!{DANDA}){DANDA}{DANDA}(?!{DANDA})")
 
@@ -80,7 +80,7 @@ def indic_punctuation(text: str) -> str:
     text = _RESERVED_DANDA.sub(lambda match: _RESERVED[match[0]], text)
     if _HAS_BAR.search(text):
         text = _BAR.sub(_danda, text)
-        text = _BAR_AT_END.sub(lambda match: match[1] + (DOUBLE_DANDA if match[3] else DANDA), text)
+        text = _BAR_AT_END.sub(_danda_at_end, text)
     if DANDA + DANDA in text:
         text = _TWO_DANDAS.sub(DOUBLE_DANDA, text)
     text = _VISARGA_AS_COLON.sub(":", text)
@@ -94,6 +94,14 @@ def _danda(match: re.Match[str]) -> str:
     start = match.start()
     before = match.string[start - 1 : start] if start else ""
     if not _BEFORE_DANDA.match(before) or before in _LOOK_ALIKES:
+        return match[0]
+    return DANDA if len(match[0]) == 1 else DOUBLE_DANDA
+
+
+def _danda_at_end(match: re.Match[str]) -> str:
+    text, start = match.string, match.start()
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    if len(line) < 2 or line[-1] != " " or not _BEFORE_DANDA.match(line[-2]) or _HAS_BAR.search(line):
         return match[0]
     return DANDA if len(match[0]) == 1 else DOUBLE_DANDA
 

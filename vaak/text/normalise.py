@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from vaak.text.characters import plain_characters
 from vaak.text.indic_punctuation import indic_punctuation
-from vaak.text.indic_signs import EYELASH_RA, one_spelling
+from vaak.text.indic_signs import ANY_INDIC, EYELASH_RA, one_spelling
 
 _BENGALI_RA, _ASSAMESE_RA = "\u09b0", "\u09f0"
 
@@ -34,7 +34,7 @@ def normalise(text: str, language: str) -> str:
 def _once(text: str, language: str) -> str:
     """One pass. What one step writes may be what another looks for, so `normalise` repeats until nothing changes."""
     text = plain_characters(text)
-    if text.isascii():
+    if not ANY_INDIC.search(text):
         return text
     text = indic_punctuation(one_spelling(text))
     if language == "mr":

@@ -10,26 +10,27 @@ from vaak.text.number_phrases import LATIN_SCALES, PHRASES
 
 # A letter or sign of an Indic script, or of a Latin word: a figure beside one is part of a name (H2O, mp3) or unknown.
 _LETTER = r"[^\W\d]|[\u0900-\u0963\u0970-\u0d7f]"
-NO_LETTER_BEHIND = rf"(?!{_LETTER}|\d)"
+# An ending ends there too: in 5%$5 the sign is no ending, or reading $5 would change what 5% is.
+NO_LETTER_BEHIND = rf"(?!{_LETTER}|[0-9$€£₹৳])"
 
 # Read digit by digit: +91 98765 43210, 98765 43210, 011-23456789, 1800-123-4567.
 _PHONES = (
-    r"\+\d{1,3}[ -]?\d{10}",
-    r"\+\d{1,3}[ -]\d{5}[ -]\d{5}",
-    r"\+\d{1,3}[ -]\d{2,4}[ -]\d{3,4}[ -]?\d{4}",
-    r"[6-9]\d{4}[ -]\d{5}",
-    r"[6-9]\d{2}[ -]\d{3}[ -]\d{4}",
-    r"0\d{2,4}[ -]\d{6,8}",
-    r"1[89]00[ -]\d{3}[ -]\d{3,4}",
+    r"\+[0-9]{1,3}[ -]?[0-9]{10}",
+    r"\+[0-9]{1,3}[ -][0-9]{5}[ -][0-9]{5}",
+    r"\+[0-9]{1,3}[ -][0-9]{2,4}[ -][0-9]{3,4}[ -]?[0-9]{4}",
+    r"[6-9][0-9]{4}[ -][0-9]{5}",
+    r"[6-9][0-9]{2}[ -][0-9]{3}[ -][0-9]{4}",
+    r"0[0-9]{2,4}[ -][0-9]{6,8}",
+    r"1[89]00[ -][0-9]{3}[ -][0-9]{3,4}",
 )
 _RUPEES = "₹|Rs\\.?|INR|रु\\.?|रू\\.?|રૂ\\.?|ரூ\\.?|రూ\\.?|ರೂ\\.?|രൂ\\.?|ਰੁ\\.?|৳"
 
-INTEGER = re.compile(r"\d+|[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d\d)*,\d{3}")
-DECIMAL = re.compile(rf"({INTEGER.pattern})\.(\d+)")
-CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)")
-DOTTED_CLOCK = re.compile(r"(\d{1,2})\.([0-5]\d)")
-LIST = re.compile(r"[1-9]?\d(?:,[1-9]?\d)+")
-RANGE = re.compile(rf"({INTEGER.pattern}|\d+\.\d+)-({INTEGER.pattern}|\d+\.\d+)")
+INTEGER = re.compile(r"[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+|[1-9][0-9]?(?:,[0-9][0-9])*,[0-9]{3}")
+DECIMAL = re.compile(rf"({INTEGER.pattern})\.([0-9]+)")
+CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])")
+DOTTED_CLOCK = re.compile(r"([0-9]{1,2})\.([0-5][0-9])")
+LIST = re.compile(r"[1-9]?[0-9](?:,[1-9]?[0-9])+")
+RANGE = re.compile(rf"({INTEGER.pattern}|[0-9]+\.[0-9]+)-({INTEGER.pattern}|[0-9]+\.[0-9]+)")
 
 
 def _any(words: list[str] | tuple[str, ...]) -> str:
@@ -56,10 +57,10 @@ def written_number(language: str) -> re.Pattern[str]:
         endings.insert(0, r"(?P<decade>'?s)")
     return re.compile(
         rf"""
-        (?P<phone>(?<![\w.,:/-])(?:{"|".join(_PHONES)}))(?![.,:/-]?\d)
+        (?P<phone>(?<![\w.,:/-])(?:{"|".join(_PHONES)}))(?![.,:/-]?[0-9])
         | (?P<sign>[+-])?
           (?:(?P<money>(?<![\w\u0900-\u0963\u0970-\u0d7f])(?:US\$|{_RUPEES}|[$€£]))\ ?)?
-          (?P<core>\d+(?:[.,:/-]\d+)*)
+          (?P<core>[0-9]+(?:[.,:/-][0-9]+)*)
           (?:(?:{"|".join(endings)}){NO_LETTER_BEHIND})?
         """,
         re.VERBOSE,

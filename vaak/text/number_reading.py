@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import partial
+from functools import lru_cache, partial
 
 from vaak.text.number_ordinals import with_suffix
-from vaak.text.number_patterns import CLOCK, DECIMAL, DOTTED_CLOCK, INTEGER, LIST, RANGE, oclock_behind
+from vaak.text.number_patterns import CLOCK, DECIMAL, DOTTED_CLOCK, INTEGER, LIST, RANGE, oclock_behind, written_number
 from vaak.text.number_phrases import BEFORE_UNIT, FROM, PHRASES
 from vaak.text.number_words import by_digit, cardinal, ended, year
 
@@ -21,13 +21,21 @@ def read(match: re.Match[str], language: str) -> str | None:
     if match["phone"]:
         plus = phrases.plus + " " if match["phone"][0] == "+" else ""
         return plus + by_digit(match["phone"], language)
-    said = _read_core(match, language)
+    sign, core = match["sign"] or "", match["core"]
+    # What may be a time depends on the word behind it. Everything else does not depend on its place, and is remembered.
+    said = _read_core(match, language) if ":" in core or "." in core else _read_alone(match[0][len(sign) :], language)
     if said is None or not match["sign"]:
         return said
     before = match.string[match.start() - 1] if match.start() else " "
     if before.isalnum() or unicodedata.category(before)[0] == "M" or before in ")]%":
         return match["sign"] + said  # a hyphen (COVID-19) or a sum (5+3)
     return f"{phrases.minus if match['sign'] == '-' else phrases.plus} {said}"
+
+
+@lru_cache(maxsize=65536)
+def _read_alone(written: str, language: str) -> str | None:
+    match = written_number(language).fullmatch(written)
+    return _read_core(match, language) if match and match["core"] else None
 
 
 def _read_core(match: re.Match[str], language: str) -> str | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Literal
 
 from vaak.languages import LANGUAGES, SCRIPTS
@@ -71,11 +72,12 @@ def _is_in_a_word(match: re.Match[str], language: str) -> bool:
     behind = text[end : end + 1]
     if behind and (_is_of_word(behind) or behind in "$€£₹৳"):
         return True
-    if language in _DRAVIDIAN and behind == "-" and _is_of_word(text[end + 1 : end + 2] or " "):
+    if language in _DRAVIDIAN and behind == "-" and text[end + 1 : end + 2].isalpha():
         return True  # a case ending, which changes the last sound of the number
     before = text[start - 1] if start else " "
     return before in "$€£₹৳@" or (_is_of_word(before) and not match["sign"])
 
 
+@lru_cache(maxsize=1024)
 def _is_of_word(char: str) -> bool:
     return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
