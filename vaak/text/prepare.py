@@ -15,8 +15,8 @@ from vaak.text.duplicates.signatures import fingerprints
 from vaak.text.examples import Examples
 from vaak.text.filters import filter_reason
 from vaak.text.identifying.identify import identify
-from vaak.text.normalise import normalise
-from vaak.text.numerals import Policy, numerals
+from vaak.text.normalising.normalise import normalise
+from vaak.text.numbers.numerals import Policy, numerals
 
 # Goes up with every change to what a step does to a text: what was prepared before it is prepared again.
 VERSION = 1

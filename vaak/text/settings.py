@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from vaak.errors import BadInput
 from vaak.languages import LANGUAGES
-from vaak.text.numerals import Policy
+from vaak.text.numbers.numerals import Policy
 from vaak.text.sources import Source
 
 MIN_CHARACTERS = 128

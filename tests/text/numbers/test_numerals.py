@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vaak.languages import LANGUAGES
-from vaak.text.normalise import normalise
-from vaak.text.numerals import numerals
+from vaak.text.normalising.normalise import normalise
+from vaak.text.numbers.numerals import numerals
 
 pytest.importorskip("indic_numtowords", reason="indic-numtowords is not installed (pip install vaak[text])")
 

@@ -12,9 +12,9 @@ virama (র‍্যাব, ರ‍್ಯಾಲಿ). Anywhere else they only choo
 
 from __future__ import annotations
 
-from vaak.text.characters import plain_characters
-from vaak.text.indic_punctuation import indic_punctuation
-from vaak.text.indic_signs import ANY_INDIC, EYELASH_RA, one_spelling
+from vaak.text.normalising.characters import plain_characters
+from vaak.text.normalising.indic_punctuation import indic_punctuation
+from vaak.text.normalising.indic_signs import ANY_INDIC, EYELASH_RA, one_spelling
 
 _BENGALI_RA, _ASSAMESE_RA = "\u09b0", "\u09f0"
 

@@ -1,7 +1,7 @@
 """Letters, signs and joiners of the nine Indic scripts: one encoding for what is drawn alike and means the same.
 
 The tables hold for a script, whatever the language of the text: a Tamil quotation in a Hindi page is normalised too.
-What only one language may do is in `vaak.text.normalise`. Sources: chapter 12 of the Unicode Standard (legacy sequences,
+What only one language may do is in `vaak.text.normalising.normalise`. Sources: chapter 12 of the Unicode Standard (legacy sequences,
 order of signs), IndicShapingInvalidCluster.txt of the Universal Shaping Engine (vowel letters typed in parts), both
 as `vaak.score.indic_spellings` holds them; the rest says why beside its rule.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vaak.languages import LANGUAGES
-from vaak.text.number_phrases import PHRASES
-from vaak.text.numerals import numerals
+from vaak.text.numbers.number_phrases import PHRASES
+from vaak.text.numbers.numerals import numerals
 
 pytest.importorskip("indic_numtowords", reason="indic-numtowords is not installed (pip install vaak[text])")
 

@@ -1,7 +1,7 @@
 """Numbers as words in twelve languages: the words of `indic-numtowords` below a thousand, corrected, and the rest by rule.
 
 From 1000 on a number is crores, lakhs, thousands and the rest, which the library does too, but with faults of its own
-(`vaak.text.number_overrides` lists them all and how they were found). There is no limit above: a hundred lakh crores are said.
+(`vaak.text.numbers.number_overrides` lists them all and how they were found). There is no limit above: a hundred lakh crores are said.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from indic_numtowords import num2words  # pyright: ignore[reportMissingImports]
 
-from vaak.text.number_overrides import (
+from vaak.text.numbers.number_overrides import (
     BEFORE,
     HUNDREDS,
     JOINED_THOUSANDS,

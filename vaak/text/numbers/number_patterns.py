@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from vaak.text.number_ordinals import suffixes
-from vaak.text.number_phrases import LATIN_SCALES, PHRASES
+from vaak.text.numbers.number_ordinals import suffixes
+from vaak.text.numbers.number_phrases import LATIN_SCALES, PHRASES
 
 # A letter or sign of an Indic script, or of a Latin word: a figure beside one is part of a name (H2O, mp3) or unknown.
 _LETTER = r"[^\W\d]|[\u0900-\u0963\u0970-\u0d7f]"

@@ -10,7 +10,7 @@ one in each language, and all of 0 to 9999 and the round lakhs and crores compar
 - sandhi not done or done wrong: ml പത്തായിരം (10,000 is പതിനായിരം), ta ஒன்றாயிரம், te ఒకటి వేలు, pa and or "thousand hundred" for 1100;
 - invisible characters: ta a joiner behind ஆயிரம், mr 74 with one inside, kn 501 and others end in a space;
 - usage: en without hyphens, hi छः अट्ठारह सरसठ and others where the standard spelling is another.
-Decimals, signs and numbers of ten digits or more raise in the library; `vaak.text.number_words` writes them.
+Decimals, signs and numbers of ten digits or more raise in the library; `vaak.text.numbers.number_words` writes them.
 """
 
 from __future__ import annotations

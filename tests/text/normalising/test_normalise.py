@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vaak.languages import LANGUAGES
-from vaak.text.normalise import normalise
+from vaak.text.normalising.normalise import normalise
 
 ZWNJ, ZWJ = "\u200c", "\u200d"
 

@@ -49,8 +49,8 @@ def _to_native(text: str, language: str) -> str:
 
 def _to_words(text: str, language: str) -> str:
     # Here and not above: the words need an optional package.
-    from vaak.text.number_patterns import written_number
-    from vaak.text.number_reading import read
+    from vaak.text.numbers.number_patterns import written_number
+    from vaak.text.numbers.number_reading import read
 
     # Same length, so that what stays as it is can be copied from `text`.
     ascii_digits = _NATIVE.sub(lambda match: "".join(str(unicodedata.digit(c)) for c in match[0]), text)

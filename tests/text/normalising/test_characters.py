@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaak.text.characters import _MAYBE_NOT_NFC, plain_characters
+from vaak.text.normalising.characters import _MAYBE_NOT_NFC, plain_characters
 
 
 def passes(text: str) -> bool:

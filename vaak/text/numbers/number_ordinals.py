@@ -5,7 +5,7 @@ A suffix may follow a hyphen (5-ാം). An ending that is in no table is not gu
 
 from __future__ import annotations
 
-from vaak.text.number_words import cardinal
+from vaak.text.numbers.number_words import cardinal
 
 _IRREGULAR_ENGLISH = {
     "one": "first",

@@ -12,8 +12,8 @@ pytest.importorskip("indic_numtowords", reason="indic-numtowords is not installe
 
 from indic_numtowords import num2words  # pyright: ignore[reportMissingImports]
 
-from vaak.text.number_overrides import UNITS
-from vaak.text.number_words import by_digit, cardinal, year
+from vaak.text.numbers.number_overrides import UNITS
+from vaak.text.numbers.number_words import by_digit, cardinal, year
 
 ROUND = [*range(10_000), *(k * 10**5 for k in range(1, 100)), *(k * 10**7 for k in range(1, 100))]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from vaak.text.indic_signs import LETTERS, MARKS
+from vaak.text.normalising.indic_signs import LETTERS, MARKS
 
 DANDA, DOUBLE_DANDA = "\u0964", "\u0965"
 _LOOK_ALIKES = "|\u2502\u2223\u01c0\uff5c\u09f7"

@@ -1,4 +1,4 @@
-"""One written number (a match of `vaak.text.number_patterns`) in words, or None where it cannot be read surely."""
+"""One written number (a match of `vaak.text.numbers.number_patterns`) in words, or None where it cannot be read surely."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ import re
 import unicodedata
 from functools import lru_cache, partial
 
-from vaak.text.number_ordinals import with_suffix
-from vaak.text.number_patterns import CLOCK, DECIMAL, DOTTED_CLOCK, INTEGER, LIST, RANGE, oclock_behind, written_number
-from vaak.text.number_phrases import BEFORE_UNIT, FROM, PHRASES
-from vaak.text.number_words import by_digit, cardinal, ended, year
+from vaak.text.numbers.number_ordinals import with_suffix
+from vaak.text.numbers.number_patterns import (
+    CLOCK,
+    DECIMAL,
+    DOTTED_CLOCK,
+    INTEGER,
+    LIST,
+    RANGE,
+    oclock_behind,
+    written_number,
+)
+from vaak.text.numbers.number_phrases import BEFORE_UNIT, FROM, PHRASES
+from vaak.text.numbers.number_words import by_digit, cardinal, ended, year
 
 _LONGEST_CARDINAL = 15  # digits: beyond a hundred lakh crores nobody says the number
 _SHORTEST_CODE = 10  # digits without commas: from here on a telephone or account number

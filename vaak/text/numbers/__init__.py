@@ -1,0 +1,1 @@
+"""Figures in a text: kept, in native digits, or in words."""
