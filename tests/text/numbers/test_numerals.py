@@ -14,7 +14,7 @@ from vaak.text.numbers.numerals import numerals
 
 pytest.importorskip("indic_numtowords", reason="indic-numtowords is not installed (pip install vaak[text])")
 
-CASES = Path(__file__).parents[1] / "data" / "numerals"
+CASES = Path(__file__).parents[2] / "data" / "numerals"
 
 
 def cases() -> list[tuple[str, str, str]]:
