@@ -33,18 +33,18 @@ _SHARE = re.compile(
     r"(?: (?:article|story|post|page|with your friends))?(?: (?:on|via|by)(?P<services>(?:,? (?:and |or )?[a-z+-]+){1,6}))?"
     r"(?: \(opens in new window)?"
 )
-# Which lines are worth a search; without first letters, which may be capitals.
+# A text is searched only for the patterns whose word it has.
 _PATTERNS = (
-    (("ookie", "OOKIE"), _COOKIES),
-    (("©", "opyright", "OPYRIGHT", "(c)", "(C)", "eserved", "ESERVED", "owered by"), _COPYRIGHT),
-    (("कॉपीर", "কপির", "காப்புர", "కాపీర", "કૉપિર", "ಕೃತಿಸ್ವ", "പകർപ്പ", "ਕਾਪੀਰ", "କପିର"), _COPYRIGHT),
+    ("cookie", _COOKIES),
+    *((word, _COPYRIGHT) for word in ("©", "(c)", "copyright", "rights reserved", "powered by")),
+    *((word, _COPYRIGHT) for word in ("कॉपीर", "কপির", "காப்புர", "కాపీర", "કૉપિર", "ಕೃತಿಸ್ವ", "പകർപ്പ", "ਕਾਪੀਰ", "କପିର")),
 )
 _LOGIN_STARTS = frozenset("PpYyAaSsFfLl")
 _HOST_LINE = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,5}(?:com|org|net|in|co|info|edu|gov|io|me|tv|ai|news|live)", re.I)
 _RULE = re.compile(r"[-_=*~#+•·—–\s|]{3,}")
-_MENU = re.compile(r"\s*(?:\||•|·|»|›|→|::)\s*|\s+[/>]\s+")
+_MENU = re.compile(r"\s*(?:\||•|·|»|›|→)\s*|\s+[/>]\s+")
 _SPEECH = frozenset("\"“‘'")  # what dialogue begins with: “Home.” is an answer there
-_MENU_SIGNS = ("|", "•", "·", "»", "›", "→", "::", " > ", " / ")
+_MENU_SIGNS = ("|", "•", "·", "»", "›", "→", " > ", " / ")
 
 
 def without_boilerplate(text: str) -> str:
@@ -81,16 +81,14 @@ def _phrases(lines: list[str]) -> set[str]:
 def _found(lines: list[str], together: str) -> set[str]:
     """Those of `lines` that a pattern finds; `together` is all of them, since most texts need no look at each."""
     found = {line for line in lines if line[0] in _LOGIN_STARTS and _LOGIN.match(line)}
-    for needles, pattern in _PATTERNS:
-        if together.isascii() and not needles[-1].isascii():
-            continue
-        present = [needle for needle in needles if needle in together]
-        if present:
-            found.update(line for line in lines if any(n in line for n in present) and pattern.search(line))
+    lower = together.lower()
+    for word, pattern in _PATTERNS:
+        if word[0] in lower and word in lower:  # one letter is found much faster than a word, and most are rare
+            found.update(line for line in lines if word in line.lower() and pattern.search(line))
     if ":" in together:
         heads = [(line, line[:_LONGEST_PHRASE].partition(":")) for line in lines if ":" in line]
         found.update(line for line, (head, colon, _) in heads if colon and phrase_key(head) in PREFIXES)
-    if any(sign in together for sign in _MENU_SIGNS):
+    if any(sign.strip() in together for sign in _MENU_SIGNS):
         found.update(line for line in lines if any(sign in line for sign in _MENU_SIGNS) and _is_menu(line))
     return found
 

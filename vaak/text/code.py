@@ -8,14 +8,18 @@ from bisect import bisect_right
 _FENCE = re.compile(r" {0,3}(```+|~~~+)([^`\n]*)")
 _INLINE = re.compile(r"(?<![\w`])(`+)([^`\n]+)\1(?![\w`])")
 _LINES_LOOKED_AT = 200
+_LONGEST_CODE_LINE = 400
 _INDENTED_LINE = re.compile(r"\n(?: {4}| {0,3}\t)")
 _INDENT = re.compile(r"(?: {4}| {0,3}\t)")
 
 _CODE_LINE = re.compile(
     r"[;{}\\]\s*$|^\s*[})\]]+[;,]?\s*$|\)\s*:\s*$|[\w\])]\s*(?:[+*/%&|<>!=-]?=|==|=>|->|:=|::|&&|\|\|)\s*[\w\"'(\[{$-]"
-    r"|\w\(\w*\)|\w\([^()]*\)\s*[;{.:]|^\s*(?:import|from|def|class|return|const|let|var|public|private|static|void|int"
-    r"|func|function|fn|use|using|package|struct|elif|else:|try:|end|print|echo|sudo|pip|npm|git|cd|docker)\b[^.?!,]*$"
-    r"|^\s*(?:#include|#!|//|/\*|\*/|--\s|\$ |>>> |@\w+\s*$)|</?\w+[^<>]*>|^\s*<\?|^\s*\"[\w-]+\"\s*:"
+    r"|\w\(\w*\)|\w\([^()]*\)\s*[;{.:]|</?\w+[^<>]*>"
+    # English verse begins with "from" and "return" too, so a keyword needs what follows it in a program.
+    r"|^\s*(?:from [\w.]+ import\b|import [\w.]+(?: as \w+)?$|(?:def|fn|func|function) \w+\s*[(<]|class \w+\s*[:({]"
+    r"|(?:else|try|finally)\s*[:{]$|return(?:;|\s+[\w.]*[(\[_.]|\s+(?:None|True|False|self|\d)|$)"
+    r"|(?:sudo|mkdir|chmod|chown|chgrp|curl|wget|apt-get|npm|pip install|git clone|docker run)\b[^?!]*$"
+    r"|(?:cd|rm|mv|cp|ls|cat|echo|export) [-./$~\"'*]|#include|#!|//|/\*|\*/|--\s|\$ |>>> |@\w+\s*$|<\?|\"[\w-]+\"\s*:)"
 )
 _CODE_SIGNS = re.compile(r"[{}()\[\];=<>/\\_$#*+|&^%@~]")
 _PROSE_END = re.compile(r"\w[.?!,][\"'”’)]*$|[।॥]\s*$")
@@ -26,13 +30,12 @@ def looks_like_code(block: str) -> bool:
     lines = [line for line in block.split("\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT] if line.strip()]
     code = prose = 0
     for line in lines:
-        if len(line) > 400:
-            prose += not _is_dense(line)
-            code += _is_dense(line)
-        elif _CODE_LINE.search(line) or _is_dense(line):
+        if _is_dense(line):
             code += 1
-        elif _PROSE_END.search(line):
+        elif _PROSE_END.search(line):  # first, since prose too writes "the item(s)"
             prose += 1
+        elif _CODE_LINE.search(line[:_LONGEST_CODE_LINE]):
+            code += 1
     return 2 * code >= len(lines) > 0 and code > prose
 
 

@@ -15,7 +15,7 @@ def _names(line: str) -> frozenset[str]:
 
 _INLINE = _names(
     "a abbr acronym b bdi bdo big blink cite code data del dfn em font i img input ins kbd label link map area mark meta "
-    "meter nobr output param progress q rb rp rt rtc ruby s samp slot small source span strike strong sub sup time track "
+    "meter nobr nowiki output param progress q rb rp rt rtc ruby s samp slot small source span strike strong sub sup time track "
     "tt u var wbr base basefont embed col colgroup"
 )
 _LINE = _names(
@@ -25,8 +25,19 @@ _LINE = _names(
 )
 _PARAGRAPH = _names("p h1 h2 h3 h4 h5 h6 blockquote ul ol table hr pre listing")
 _RAW = _names("script style textarea iframe noframes noembed xmp")  # what is inside is not HTML
+_BLOCKS = (_LINE | _PARAGRAPH) - {"html", "body"}
 _KNOWN = _INLINE | _LINE | _PARAGRAPH | _RAW
-_VOID = _names("area base basefont br col embed frame hr img input link meta param source track wbr")
+# Of manuals in DocBook and Mallard. In prose some of them name what a reader fills in (`cp <file>`): they are tags only
+# where they have attributes or are closed somewhere.
+_MANUAL = _names(
+    "app application arg chapter cmd cmdsynopsis code command computeroutput desc email emphasis envar file filename "
+    "firstterm footnote gui guibutton guiicon guilabel guimenu guimenuitem guiseq guisubmenu informaltable inlinegraphic "
+    "inlinemediaobject imagedata imageobject info interface item itemizedlist key keycap keycombo keyseq link listitem "
+    "literal media mediaobject menuchoice note option orderedlist output page para parameter phrase procedure "
+    "productname programlisting prompt quote replaceable revision screen sect1 sect2 sect3 simplesect step steps "
+    "synopsis sys systemitem tag term terms textobject tip ulink userinput variablelist varlistentry varname warning xref"
+)
+_VOID = _names("area base basefont br col embed frame hr img input meta param source track wbr")
 # Their end tags may be left out; whatever follows ends them, so they are not waited for.
 _OPTIONAL_END = _names("p li dt dd tr thead tbody tfoot option optgroup rb rp rt rtc colgroup")
 # Not the text of the page but what stands around it.
@@ -50,6 +61,7 @@ _BARE_ATTRIBUTES = _names(
 _TAG = re.compile(
     r"<(/?)([A-Za-z][A-Za-z0-9:-]*)(?=[\s/>])((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+(?=>)|[^<>]*+)(>|\Z)"
 )
+_END_TAG = re.compile(r"</([A-Za-z][A-Za-z0-9]*)\s*>")
 _RAW_START = re.compile(rf"<!--|<({'|'.join(sorted(_RAW))})(?=[\s/>])[^<>]*>", re.I)
 _DECLARATION = re.compile(r"<!doctype\b[^<>]*>|<\?xml\b[^<>]*>|<!\[(?:CDATA\[|(?:end)?if\b[^<>\]]*\]>)|\]\]>", re.I)
 _NAMED_VALUE = re.compile(r"[\w:.-]\s*=(?!=)")
@@ -88,10 +100,11 @@ def html_to_text(text: str) -> str:
         return text
     text = _without_raw(text)
     walk, position, found = _Walk(), 0, False
+    closed = {name.lower() for name in _END_TAG.findall(text)}
     for match in _TAG.finditer(text):
         closing, name, attributes, end = match.groups()
         name = name.lower()
-        if not _is_tag(name, closing, attributes, end):
+        if not _is_tag(name, closing, attributes, end, name in closed):
             continue
         found = True
         _add_text(walk, text[position : match.start()])
@@ -110,8 +123,11 @@ def html_to_text(text: str) -> str:
     return "".join(walk.out)
 
 
-def _is_tag(name: str, closing: str, attributes: str, end: str) -> bool:
-    if name not in _KNOWN and not ((":" in name or "-" in name) and _FOREIGN.fullmatch(name)):
+def _is_tag(name: str, closing: str, attributes: str, end: str, is_closed: bool) -> bool:
+    if name in _MANUAL and name not in _KNOWN:
+        if not (is_closed or attributes.strip()):
+            return False
+    elif name not in _KNOWN and not ((":" in name or "-" in name) and _FOREIGN.fullmatch(name)):
         return False
     if end == ">" and (attributes == "" or attributes.isspace()):
         return True
@@ -152,10 +168,12 @@ def _add_text(walk: _Walk, chunk: str) -> None:
 
 def _start(walk: _Walk, name: str, attributes: str) -> None:
     _break(walk, name)
-    if name not in _INLINE and name not in _VOID:
+    if name in _BLOCKS and name not in _VOID:
         walk.in_item = name in _OPTIONAL_END or name in ("td", "th")
     if name in ("td", "th", "tr") and walk.counts.get("table"):
         _end_cell(walk, begins=name != "tr")
+    if attributes.endswith("/") and name in _MANUAL:
+        return
     if name in _VOID or name in _OPTIONAL_END or name in ("td", "th") or name in _RAW:
         return
     if name == "body":
@@ -172,11 +190,11 @@ def _start(walk: _Walk, name: str, attributes: str) -> None:
         element.is_code = bool(re.search(r"highlight|lang|code|prettyprint", attributes, re.I))
     walk.open.append(element)
     walk.counts[name] = walk.counts.get(name, 0) + 1
-    walk.blocks += name not in _INLINE and name not in ("html", "body")
+    walk.blocks += name in _BLOCKS
 
 
 def _end(walk: _Walk, name: str) -> None:
-    if name not in _INLINE:
+    if name in _BLOCKS:
         walk.in_item = False
     if name in ("td", "th", "tr") and walk.counts.get("table"):
         _end_cell(walk, begins=False)
@@ -199,7 +217,7 @@ def _close_last(walk: _Walk) -> None:
         _end_cell(walk, begins=False)
     element = walk.open.pop()
     walk.counts[element.name] -= 1
-    walk.blocks -= element.name not in _INLINE and element.name not in ("html", "body")
+    walk.blocks -= element.name in _BLOCKS
     if _goes(walk, element):
         del walk.out[element.start :]
 

@@ -47,6 +47,7 @@ _MARKDOWN = re.compile(
     r"(!?)\[([^\[\]\n]*)\]\([ \t]*<?((?:[^()\s<>]|\([^()\s<>]*\))*)>?(?:[ \t]+[\"'][^\"'\n()\[]*[\"'])?[ \t]*\)"
 )
 _REFERENCE = re.compile(rf"^ {{0,3}}\[[^\[\]\n]{{1,80}}\]:[ \t]+<?(?:{_URL}|{_WWW}|{_PATH}|#)[^\n]*$", re.M)
+_WIKI = re.compile(rf"\[(?:{_URL}|//{_REST}+)[ \t]+([^\[\]\n]+)\]")
 _FORUM_LINK = re.compile(r"\[/?url(?:=[^\[\]\n]*)?\]|\[img\][^\[\]\n]*\[/img\]", re.I)
 
 _HOST = re.compile(rf"(?:{_LABELS})[A-Za-z]{{2,24}}")
@@ -61,8 +62,8 @@ _GOVERNS = re.compile(
 def without_links(text: str) -> str:
     """`text` without addresses; one inside a sentence leaves its host name (`Visit example.com for more.`).
 
-    A host name alone, without scheme, `www.` or path, is a name that people say, and stays. Markdown and forum links
-    leave their words, images nothing. Brackets that held only an address go with it, and so does its label on a line
+    A host name alone, without scheme, `www.` or path, is a name that people say, and stays. Links of Markdown,
+    forums and wikis leave their words, images nothing. Brackets that held only an address go with it, and so does its label on a line
     of its own (`Source: https://…`).
     """
     if "](" in text:
@@ -71,6 +72,8 @@ def without_links(text: str) -> str:
         text = _REFERENCE.sub("", text)
     if "[" in text and ("[/" in text or "[url" in text):
         text = _FORUM_LINK.sub("", text)
+    if "//" in text and "[" in text:
+        text = _WIKI.sub(r"\1", text)
     if "/" in text or "@" in text or _has_www(text):
         text = _without_addresses(text)
     return text

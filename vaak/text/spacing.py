@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_RUN = re.compile(r"[ \t]+")
+_RUN = re.compile(r" [ \t]+|\t[ \t]*")
 _DOUBLE = re.compile("  ")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _SENTENCE_ENDS = (".", "?", "!", "।", "॥", "…", '"', "”")
+_LABEL_ENDS = (":", ".", ")", "-", "–", "—", "•", "*", "।")
 _RULE = re.compile(r"\|?\s*:?-{2,}:?\s*(?:[|+]\s*:?-{2,}:?\s*)*[|+]?|\+(?:[-=]{2,}\+)+")
 
 
@@ -68,6 +69,6 @@ def _is_table(run: list[list[str]]) -> bool:
     widths = {len(cells) for cells in rows}
     if len(rows) < 2 or max(widths) < 2 or len(widths) > 2:
         return False
-    if max(widths) == 2 and len(rows) < 3:
-        return False
+    if max(widths) == 2 and (len(rows) < 3 or all(cells[0].endswith(_LABEL_ENDS) for cells in rows)):
+        return False  # a speaker's name, or the number of an item, before each line
     return not is_prose([cell for cells in rows for cell in cells])
