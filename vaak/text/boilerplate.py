@@ -21,9 +21,16 @@ _COOKIES = re.compile(
     r"|\bcookies?\b.*\b(?:you (?:agree|consent|accept)|(?:our|this) (?:web)?site)\b|^cookie (?:policy|settings|notice)\b",
     re.I,
 )
+# "This site" or "our site", and the loan word for cookies (which are biscuits elsewhere).
+_INDIC_COOKIES = re.compile(
+    r"^(?=.*(?:कुकी|কুকি|குக்கீ|కుకీ|કૂકી|ಕುಕೀ|ಕುಕಿ|കുക്കി|ਕੂਕੀ|ਕੁਕੀ|କୁକି))"
+    r".*\b(?:इस|हमारी|या|ही|आमची|आमच्या|এই|আমাদের|আমাৰ|இந்த|எங்கள்|ఈ|మా|આ|અમારી|ಈ|ನಮ್ಮ|ഈ|ഞങ്ങളുടെ|ਇਹ|ਇਸ|ਸਾਡੀ|ଏହି|ଆମ)\s"
+    r"(?:वेब|साइट|साईट|संकेतस्थळ|ও\S{1,2}েব|সাইট|ৱেব|வலை|இணைய|தள|వెబ్|సైట్|વેબ|સાઇટ|ವೆಬ್|ಸೈಟ್|വെബ്|സൈറ്റ്|ਵੈੱਬ|ਵੈਬ|ਸਾਈਟ|ୱେବ|ସାଇଟ)"
+)
 _LOGIN = re.compile(
     r"(?:please |you (?:must|need to|have to) (?:be )?|already (?:a member|have an account|registered)\W+)+"
     r"(?:log(?:ged)? ?in|sign(?:ed)? ?in|sign up|register|subscribe)\b"
+    r"|(?:log|sign) ?in to (?:continue|read|comment|post|view|reply|your account)\b"
     r"|(?:sign up|subscribe) (?:for|to) (?:our|the) [\w ]*(?:newsletter|channel|updates|emails)\b"
     r"|(?:forgot|lost) (?:your )?password\b",
     re.I,
@@ -36,6 +43,7 @@ _SHARE = re.compile(
 # A text is searched only for the patterns whose word it has.
 _PATTERNS = (
     ("cookie", _COOKIES),
+    *((word, _INDIC_COOKIES) for word in ("कुकी", "কুকি", "குக்கீ", "కుకీ", "કૂકી", "ಕುಕ", "കുക്കി", "ਕੂਕੀ", "ਕੁਕੀ", "କୁକି")),
     *((word, _COPYRIGHT) for word in ("©", "(c)", "copyright", "rights reserved", "powered by")),
     *((word, _COPYRIGHT) for word in ("कॉपीर", "কপির", "காப்புர", "కాపీర", "કૉપિર", "ಕೃತಿಸ್ವ", "പകർപ്പ", "ਕਾਪੀਰ", "କପିର")),
 )

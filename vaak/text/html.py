@@ -65,6 +65,7 @@ _END_TAG = re.compile(r"</([A-Za-z][A-Za-z0-9]*)\s*>")
 _RAW_START = re.compile(rf"<!--|<({'|'.join(sorted(_RAW))})(?=[\s/>])[^<>]*>", re.I)
 _DECLARATION = re.compile(r"<!doctype\b[^<>]*>|<\?xml\b[^<>]*>|<!\[(?:CDATA\[|(?:end)?if\b[^<>\]]*\]>)|\]\]>", re.I)
 _NAMED_VALUE = re.compile(r"[\w:.-]\s*=(?!=)")
+_SAME_BREAK = re.compile(r"\A[ \t\r]*\n")
 _LINE_BREAK = re.compile(r"[ \t\r]*\n[ \t\r\n]*")
 
 
@@ -86,6 +87,7 @@ class _Walk:
     open: list[_Open] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     blocks: int = 0  # open elements that are not inline
+    after_br: bool = False  # nothing but the end of a source line may have come since
     in_item: bool = False  # behind the start of a paragraph, an item or a cell, which nothing may end
 
 
@@ -160,6 +162,9 @@ def _without_raw(text: str) -> str:
 def _add_text(walk: _Walk, chunk: str) -> None:
     if not chunk:
         return
+    if walk.after_br:  # the line break of the source behind it is the same break
+        chunk = _SAME_BREAK.sub("", chunk, count=1)
+        walk.after_br = False
     if (walk.blocks or walk.in_item) and "\n" in chunk and not walk.counts.get("pre"):
         paragraphs = chunk.split("\n\n") if chunk.strip() else [chunk]
         chunk = "\n\n".join([_LINE_BREAK.sub(" ", paragraph) for paragraph in paragraphs])
@@ -206,6 +211,7 @@ def _end(walk: _Walk, name: str) -> None:
 
 
 def _break(walk: _Walk, name: str) -> None:
+    walk.after_br = name == "br"
     if name in _PARAGRAPH:
         walk.out.append("\n\n")
     elif name in _LINE:

@@ -110,7 +110,7 @@ def _without_addresses(text: str) -> str:
                 end = text.index(after[0], end) + 1
                 after = text[end : end + 40].lstrip(" \t")
             kept.append(_joined(before, line, after))
-            if line[-1:] in ("", ".", "?", "!", "।") and text[end : end + 1] in (".", ",", ";", ":"):
+            if line[-1:] in ("", ".", "?", "!", "।", ":") and text[end : end + 1] in (".", ",", ";", ":"):
                 end += 1
         position = end
     kept.append(text[position:])
