@@ -41,6 +41,7 @@ STAYS = [
     "Roses are red,\nViolets are blue;\nSugar is sweet,\nAnd so are you.",
     "“Where are you going?”\n“Home.”\n“So late?”",
     "रघुपति राघव राजा राम |\nपतित पावन सीता राम ||",
+    "राम आए || सीता आईं || सब आए॥\nराम गए || सीता गईं || सब गए॥",
     "राम गया | सीता आई | लक्ष्मण सोया |\nवह आया | वह गया | वह हँसा |",
     # Clean text of every script, with joiners that carry meaning.
     "हिन्दी में क्‍या लिखा है? हाँ, यही।",

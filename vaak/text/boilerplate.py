@@ -120,7 +120,7 @@ def _is_menu(line: str) -> bool:
     if phrase_key(entries[0]) in HOME:
         return True
     if not all(any(char.isalpha() for char in entry) for entry in entries) or line.rstrip().endswith(
-        (".", "?", "!", "।", "|")
+        (".", "?", "!", "।", "॥", "|")
     ):
         return False
     return len(entries) >= 3 and not re.search(r"\s[/>]\s", line)

@@ -54,7 +54,7 @@ def _cells(line: str) -> list[str] | None:
     row = line.strip()
     if _RULE.fullmatch(row):
         return []
-    closed = row.endswith("|")
+    closed = row.endswith(("|", "।", "॥"))
     if closed and not row.startswith("|"):
         return None  # a verse or sentence that ends in a typed danda
     cells = [cell.strip() for cell in row.strip("|").split("|")]
