@@ -18,6 +18,7 @@ _INLINE = _names(
     "meter nobr nowiki output param progress q rb rp rt rtc ruby s samp slot small source span strike strong sub sup time track "
     "tt u var wbr base basefont embed col colgroup"
 )
+_LIGHT = _names("a b big em font i s small strong tt u")  # most tags of a page, and none changes what is done
 _LINE = _names(
     "address article aside body br button caption center dd details dialog dir div dl dt fieldset figcaption figure "
     "footer form frame frameset head header hgroup html legend li main menu nav option optgroup select datalist section "
@@ -69,7 +70,7 @@ _SAME_BREAK = re.compile(r"\A[ \t\r]*\n")
 _LINE_BREAK = re.compile(r"[ \t\r]*\n[ \t\r\n]*")
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
     """An element whose end is awaited: `start` is where its text begins in the output."""
 
@@ -81,7 +82,7 @@ class _Open:
     cell_start: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Walk:
     out: list[str] = field(default_factory=list)
     open: list[_Open] = field(default_factory=list)
@@ -172,6 +173,9 @@ def _add_text(walk: _Walk, chunk: str) -> None:
 
 
 def _start(walk: _Walk, name: str, attributes: str) -> None:
+    if name in _LIGHT and (attributes == "" or not _AROUND_ATTRIBUTE.search(attributes)):
+        walk.after_br = False
+        return
     _break(walk, name)
     if name in _BLOCKS and name not in _VOID:
         walk.in_item = name in _OPTIONAL_END or name in ("td", "th")
@@ -199,6 +203,8 @@ def _start(walk: _Walk, name: str, attributes: str) -> None:
 
 
 def _end(walk: _Walk, name: str) -> None:
+    if name in _LIGHT and not walk.counts.get(name):
+        return
     if name in _BLOCKS:
         walk.in_item = False
     if name in ("td", "th", "tr") and walk.counts.get("table"):
