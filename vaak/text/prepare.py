@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vaak.text.clean import clean
+from vaak.text.cleaning.clean import clean
 from vaak.text.document import QUARANTINED, Raw
 from vaak.text.duplicates.signatures import fingerprints
 from vaak.text.examples import Examples

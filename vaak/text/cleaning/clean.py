@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from vaak.text.boilerplate import without_boilerplate
-from vaak.text.code import without_code
-from vaak.text.controls import without_controls
-from vaak.text.entities import unescaped
-from vaak.text.html import html_to_text
-from vaak.text.links import without_links
-from vaak.text.mojibake import repaired
-from vaak.text.spacing import spaced
-from vaak.text.tables import without_tables
+from vaak.text.cleaning.boilerplate import without_boilerplate
+from vaak.text.cleaning.code import without_code
+from vaak.text.cleaning.controls import without_controls
+from vaak.text.cleaning.entities import unescaped
+from vaak.text.cleaning.html import html_to_text
+from vaak.text.cleaning.links import without_links
+from vaak.text.cleaning.mojibake import repaired
+from vaak.text.cleaning.spacing import spaced
+from vaak.text.cleaning.tables import without_tables
 
 # A step may reveal work for an earlier one: `&lt;b&gt;` becomes a tag, a removed tag joins two halves of another.
 # Markup on the web is escaped once or twice; four rounds settle that, and one more sees that nothing is left.

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.text.fuzz import MARKUP, SENTENCES, strings
-from vaak.text.html import html_to_text
+from vaak.text.cleaning.html import html_to_text
 
 pytest.importorskip("ftfy", reason="cleaning needs the extra `text` (ftfy)")
 
-from vaak.text.clean import clean
+from vaak.text.cleaning.clean import clean
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=200)
 NASTY = st.lists(st.sampled_from((*MARKUP, *SENTENCES)) | ANY_TEXT, max_size=12).map("".join)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from vaak.text.code import looks_like_code
-from vaak.text.tables import is_prose
+from vaak.text.cleaning.code import looks_like_code
+from vaak.text.cleaning.tables import is_prose
 
 
 def _names(line: str) -> frozenset[str]:

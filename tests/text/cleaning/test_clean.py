@@ -9,7 +9,7 @@ from vaak.text import boilerplate_phrases
 
 pytest.importorskip("ftfy", reason="cleaning needs the extra `text` (ftfy)")
 
-from vaak.text.clean import clean
+from vaak.text.cleaning.clean import clean
 
 LONG = "The old man kept the shop open until the last of the fishermen had come in from the lake."
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-from vaak.text.boilerplate_phrases import EDGE, HOME, LINES, PREFIXES, SERVICES, SHARE_STARTS, folded, phrase_key
+from vaak.text.cleaning.boilerplate_phrases import (
+    EDGE,
+    HOME,
+    LINES,
+    PREFIXES,
+    SERVICES,
+    SHARE_STARTS,
+    folded,
+    phrase_key,
+)
 
 _LONGEST_PHRASE = 48
 _LONGEST_LINE = 300  # longer ones are paragraphs

@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("ftfy", reason="cleaning needs the extra `text` (ftfy)")
 
-from vaak.text.clean import clean
+from vaak.text.cleaning.clean import clean
 
-FILES = sorted((Path(__file__).parents[1] / "data" / "text").glob("*.jsonl"))
+FILES = sorted((Path(__file__).parents[2] / "data" / "text").glob("*.jsonl"))
 
 
 @pytest.mark.skipif(not FILES, reason="tests/data/text holds no documents")

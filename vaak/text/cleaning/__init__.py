@@ -1,0 +1,1 @@
+"""What is not text goes: markup, links, code, tables, boilerplate, mojibake."""
