@@ -44,7 +44,7 @@ _WORK = re.compile(r"lock|inputs|dedupe|dropped\.parquet|report\.json")
 _BATCH_CHARACTERS, _BATCH_DOCUMENTS = 1 << 20, 1024
 
 # Another version of these may decide differently about a text.
-_LIBRARIES = ("ftfy", "indic-numtowords", "py3langid", "pycld2", "rensa", "selectolax", "tokenizers")
+_LIBRARIES = ("ftfy", "indic-numtowords", "py3langid", "pycld2", "rensa", "tiktoken", "tokenizers")
 
 
 @dataclass(frozen=True)

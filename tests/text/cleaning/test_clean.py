@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vaak.languages import LANGUAGES
-from vaak.text import boilerplate_phrases
+from vaak.text.cleaning import boilerplate_phrases
 
 pytest.importorskip("ftfy", reason="cleaning needs the extra `text` (ftfy)")
 

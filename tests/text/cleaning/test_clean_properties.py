@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.text.fuzz import MARKUP, SENTENCES, strings
+from tests.text.cleaning.fuzz import MARKUP, SENTENCES, strings
 from vaak.text.cleaning.html import html_to_text
 
 pytest.importorskip("ftfy", reason="cleaning needs the extra `text` (ftfy)")

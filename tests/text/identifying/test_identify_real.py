@@ -15,6 +15,7 @@ pytest.importorskip("pycld2", reason="pycld2 is not installed: pip install 'vaak
 pytest.importorskip("py3langid", reason="py3langid is not installed: pip install 'vaak[text]'")
 
 from vaak.text.identifying.identify import identify
+from vaak.text.prepare import plain
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "text"
 LEAST_WORDS = 5
@@ -51,7 +52,8 @@ def accuracy(documents: list[dict[str, str]], source: str | None = None) -> tupl
     right: Counter[str] = Counter()
     for document in documents:
         language = document["language"]
-        for sentence in sentences(document["text"]):
+        # As the pipeline has it: a document is cleaned before it is identified.
+        for sentence in sentences(plain(document["text"], language)):
             verdict = identify(sentence, source or language)
             table[language, verdict.reason, verdict.language] += 1
             if document.get("script") == "Latn":
