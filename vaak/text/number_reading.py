@@ -27,8 +27,8 @@ def read(match: re.Match[str], language: str) -> str | None:
     if said is None or not match["sign"]:
         return said
     before = match.string[match.start() - 1] if match.start() else " "
-    if before.isalnum() or unicodedata.category(before)[0] == "M" or before in ")]%":
-        return match["sign"] + said  # a hyphen (COVID-19) or a sum (5+3)
+    if before.isalnum() or unicodedata.category(before)[0] == "M" or before in ")]%/":
+        return match["sign"] + said  # a hyphen (COVID-19), a sum (5+3), +/-16
     return f"{phrases.minus if match['sign'] == '-' else phrases.plus} {said}"
 
 
@@ -114,6 +114,8 @@ def _money(groups: dict[str, str | None], language: str) -> str | None:
         return None
     if groups["joined"]:
         return None
+    if sign == "$" and len(core) == 1 and language != "en" and not groups["scale"]:
+        return None  # $1 is more often a place to fill in than a dollar
     if groups["scale"]:
         said = _amount(core, language)
         return said and f"{counted(said + groups['scale'])} {many}"
