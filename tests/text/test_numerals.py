@@ -55,6 +55,15 @@ def test_an_ending_that_is_in_no_table_keeps_its_figure(language: str, left: str
     assert numerals(left, language, "words") == left
 
 
+@pytest.mark.parametrize(
+    "around", ["{}", "₹{}", "₹1.{}", "{} pm", "{}%", "{}th", "1-{}", "1,{}", "0.{}", "{}:30", "-{}"]
+)
+def test_thousands_of_digits_are_data(around: str):
+    """Python itself refuses to read more than 4300 digits."""
+    text = around.format("9" * 5000)
+    assert numerals(text, "en", "words") == text
+
+
 def test_places_to_fill_in_stay():
     assert numerals("[$1 समस्या] %2", "hi", "words") == "[$1 समस्या] %2"
     assert numerals("$5 and $1", "en", "words") == "five dollars and one dollar"

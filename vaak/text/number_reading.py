@@ -12,6 +12,7 @@ from vaak.text.number_phrases import BEFORE_UNIT, FROM, PHRASES
 from vaak.text.number_words import by_digit, cardinal, ended, year
 
 _LONGEST_CARDINAL = 15  # digits: beyond a hundred lakh crores nobody says the number
+_LONGEST_CORE = 64  # characters: what is longer is no number but data
 _SHORTEST_CODE = 10  # digits without commas: from here on a telephone or account number
 
 
@@ -22,6 +23,8 @@ def read(match: re.Match[str], language: str) -> str | None:
         plus = phrases.plus + " " if match["phone"][0] == "+" else ""
         return plus + by_digit(match["phone"], language)
     sign, core = match["sign"] or "", match["core"]
+    if len(core) > _LONGEST_CORE:
+        return None
     # What may be a time depends on the word behind it. Everything else does not depend on its place, and is remembered.
     said = _read_core(match, language) if ":" in core or "." in core else _read_alone(match[0][len(sign) :], language)
     if said is None or not match["sign"]:

@@ -6,7 +6,8 @@ says years in their own way); ₹1,250.50 and Rs. 500/- and $5 million; 12.5%; 1
 
 What cannot be read surely stays in digits: dates (12/05/2020, 2020-05-12), fractions and ratios (1/2, 24/7, 4:3), scores
 (3-2), versions and addresses (1.2.3), wrong grouping (1,2345), figures inside or beside letters (H2O, mp3, 5km, A4), and
-figures with an ending that is in no table (2020-ൽ, 10க்கு), and places to fill in (%1; $1 outside English). Powers and other signs (10²) are not digits of a number here.
+figures with an ending that is in no table (2020-ൽ, 10க்கு), places to fill in (%1; $1 outside English), and rows of over 64
+figures. Powers and other signs (10²) are not digits of a number here.
 """
 
 from __future__ import annotations
