@@ -55,6 +55,21 @@ def test_an_ending_that_is_in_no_table_keeps_its_figure(language: str, left: str
     assert numerals(left, language, "words") == left
 
 
+@pytest.mark.parametrize(
+    "around", ["{}", "₹{}", "₹1.{}", "{} pm", "{}%", "{}th", "1-{}", "1,{}", "0.{}", "{}:30", "-{}"]
+)
+def test_thousands_of_digits_are_data(around: str):
+    """Python itself refuses to read more than 4300 digits."""
+    text = around.format("9" * 5000)
+    assert numerals(text, "en", "words") == text
+
+
+def test_places_to_fill_in_stay():
+    assert numerals("[$1 समस्या] %2", "hi", "words") == "[$1 समस्या] %2"
+    assert numerals("$5 and $1", "en", "words") == "five dollars and one dollar"
+    assert numerals("$5 million", "hi", "words") == "पाँच million डॉलर"
+
+
 def test_keep_and_native():
     text = "सन 1984 में ५ लोग, H2O, 3.14"
     assert numerals(text, "hi", "keep") == text
@@ -136,6 +151,7 @@ PIECES = [
     st.sampled_from(["keep", "native", "words"]),
 )
 @example("5%$5", "as", "words")
+@example("5%-৫", "ml", "words")
 def test_twice_is_once_for_any_string(text: str, language: str, policy):
     once = numerals(text, language, policy)
     assert numerals(once, language, policy) == once

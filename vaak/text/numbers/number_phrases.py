@@ -35,7 +35,7 @@ class Phrases:
 
 
 # What the first number of a range becomes: (ending, ending there). Kannada puts "from" behind it without a space.
-FROM = {"kn": (("ು", "ರಿಂದ"), ("ಸಾವಿರ", "ಸಾವಿರದಿಂದ"), ("ಲಕ್ಷ", "ಲಕ್ಷದಿಂದ"), ("ಿ", "ಿಯಿಂದ"), ("ೆ", "ೆಯಿಂದ"))}
+FROM = {"te": (("లు", "ల"),), "kn": (("ು", "ರಿಂದ"), ("ಸಾವಿರ", "ಸಾವಿರದಿಂದ"), ("ಲಕ್ಷ", "ಲಕ್ಷದಿಂದ"), ("ಿ", "ಿಯಿಂದ"), ("ೆ", "ೆಯಿಂದ"))}
 # What a number becomes before the unit it counts: ఐదు వందలు, but ఐదు వందల రూపాయలు; ஒன்று, but ஒரு ரூபாய்.
 BEFORE_UNIT = {
     "ta": (("ொன்று", "ொரு"), ("ஒன்று", "ஒரு")),

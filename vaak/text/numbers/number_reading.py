@@ -21,6 +21,7 @@ from vaak.text.numbers.number_phrases import BEFORE_UNIT, FROM, PHRASES
 from vaak.text.numbers.number_words import by_digit, cardinal, ended, year
 
 _LONGEST_CARDINAL = 15  # digits: beyond a hundred lakh crores nobody says the number
+_LONGEST_CORE = 64  # characters: what is longer is no number but data
 _SHORTEST_CODE = 10  # digits without commas: from here on a telephone or account number
 
 
@@ -31,13 +32,15 @@ def read(match: re.Match[str], language: str) -> str | None:
         plus = phrases.plus + " " if match["phone"][0] == "+" else ""
         return plus + by_digit(match["phone"], language)
     sign, core = match["sign"] or "", match["core"]
+    if len(core) > _LONGEST_CORE:
+        return None
     # What may be a time depends on the word behind it. Everything else does not depend on its place, and is remembered.
     said = _read_core(match, language) if ":" in core or "." in core else _read_alone(match[0][len(sign) :], language)
     if said is None or not match["sign"]:
         return said
     before = match.string[match.start() - 1] if match.start() else " "
-    if before.isalnum() or unicodedata.category(before)[0] == "M" or before in ")]%":
-        return match["sign"] + said  # a hyphen (COVID-19) or a sum (5+3)
+    if before.isalnum() or unicodedata.category(before)[0] == "M" or before in ")]%/":
+        return match["sign"] + said  # a hyphen (COVID-19), a sum (5+3), +/-16
     return f"{phrases.minus if match['sign'] == '-' else phrases.plus} {said}"
 
 
@@ -123,6 +126,8 @@ def _money(groups: dict[str, str | None], language: str) -> str | None:
         return None
     if groups["joined"]:
         return None
+    if sign == "$" and len(core) == 1 and language != "en" and not groups["scale"]:
+        return None  # $1 is more often a place to fill in than a dollar
     if groups["scale"]:
         said = _amount(core, language)
         return said and f"{counted(said + groups['scale'])} {many}"

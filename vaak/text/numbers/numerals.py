@@ -6,7 +6,8 @@ says years in their own way); ₹1,250.50 and Rs. 500/- and $5 million; 12.5%; 1
 
 What cannot be read surely stays in digits: dates (12/05/2020, 2020-05-12), fractions and ratios (1/2, 24/7, 4:3), scores
 (3-2), versions and addresses (1.2.3), wrong grouping (1,2345), figures inside or beside letters (H2O, mp3, 5km, A4), and
-figures with an ending that is in no table (2020-ൽ, 10க்கு). Powers and other signs (10²) are not digits of a number here.
+figures with an ending that is in no table (2020-ൽ, 10க்கு), places to fill in (%1; $1 outside English), and rows of over 64
+figures. Powers and other signs (10²) are not digits of a number here.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def _is_in_a_word(match: re.Match[str], language: str) -> bool:
     if language in _DRAVIDIAN and behind == "-" and text[end + 1 : end + 2].isalpha():
         return True  # a case ending, which changes the last sound of the number
     before = text[start - 1] if start else " "
-    return before in "$€£₹৳@" or (_is_of_word(before) and not match["sign"])
+    if before in "$€£₹৳@":
+        return True
+    # %1 is a place to fill in, as $1 is (see number_reading).
+    return (before == "%" or _is_of_word(before)) and not match["sign"]
 
 
 @lru_cache(maxsize=1024)
