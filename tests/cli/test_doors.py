@@ -33,6 +33,7 @@ VERBS = [
     ["corpus", "verify"],
     ["corpus", "push"],
     ["corpus", "pull"],
+    ["text", "build"],
     ["pack", "build"],
     ["pack", "show"],
     ["checkpoint", "list"],

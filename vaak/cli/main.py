@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import typer
 
-from vaak.cli import auditing, checkpoints, codecs, corpora, costs, evaluation, launches, models
+from vaak.cli import auditing, checkpoints, codecs, corpora, costs, evaluation, launches, models, texts
 from vaak.errors import BadInput, CheckFailed, Interrupted
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ evaluation.add_verbs(app)
 corpora.add_verbs(app)
 auditing.add_verbs(app)
 codecs.add_verbs(app)
+texts.add_verbs(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

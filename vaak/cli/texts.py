@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from vaak.cli.show import print_json, print_table
+from vaak.errors import BadInput
 
 text_app = typer.Typer(
     help="Text for pretraining: crawl dumps in, a frozen corpus of token ids out.", no_args_is_help=True
@@ -34,8 +35,12 @@ def build(
     Examples: `vaak text build text.yaml` · `vaak text build text.yaml --processes 16 --json > report.json`
     """
     from vaak.launch.console import Console
-    from vaak.text.build import build_text, finished_report, report_folder
     from vaak.text.settings import load_settings
+
+    try:
+        from vaak.text.build import build_text, finished_report, report_folder
+    except ImportError as error:
+        raise BadInput(f"{error.name} is not installed; pip install 'vaak[text]'") from error
 
     settings = load_settings(configuration)
     report = finished_report(settings)

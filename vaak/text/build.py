@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def prepare_share(settings: TextSettings, rank: int, of: int, processes: int = 1
 def tasks_of(settings: TextSettings, tokenizer: TextTokenizer, work: Path) -> list[Task]:
     """Every input of a configuration, in the order of its sources and of the inputs' names."""
     tasks = []
-    libraries = {name: version(name) for name in _LIBRARIES}
+    libraries = _library_versions()
     for source in settings.sources:
         languages = source.languages or tuple(LANGUAGES)
         steps = Steps(
@@ -133,6 +133,13 @@ def tasks_of(settings: TextSettings, tokenizer: TextTokenizer, work: Path) -> li
             name = hashlib.sha256(f"{source.name}\0{one.name}".encode()).hexdigest()[:24]
             tasks.append(Task(source, one, steps, work / "inputs" / name, made_of))
     return tasks
+
+
+def _library_versions() -> dict[str, str]:
+    try:
+        return {name: version(name) for name in _LIBRARIES}
+    except PackageNotFoundError as error:
+        raise BadInput(f"{error.name} is not installed; pip install 'vaak[text]'") from error
 
 
 def prepare_tasks(tasks: Sequence[Task], tokenizer: TextTokenizer, processes: int, progress: Progress | None) -> None:

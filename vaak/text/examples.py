@@ -35,7 +35,7 @@ class Examples:
 
     def wants(self, language: str, reason: str, document_id: str, source: str = "") -> bool:
         """Whether `add` would keep this document, so that its text is only made where it is shown."""
-        chosen = self._chosen.get((language, reason), ())
+        chosen = self._chosen.get((language, reason), [])
         return len(chosen) < self.n or self._draw(document_id, source) <= chosen[-1].draw
 
     def add(self, language: str, reason: str, document_id: str, text: str, detail: str = "", source: str = "") -> None:
