@@ -10,14 +10,14 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from vaak.text.cleaning.clean import clean
-from vaak.text.normalising.normalise import normalise
 
 from tests.text.dumps import real_documents, small_tokenizer, write_configuration, write_jsonl
 from vaak.corpus import open_corpus
 from vaak.errors import BadInput
 from vaak.storage.files import read_json
 from vaak.text.build import build_text
+from vaak.text.cleaning.clean import clean
+from vaak.text.normalising.normalise import normalise
 from vaak.text.settings import load_settings
 
 ENGLISH, HINDI = real_documents("en")[:12], real_documents("hi")[:12]

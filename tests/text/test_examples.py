@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +71,19 @@ def test_a_text_is_cut_and_can_be_written():
     assert len(row["text"]) == SHOWN_CHARACTERS and json.dumps(row, ensure_ascii=False).encode()
 
 
+@given(documents=documents, cut=st.integers(0, 40))
+def test_those_that_are_not_wanted_would_not_be_kept(documents, cut):
+    batch = [(f"{i % 30}", "text", "", "web") for i in range(len(documents[cut:]))]
+    before = chosen(documents[:cut])
+    every = Examples.from_json(before.to_json())
+    for name, *rest in batch:
+        every.add("hi", "kept", name, *rest)
+    wanted = before.wanted("hi", "kept", [name for name, *_ in batch], "web")
+    for name, *rest in (batch[i] for i in wanted):
+        before.add("hi", "kept", name, *rest)
+    assert before.to_json() == every.to_json()
+
+
 def test_other_draws_do_not_mix():
     with pytest.raises(ValueError, match="do not fit seed 2"):
         Examples(2).merge(Examples(1))
@@ -83,8 +98,8 @@ counted = st.lists(
 
 def lengths_of(documents):
     lengths = Lengths()
-    for one in documents:
-        lengths.add(*one)
+    for language, characters, tokens in documents:
+        lengths.add(language, np.array([characters]), None if tokens is None else np.array([tokens]))
     return lengths
 
 
@@ -99,6 +114,18 @@ def test_lengths_count_every_document_once(documents, cut):
         kept = sum(tokens is not None for tokens in mine)
         assert sum(measures["characters"]["kept"]) == sum(measures["tokens"]["kept"]) == kept
         assert sum(measures["characters"]["dropped"]) == len(mine) - kept
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=40))
+def test_lengths_of_many_are_those_of_each(lengths):
+    together = Lengths()
+    together.add("hi", np.array(lengths, np.int64), np.array(lengths, np.int64))
+    if lengths:
+        assert together.rows() == lengths_of([("hi", n, n) for n in lengths]).rows()
+    for edges, counts in ((CHARACTER_EDGES, "characters"), (TOKEN_EDGES, "tokens")):
+        plain = [bisect_right(edges, n) - 1 for n in lengths]
+        bins = Counter(min(max(one, 0), len(edges) - 2) for one in plain)
+        assert together.rows()["hi"][counts]["kept"] == [bins[at] for at in range(len(edges) - 1)]
 
 
 def test_the_limits_are_edges_and_the_ends_hold_what_is_beyond():

@@ -153,7 +153,7 @@ def prepare_tasks(tasks: Sequence[Task], tokenizer: TextTokenizer, processes: in
             if writer is None:
                 writer = PreparedWriter(task.folder, task.source.name, task.steps.seed)
             writer.add(batch)
-            tally.add(len(batch.kept) + len(batch.dropped), len(batch.kept), consumed)
+            tally.add(batch.n_read, batch.n_kept, consumed)
             if last:
                 done, writer = writer, None
                 done.finish(task.made_of)

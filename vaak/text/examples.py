@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 KEPT = "kept"
@@ -33,16 +33,18 @@ class Examples:
         self._key = str(seed).encode()
         self._chosen: dict[tuple[str, str], list[_Example]] = {}
 
-    def wants(self, language: str, reason: str, document_id: str, source: str = "") -> bool:
-        """Whether `add` would keep this document, so that its text is only made where it is shown."""
-        chosen = self._chosen.get((language, reason), [])
-        return len(chosen) < self.n or self._draw(document_id, source) <= chosen[-1].draw
+    def wanted(self, language: str, reason: str, document_ids: Sequence[str], source: str = "") -> list[int]:
+        """Of documents that come together those (by place) that `add` would keep, so that only their texts are made."""
+        chosen = self._chosen.get((language, reason), ())
+        draws = [self._draw(name, source) for name in document_ids]
+        limits = sorted({*draws, *(one.draw for one in chosen)})[: self.n]
+        return [i for i, draw in enumerate(draws) if draw <= limits[-1]]
 
     def add(self, language: str, reason: str, document_id: str, text: str, detail: str = "", source: str = "") -> None:
         """Consider one document. `detail` is what else to show: scores, or the id of the document that was kept."""
-        if self.wants(language, reason, document_id, source):
-            draw = self._draw(document_id, source)
-            chosen = self._chosen.setdefault((language, reason), [])
+        draw = self._draw(document_id, source)
+        chosen = self._chosen.setdefault((language, reason), [])
+        if len(chosen) < self.n or draw <= chosen[-1].draw:
             shown = text[:SHOWN_CHARACTERS]
             self._keep(chosen, _Example(draw, *map(_writable, (source, document_id, shown, detail))))
 

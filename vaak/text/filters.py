@@ -10,12 +10,12 @@ from __future__ import annotations
 import unicodedata
 import zlib
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count, pairwise
 
 import numpy as np
 
-from vaak.text.identifying.scripts import PLANE, code_points
+from vaak.text.identifying.scripts import PLANE, classes_of
 
 # A refrain after each of five verses is a quarter of the lines of a song; in a listing with the same line under each entry
 # it is half.
@@ -30,7 +30,6 @@ LEAST_TIMES = 5
 # and laws, whose articles begin alike.
 REPEATED_RUNS = {5: 0.4, 10: 0.3}
 LEAST_REPEATED = 10  # words
-SHORT = 128  # words, below which a set of pairs is faster than the arrays that count the runs
 # No language has words of so many characters on average: what follows is a run without spaces, repeated if zlib can press
 # it to a twentieth (300 kB of Tamil: a quarter).
 LONG_WORDS = 40
@@ -47,11 +46,14 @@ ELLIPSES = 0.3  # teasers of other pages
 _BULLET = "•‣●▪■◦○►▶*-–·"
 _SENTENCE_PUNCTUATION = ".,;:!?'\"()-–—।॥…‘’“”«»/%&₹$£€॰۔၊"
 _LETTER, _DIGIT, _PUNCTUATION, _SYMBOL, _SPACE = range(5)
+_RULES = sorted({*TOP_RUNS, *REPEATED_RUNS})
 
 
 def filter_reason(text: str) -> str | None:
     """Why the document may not stay: "repetition", "symbols", or None if it may. Never raises on any string; linear in its length."""
-    lines = [line for line in (line.strip() for line in text.split("\n")) if line] if "\n" in text else []
+    lines = []
+    if text.count("\n") >= LEAST_LINES - 1:  # no rule is for fewer
+        lines = [line for line in map(str.strip, text.split("\n")) if line]
     words = text.split()
     if not words:
         return None  # nothing is neither; too short is another reason
@@ -71,20 +73,17 @@ def _has_repeated_lines(lines: list[str]) -> bool:
 def has_repeated_runs(words: list[str]) -> bool:
     """Whether runs of words repeat beyond `TOP_RUNS` or `REPEATED_RUNS`.
 
-    A repeated run of n words is a repeated run of every shorter length, so the number of repeats can only fall from one n to
-    the next: once it is below what every rule to come needs, those rules cannot hold and are not counted.
+    A repeated run of n words is a repeated run of every shorter length, so few repeats of a short run rule out the rules
+    for longer ones: first for pairs, which a set counts fastest and of which ordinary text has far too few.
     """
-    rules = sorted({*TOP_RUNS, *REPEATED_RUNS})
-    if len(words) < SHORT:
-        pairs = len(words) - 1 - len(set(pairwise(words)))
-        if all(pairs < _repeats_needed(n, len(words)) for n in rules):
-            return False
-    for place, (n, runs) in enumerate(_runs(words, rules)):
+    if len(words) - 1 - len(set(pairwise(words))) < _pairs_needed(len(words)):
+        return False
+    for place, (n, runs) in enumerate(_runs(words, _RULES)):
         ordered = np.sort(runs)
         repeats = np.count_nonzero(ordered[1:] == ordered[:-1])
-        if all(repeats < _repeats_needed(m, len(words)) for m in rules[place:]):
+        if all(repeats < _repeats_needed(m, n, len(words)) for m in _RULES[place:]):
             return False
-        if repeats < _repeats_needed(n, len(words)):
+        if repeats < _repeats_needed(n, n, len(words)):
             continue
         if n in TOP_RUNS and _is_top_run_frequent(ordered, n, len(words)):
             return True
@@ -134,13 +133,23 @@ def _are_runs_repeated(runs: np.ndarray, n: int, n_words: int) -> bool:
     return repeated >= LEAST_REPEATED and repeated > REPEATED_RUNS[n] * n_words
 
 
-def _repeats_needed(n: int, n_words: int) -> float:
-    """Fewer repeated runs of n words than this cannot break the rules for n."""
+@lru_cache(4096)
+def _pairs_needed(n_words: int) -> float:
+    """With fewer repeated pairs of words than this a document of so many words breaks no rule."""
+    return min(_repeats_needed(n, 2, n_words) for n in _RULES)
+
+
+def _repeats_needed(n: int, counted: int, n_words: int) -> float:
+    """With fewer repeated runs of `counted` words than this the rules for runs of n words (`counted` or more) hold.
+
+    A repeated run of n words has n - counted + 1 repeated runs of `counted` in it. Where repeated runs of n cover some
+    words, the fewest there can be is that many for each n words: when the runs stand side by side.
+    """
     needed = []
     if n in TOP_RUNS:
         needed.append(max(LEAST_TIMES, TOP_RUNS[n] * n_words / n) - 1)
     if n in REPEATED_RUNS:
-        needed.append(max(LEAST_REPEATED, REPEATED_RUNS[n] * n_words) / n)
+        needed.append(max(LEAST_REPEATED, REPEATED_RUNS[n] * n_words) * (n - counted + 1) / n)
     return min(needed)
 
 
@@ -150,10 +159,12 @@ def _is_pressed_small(text: str) -> bool:
 
 
 def _has_many_signs(text: str) -> bool:
-    counts = np.bincount(_classes()[code_points(text)], minlength=5)
-    full = max(1, int(counts[:_SPACE].sum()))
-    return bool(
-        counts[_SYMBOL] > SYMBOLS * full or counts[_PUNCTUATION] > PUNCTUATION * full or counts[_DIGIT] > DIGITS * full
+    signs = classes_of(text, _classes()).translate(None, bytes([_LETTER]))
+    full = max(1, len(text) - signs.count(_SPACE))
+    return (
+        signs.count(_SYMBOL) > SYMBOLS * full
+        or signs.count(_PUNCTUATION) > PUNCTUATION * full
+        or signs.count(_DIGIT) > DIGITS * full
     )
 
 
@@ -167,7 +178,7 @@ def _has_bullets_or_ellipses(lines: list[str]) -> bool:
 
 @cache
 def _classes() -> np.ndarray:
-    """Class of every code point of the first plane and one more, uint8 [0x10001]. Vowel signs and joiners are letters."""
+    """Class of every code point of the first plane and one for those above, uint8 [0x10001]. Vowel signs and joiners are letters."""
     table = np.full(PLANE + 1, _SYMBOL, np.uint8)
     for point in range(PLANE):
         char = chr(point)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 # Two bins an octave, so that the limits of 128 characters and 4,096 tokens are edges. What is below the first edge is
 # counted in the first bin, what is beyond the last in the last.
@@ -20,12 +22,12 @@ class Lengths:
     def __init__(self) -> None:
         self._counts: dict[str, dict[str, list[int]]] = {}
 
-    def add(self, language: str, characters: int, tokens: int | None) -> None:
-        """Count one document: kept with `tokens` ids, or dropped (None). `characters` are code points."""
-        counts = self._counts.get(language) or self._of(language)
-        counts["dropped characters" if tokens is None else "kept characters"][_bin(CHARACTER_EDGES, characters)] += 1
+    def add(self, language: str, characters: NDArray[np.int64], tokens: NDArray[np.int64] | None) -> None:
+        """Count documents: kept with `tokens` ids each ([n]), or dropped (None). `characters` [n] are code points."""
+        counts = self._of(language)
+        _count(counts["dropped characters" if tokens is None else "kept characters"], CHARACTER_EDGES, characters)
         if tokens is not None:
-            counts["kept tokens"][_bin(TOKEN_EDGES, tokens)] += 1
+            _count(counts["kept tokens"], TOKEN_EDGES, tokens)
 
     def merge(self, other: Lengths) -> None:
         """Add what another one has counted."""
@@ -64,10 +66,14 @@ class Lengths:
         return read
 
     def _of(self, language: str) -> dict[str, list[int]]:
-        sizes = (len(CHARACTER_EDGES) - 1, len(CHARACTER_EDGES) - 1, len(TOKEN_EDGES) - 1)
-        new = {name: [0] * size for name, size in zip(_MEASURES, sizes, strict=True)}
-        return self._counts.setdefault(language, new)
+        if language not in self._counts:
+            sizes = (len(CHARACTER_EDGES) - 1, len(CHARACTER_EDGES) - 1, len(TOKEN_EDGES) - 1)
+            self._counts[language] = {name: [0] * size for name, size in zip(_MEASURES, sizes, strict=True)}
+        return self._counts[language]
 
 
-def _bin(edges: tuple[int, ...], value: int) -> int:
-    return min(max(bisect_right(edges, value) - 1, 0), len(edges) - 2)
+def _count(counts: list[int], edges: tuple[int, ...], values: NDArray[np.int64]) -> None:
+    """Add to each bin how many of the values are in it."""
+    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(counts) - 1)
+    for at, n in enumerate(np.bincount(bins, minlength=len(counts)).tolist()):
+        counts[at] += n

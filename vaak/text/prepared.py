@@ -1,7 +1,9 @@
 """What preparing one input leaves on disk until the corpus is frozen: a folder that is whole or is not used.
 
-`kept.parquet` has a row for each document that stays unless it is a duplicate, `ids.u32` their ids in a line,
-`dropped.parquet` a row for every other one, and `DONE.json`, written last, the counts and what it was made of.
+`kept.arrow` has a row for each document that stays unless it is a duplicate, `ids.u32` their ids in a line,
+`dropped.arrow` a row for every other one, and `DONE.json`, written last, the counts and what it was made of.
+The `.arrow` files are Arrow streams, one behind the other, a stream for each batch: the process that prepares a batch
+packs it, and the one that writes only appends bytes.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vaak.storage.files import read_json, sync_folder, write_json
@@ -24,14 +25,18 @@ from vaak.text.prepare import Prepared
 
 DONE = "DONE.json"
 
-_SIGNATURE_BYTES = 512
+# Of these files: a folder of another format is prepared again.
+_FORMAT = 2
+_FILES = ("kept.arrow", "ids.u32", "dropped.arrow")
+
+_HASH_BYTES, _SIGNATURE_BYTES = 16, 512
 _KEPT = pa.schema(
     [
         ("document_id", pa.string()),
-        ("language", pa.dictionary(pa.int32(), pa.string())),
+        ("language", pa.string()),
         ("characters", pa.int64()),
         ("digest", pa.binary(32)),
-        ("hash", pa.binary(16)),
+        ("hash", pa.binary(_HASH_BYTES)),
         ("n_ids", pa.int64()),
         ("signature", pa.binary(_SIGNATURE_BYTES)),
     ]
@@ -48,12 +53,35 @@ DROPPED = pa.schema(
     ]
 )
 
+# Rows that are read at once; a batch more at most.
+_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A prepared batch as it is written: what to append to each of the files, and what to add to the counts.
+
+    `read` counts documents by language, `reasons` those dropped by language and reason.
+    """
+
+    kept: bytes
+    ids: bytes
+    dropped: bytes
+    n_kept: int
+    read: Counter[str]
+    reasons: Counter[tuple[str, str]]
+    examples: Examples
+
+    @property
+    def n_read(self) -> int:
+        return self.read.total()
+
 
 @dataclass(frozen=True)
 class KeptRows:
     """Some kept rows of one input. `ids` are those of all in a line, `n_ids` how many each has."""
 
-    document_ids: list[str]
+    document_ids: pa.StringArray
     languages: NDArray[np.object_]
     characters: NDArray[np.int64]
     digests: NDArray[np.uint8]  # [n, 32]
@@ -63,6 +91,33 @@ class KeptRows:
     ids: NDArray[np.uint32]
 
 
+def packed(batch: Prepared, source: str) -> Packed:
+    """A batch of documents of `source`, ready to be written."""
+    kept, dropped = batch.kept, batch.dropped
+    digests = b"".join(one.digest for one in kept)
+    columns = [
+        pa.array([one.document_id for one in kept], pa.string()),
+        pa.array([one.language for one in kept], pa.string()),
+        pa.array([one.characters for one in kept], pa.int64()),
+        _binary(digests, 32),
+        _binary(batch.hashes.tobytes(), _HASH_BYTES),
+        pa.array([one.n_ids for one in kept], pa.int64()),
+        _binary(batch.signatures.tobytes(), _SIGNATURE_BYTES),
+    ]
+    rows = [{**vars(one), "source": source} for one in dropped]
+    read = Counter([one.language for one in kept])
+    read.update([one.language or "unknown" for one in dropped])
+    return Packed(
+        _stream(pa.RecordBatch.from_arrays(columns, schema=_KEPT), None),
+        batch.ids.tobytes(),
+        _stream(pa.RecordBatch.from_pylist(rows, schema=DROPPED), "zstd"),
+        len(kept),
+        read,
+        Counter([(one.language or "unknown", one.reason) for one in dropped]),
+        batch.examples,
+    )
+
+
 class PreparedWriter:
     """Writes the folder of one input, batch by batch. A leftover of an unfinished one is replaced."""
 
@@ -70,39 +125,18 @@ class PreparedWriter:
         self.folder, self.source = folder, source
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self._kept = pq.ParquetWriter(folder / "kept.parquet", _KEPT, compression="none")
-        self._dropped = pq.ParquetWriter(folder / "dropped.parquet", DROPPED, compression="zstd")
-        self._ids = open(folder / "ids.u32", "wb")  # noqa: SIM115 - closed in finish and abandon
+        self._open = [open(folder / name, "wb") for name in _FILES]  # noqa: SIM115 - closed in finish and abandon
         self._read: Counter[str] = Counter()
         self._reasons: Counter[tuple[str, str]] = Counter()
         self._examples = Examples(seed)
-        self.read = self.kept = 0
 
-    def add(self, batch: Prepared) -> None:
+    def add(self, batch: Packed) -> None:
         """One batch, after those before it."""
-        kept, dropped = batch.kept, batch.dropped
-        if kept:
-            columns = [
-                [one.document_id for one in kept],
-                [one.language for one in kept],
-                [one.characters for one in kept],
-                [one.digest for one in kept],
-                [row.tobytes() for row in batch.hashes],
-                [one.n_ids for one in kept],
-                [row.tobytes() for row in batch.signatures],
-            ]
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, _KEPT, strict=True)]
-            self._kept.write_batch(pa.RecordBatch.from_arrays(arrays, schema=_KEPT))
-            self._ids.write(batch.ids.tobytes())
-        if dropped:
-            rows = [{**vars(one), "source": self.source} for one in dropped]
-            self._dropped.write_batch(pa.RecordBatch.from_pylist(rows, schema=DROPPED))
-        self._read.update(one.language for one in kept)
-        self._read.update(one.language or "unknown" for one in dropped)
-        self._reasons.update((one.language or "unknown", one.reason) for one in dropped)
+        for file, data in zip(self._open, (batch.kept, batch.ids, batch.dropped), strict=True):
+            file.write(data)
+        self._read.update(batch.read)
+        self._reasons.update(batch.reasons)
         self._examples.merge(batch.examples)
-        self.read += len(kept) + len(dropped)
-        self.kept += len(kept)
 
     def finish(self, made_of: Mapping[str, Any]) -> None:
         """Close the files and write `DONE.json` with the counts and `made_of`, by which a later run knows the input."""
@@ -116,21 +150,21 @@ class PreparedWriter:
             for language in sorted(self._read)
         ]
         sync_folder(self.folder)
-        write_json(
-            self.folder / DONE,
-            {"made_of": dict(made_of), "source": self.source, "counts": counts, "examples": self._examples.to_json()},
-        )
+        said = {"format": _FORMAT, "made_of": dict(made_of), "source": self.source, "counts": counts}
+        write_json(self.folder / DONE, {**said, "examples": self._examples.to_json()})
 
     def abandon(self) -> None:
         """Close the files; without `DONE.json` the folder counts for nothing."""
-        self._kept.close()
-        self._dropped.close()
-        self._ids.close()
+        for file in self._open:
+            file.close()
 
 
 def done_with(folder: Path, made_of: Mapping[str, Any]) -> bool:
     """Whether the folder is whole and was made of the same input by the same steps."""
-    return (folder / DONE).exists() and read_json(folder / DONE)["made_of"] == dict(made_of)
+    if not (folder / DONE).exists():
+        return False
+    done = read_json(folder / DONE)
+    return done.get("format") == _FORMAT and done["made_of"] == dict(made_of)
 
 
 def counts_of(folder: Path) -> list[dict[str, Any]]:
@@ -144,21 +178,65 @@ def kept_rows(folder: Path) -> Iterator[KeptRows]:
         np.memmap(folder / "ids.u32", np.uint32, "r") if (folder / "ids.u32").stat().st_size else np.zeros(0, np.uint32)
     )
     at = 0
-    with pq.ParquetFile(folder / "kept.parquet") as file:
-        for batch in file.iter_batches(batch_size=8192):
-            n_ids = batch["n_ids"].to_numpy()
-            end = at + int(n_ids.sum())
-            yield KeptRows(
-                batch["document_id"].to_pylist(),
-                np.array(batch["language"].to_pylist(), object),
-                batch["characters"].to_numpy(),
-                _bytes(batch["digest"], 32),
-                _bytes(batch["hash"], 16).view(np.uint64),
-                _bytes(batch["signature"], _SIGNATURE_BYTES).view(np.uint32),
-                n_ids,
-                np.asarray(ids[at:end]),
-            )
-            at = end
+    for batch in _joined(_batches(folder / "kept.arrow", _KEPT)):
+        n_ids = batch["n_ids"].to_numpy()
+        end = at + int(n_ids.sum())
+        yield KeptRows(
+            batch["document_id"],
+            np.array(batch["language"].to_pylist(), object),
+            batch["characters"].to_numpy(),
+            _bytes(batch["digest"], 32),
+            _bytes(batch["hash"], _HASH_BYTES).view(np.uint64),
+            _bytes(batch["signature"], _SIGNATURE_BYTES).view(np.uint32),
+            n_ids,
+            np.asarray(ids[at:end]),
+        )
+        at = end
+
+
+def dropped_rows(folder: Path) -> Iterator[pa.RecordBatch]:
+    """The dropped rows of a whole folder, in batches of the schema `DROPPED`, in order."""
+    return _joined(_batches(folder / "dropped.arrow", DROPPED))
+
+
+def _binary(data: bytes, width: int) -> pa.Array:
+    """Rows of `width` bytes."""
+    return pa.Array.from_buffers(pa.binary(width), len(data) // width, [None, pa.py_buffer(data)])
+
+
+def _stream(batch: pa.RecordBatch, compression: str | None) -> bytes:
+    """A stream of one batch; nothing at all for one without rows."""
+    if not batch.num_rows:
+        return b""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=compression, use_threads=False)
+    with pa.ipc.new_stream(sink, batch.schema, options=options) as stream:
+        stream.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def _batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    if not path.stat().st_size:  # an empty file cannot be mapped
+        return
+    with pa.memory_map(str(path)) as file:
+        while file.tell() < file.size():
+            with pa.ipc.open_stream(file) as stream:
+                assert stream.schema == schema
+                yield from stream
+
+
+def _joined(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of `_ROWS` and more, the last one of what is left."""
+    waiting: list[pa.RecordBatch] = []
+    n = 0
+    for batch in batches:
+        waiting.append(batch)
+        n += batch.num_rows
+        if n >= _ROWS:
+            yield pa.concat_batches(waiting)
+            waiting, n = [], 0
+    if waiting:
+        yield pa.concat_batches(waiting)
 
 
 def _bytes(column: pa.Array, width: int) -> NDArray[np.uint8]:

@@ -14,7 +14,8 @@ from vaak.errors import BadInput
 from vaak.grammar.fast_encoding import fast_encoder
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.text.document import Raw
-from vaak.text.prepare import Encode, Prepared, Steps, prepare
+from vaak.text.prepare import Encode, Steps, prepare
+from vaak.text.prepared import Packed, packed
 from vaak.workers import end_with_parent
 
 # What a caller wants to have back beside the result.
@@ -33,20 +34,20 @@ def default_processes() -> int:
 
 def prepared_in_order(
     batches: Iterator[tuple[_Mark, list[Raw], Steps]], tokenizer: TextTokenizer, processes: int
-) -> Iterator[tuple[_Mark, Prepared]]:
-    """Each batch prepared, in the order of the batches, whoever did it. Few are ever waiting, so memory does not grow.
+) -> Iterator[tuple[_Mark, Packed]]:
+    """Each batch prepared and packed, in the order of the batches, whoever did it. Few are ever waiting, so memory does not grow.
 
     Raises `BadInput` if the system ended a process.
     """
     if processes <= 1:
         encode = fast_encoder(tokenizer).encode
         for mark, documents, steps in batches:
-            yield mark, prepare(documents, steps, encode, tokenizer.end_of_text_id)
+            yield mark, packed(prepare(documents, steps, encode, tokenizer.end_of_text_id), steps.source)
         return
     # Fresh interpreters: a fork would inherit this process's threads in the middle of what they do.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_open, initargs=(tokenizer.source,))
-    waiting: deque[tuple[Any, Future[Prepared]]] = deque()
+    waiting: deque[tuple[Any, Future[Packed]]] = deque()
     try:
         for mark, documents, steps in batches:
             waiting.append((mark, pool.submit(_work, documents, steps)))
@@ -63,7 +64,7 @@ def prepared_in_order(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _first(waiting: deque[tuple[Any, Future[Prepared]]]) -> tuple[Any, Prepared]:
+def _first(waiting: deque[tuple[Any, Future[Packed]]]) -> tuple[Any, Packed]:
     mark, future = waiting.popleft()
     return mark, future.result()
 
@@ -77,6 +78,6 @@ def _open(source: str) -> None:
     _opened = fast_encoder(tokenizer).encode, tokenizer.end_of_text_id
 
 
-def _work(documents: list[Raw], steps: Steps) -> Prepared:
+def _work(documents: list[Raw], steps: Steps) -> Packed:
     assert _opened is not None
-    return prepare(documents, steps, *_opened)
+    return packed(prepare(documents, steps, *_opened), steps.source)

@@ -23,10 +23,10 @@ from vaak.grammar.tokenizer import TextTokenizer
 from vaak.storage.files import read_json
 from vaak.text.document import REASONS
 from vaak.text.duplicates.dedupe import EXACT, KEPT, NEAR, Decisions, DedupeStore
-from vaak.text.examples import Examples
+from vaak.text.examples import SHOWN_CHARACTERS, Examples
 from vaak.text.lengths import Lengths
 from vaak.text.prepare import VERSION
-from vaak.text.prepared import DONE, DROPPED, KeptRows, kept_rows
+from vaak.text.prepared import DONE, DROPPED, KeptRows, dropped_rows, kept_rows
 from vaak.text.settings import TextSettings
 
 # How the unfinished corpus names who writes it.
@@ -95,10 +95,9 @@ def write_corpus(
     tallies = _of_prepared(parts, settings.seed)
     groups: dict[tuple[str, str, str], GroupWriter] = {}
     with pq.ParquetWriter(work / "dropped.parquet", DROPPED, compression="zstd") as dropped:
-        for part in parts:
-            with pq.ParquetFile(part.folder / "dropped.parquet") as before:
-                for batch in before.iter_batches():
-                    dropped.write_batch(batch)
+        for batch in (batch for part in parts for batch in dropped_rows(part.folder)):
+            dropped.write_batch(batch)
+            _count_dropped(tallies, batch)
         for rows in _by_language(parts, decided):
             _count(tallies, rows, tokenizer)
             _note_duplicates(dropped, tallies, rows, stores[rows.language], decided[rows.language], tokenizer)
@@ -124,7 +123,7 @@ def _filled(parts: Sequence[Part], folder: Path) -> dict[str, DedupeStore]:
                 mine = np.flatnonzero(rows.languages == language)
                 if language not in stores:
                     stores[language] = DedupeStore(folder / language)
-                keys = [f"{part.source}\0{rows.document_ids[i]}" for i in mine]
+                keys = [f"{part.source}\0{name}" for name in rows.document_ids.take(pa.array(mine)).to_pylist()]
                 stores[language].add(rows.hashes[mine], rows.signatures[mine], keys, rows.characters[mine])
     return stores
 
@@ -143,28 +142,38 @@ def _by_language(parts: Sequence[Part], decided: Mapping[str, Decisions]) -> Ite
 
 def _write(group: GroupWriter, one: _Rows, settings: TextSettings) -> None:
     """Append the rows that stay to their group."""
+    rows = one.rows
     stay = one.mine[one.reasons == KEPT]
     if not len(stay):
         return
-    n_ids, digests = one.rows.n_ids[stay], one.rows.digests[stay]
-    hexadecimal = [digest.tobytes().hex() for digest in digests]
-    ends = np.cumsum(one.rows.n_ids)
-    tokens = np.concatenate([one.rows.ids[ends[i] - one.rows.n_ids[i] : ends[i]] for i in stay])
+    n, n_ids, digests = len(stay), rows.n_ids[stay], rows.digests[stay]
+    hexadecimal = pa.array(_hexadecimal(digests))
+    staying = np.zeros(len(rows.n_ids), bool)
+    staying[stay] = True
+    tokens = rows.ids if staying.all() else rows.ids[np.repeat(staying, rows.n_ids)]
     known: dict[str, pa.Array] = {
         # Named by content: the same document has the same id wherever it stands in a source.
-        "sample_id": pa.array([f"text-{one.language}-{digest[:_ID_DIGITS]}" for digest in hexadecimal]),
-        "source": _repeated(one.part.source, len(stay)),
-        "language": _repeated(one.language, len(stay)),
-        "tier": _repeated(one.part.tier, len(stay)),
-        "source_id": pa.array([one.rows.document_ids[i] for i in stay]),
-        "transcript_hash": pa.array(hexadecimal),
-        "normalisation": pa.array([steps_done(settings, one.language)] * len(stay), pa.list_(pa.string())),
-        "unknown": _repeated("{}", len(stay)),
-        "long_form": pa.array(np.zeros(len(stay), bool)),
+        "sample_id": pa.array(
+            [f"text-{one.language}-{digest}" for digest in _hexadecimal(digests[:, : _ID_DIGITS // 2])]
+        ),
+        "source": _repeated(one.part.source, n),
+        "language": _repeated(one.language, n),
+        "tier": _repeated(one.part.tier, n),
+        "source_id": rows.document_ids.take(pa.array(stay)),
+        "transcript_hash": hexadecimal,
+        "normalisation": _repeated_list(steps_done(settings, one.language), n),
+        "unknown": _repeated("{}", n),
+        "long_form": pa.array(np.zeros(n, bool)),
         "held_out": pa.array(_held_out(digests, settings.held_out)),
     }
-    columns = [known[field.name] if field.name in known else pa.nulls(len(stay), field.type) for field in TABLE_SCHEMA]
+    columns = [known[field.name] if field.name in known else pa.nulls(n, field.type) for field in TABLE_SCHEMA]
     group.add_block(pa.Table.from_arrays(columns, schema=TABLE_SCHEMA), n_ids, tokens)
+
+
+def _hexadecimal(digests: NDArray[np.uint8]) -> list[str]:
+    """Each row in hex digits."""
+    whole, width = digests.tobytes().hex(), 2 * digests.shape[1]
+    return [whole[at : at + width] for at in range(0, len(whole), width)]
 
 
 def steps_done(settings: TextSettings, language: str) -> list[str]:
@@ -174,6 +183,14 @@ def steps_done(settings: TextSettings, language: str) -> list[str]:
 
 def _repeated(text: str, n: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([text]))
+
+
+def _repeated_list(texts: list[str], n: int) -> pa.Array:
+    """A list array [n] of `texts` again and again."""
+    places = np.tile(np.arange(len(texts)), n)
+    return pa.ListArray.from_arrays(
+        pa.array(np.arange(n + 1, dtype=np.int32) * len(texts)), pa.array(texts, pa.string()).take(pa.array(places))
+    )
 
 
 def _held_out(digests: NDArray[np.uint8], share: float) -> NDArray[np.bool_]:
@@ -191,13 +208,14 @@ def _of_prepared(parts: Sequence[Part], seed: int) -> _Tallies:
             for reason, n in row["dropped"].items():
                 tallies.dropped[part.source, row["language"], reason] += n
         tallies.examples.merge(Examples.from_json(done["examples"]))
-        with pq.ParquetFile(part.folder / "dropped.parquet") as file:
-            for batch in file.iter_batches(columns=["language", "characters"]):
-                languages = np.array(batch["language"].fill_null("unknown").to_pylist(), object)
-                for language in set(languages.tolist()):
-                    for n in batch["characters"].to_numpy()[languages == language].tolist():
-                        tallies.lengths.add(language, n, None)
     return tallies
+
+
+def _count_dropped(tallies: _Tallies, batch: pa.RecordBatch) -> None:
+    """Add the lengths of documents that were dropped before duplicates were looked for."""
+    languages = np.array(batch["language"].fill_null("unknown").to_pylist(), object)
+    for language in set(languages.tolist()):
+        tallies.lengths.add(language, batch["characters"].to_numpy()[languages == language], None)
 
 
 def _count(tallies: _Tallies, one: _Rows, tokenizer: TextTokenizer) -> None:
@@ -208,9 +226,8 @@ def _count(tallies: _Tallies, one: _Rows, tokenizer: TextTokenizer) -> None:
     tallies.kept[key] += len(stay)
     tallies.tokens[key] += int(n_ids.sum())
     tallies.characters[key] += int(characters.sum())
-    for i, length, n in zip(stay, characters.tolist(), n_ids.tolist(), strict=True):
-        tallies.lengths.add(one.language, length, n)
-        _show(tallies, one, i, "kept", f"{n:,} tokens", tokenizer)
+    tallies.lengths.add(one.language, characters, n_ids)
+    _show(tallies, one, stay, "kept", lambda at: f"{n_ids[at]:,} tokens", tokenizer)
 
 
 def _note_duplicates(
@@ -225,32 +242,49 @@ def _note_duplicates(
     gone = np.flatnonzero(one.reasons != KEPT)
     if not len(gone):
         return
-    numbers = one.numbers[gone]
+    numbers, mine, reasons = one.numbers[gone], one.mine[gone], one.reasons[gone]
     stayed = [key.replace("\0", " ", 1) for key in store.keys(decided.of[numbers])]
-    rows = []
-    for at, of, similarity in zip(gone, stayed, decided.similarity[numbers], strict=True):
-        i, reason = one.mine[at], _DUPLICATE[int(one.reasons[at])]
-        name, detail = (
-            one.rows.document_ids[i],
-            f"of {of}" + (f", similarity {similarity:.2f}" if reason != _DUPLICATE[EXACT] else ""),
-        )
-        rows.append(
-            {"document_id": name, "source": one.part.source, "language": one.language, "reason": reason, "detail": detail,
-             "characters": int(one.rows.characters[i]), "text": None}
-        )  # fmt: skip
-        tallies.dropped[one.part.source, one.language, reason] += 1
-        _show(tallies, one, i, reason, detail, tokenizer)
-        tallies.lengths.add(one.language, int(one.rows.characters[i]), None)
-    dropped.write_batch(pa.RecordBatch.from_pylist(rows, schema=DROPPED))
+    details = [
+        f"of {of}" + ("" if reason == EXACT else f", similarity {similarity:.2f}")
+        for of, reason, similarity in zip(stayed, reasons, decided.similarity[numbers], strict=True)
+    ]
+    n, characters = len(gone), one.rows.characters[mine]
+    known = {
+        "document_id": one.rows.document_ids.take(pa.array(mine)),
+        "source": pa.array([one.part.source] * n),
+        "language": pa.array([one.language] * n),
+        "reason": pa.array([_DUPLICATE[reason] for reason in reasons.tolist()]),
+        "detail": pa.array(details),
+        "characters": pa.array(characters),
+        "text": pa.nulls(n, pa.string()),
+    }
+    dropped.write_batch(pa.RecordBatch.from_arrays([known[name] for name in DROPPED.names], schema=DROPPED))
+    tallies.lengths.add(one.language, characters, None)
+    for code, reason in _DUPLICATE.items():
+        of_it = np.flatnonzero(reasons == code)
+        tallies.dropped[one.part.source, one.language, reason] += len(of_it)
+        _show(tallies, one, mine[of_it], reason, lambda at, of_it=of_it: details[of_it[at]], tokenizer)
 
 
-def _show(tallies: _Tallies, one: _Rows, i: int, reason: str, detail: str, tokenizer: TextTokenizer) -> None:
-    """Consider a row for the examples; its text is in its ids alone."""
-    rows, name = one.rows, one.rows.document_ids[i]
-    if tallies.examples.wants(one.language, reason, name, one.part.source):
-        end = int(rows.n_ids[: i + 1].sum())
-        text = tokenizer.decode(rows.ids[end - rows.n_ids[i] : end - 1])
-        tallies.examples.add(one.language, reason, name, text, detail, one.part.source)
+def _show(
+    tallies: _Tallies,
+    one: _Rows,
+    places: NDArray[np.int64],
+    reason: str,
+    detail: Callable[[int], str],
+    tokenizer: TextTokenizer,
+) -> None:
+    """Consider rows for the examples. Their texts are in their ids alone, which are decoded where they are shown."""
+    rows, names = one.rows, one.rows.document_ids.take(pa.array(places)).to_pylist()
+    wanted = tallies.examples.wanted(one.language, reason, names, one.part.source)
+    if not wanted:
+        return
+    ends = np.cumsum(rows.n_ids)
+    for at in wanted:
+        end, n = ends[places[at]], rows.n_ids[places[at]]
+        # An id is a byte at least, a character four at most.
+        text = tokenizer.decode(rows.ids[end - n : end - 1][: 4 * SHOWN_CHARACTERS])
+        tallies.examples.add(one.language, reason, names[at], text, detail(at), one.part.source)
 
 
 def _report(tallies: _Tallies) -> dict[str, Any]:

@@ -132,6 +132,18 @@ def test_leaving_langid_out_changes_no_language(script, monkeypatch):
         assert (plain.reason, plain.language) == (verdict.reason, verdict.language), text
 
 
+def test_english_that_needs_no_classifier_is_what_they_would_make_of_it():
+    """A source of another language has them asked each time; what is found does not depend on the source."""
+    texts = [*rich_sentences("en", 150), *ENGLISH_WITH_NAMES, *(text for texts in ROMANISED.values() for text in texts)]
+    verdicts = [(identify(text, "en"), identify(text, "ta")) for text in texts]
+    assert sum("cld2" not in own.scores for own, _ in verdicts) > 50  # otherwise this test shows nothing
+    for text, (own, other) in zip(texts, verdicts, strict=True):
+        assert own.language == other.language and "cld2" in other.scores, text
+        assert own.reason == (None if (other.reason, other.language) == ("wrong language", "en") else other.reason), (
+            text
+        )
+
+
 @pytest.mark.parametrize("language", ["ta", "te", "gu", "kn", "ml", "pa", "or"])
 def test_where_a_script_has_one_language_both_classifiers_only_repeat_it(language):
     for sentence in rich_sentences(language, 100):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from vaak.languages import LANGUAGES
 from vaak.text.normalising.normalise import normalise
-from vaak.text.numbers.numerals import numerals
+from vaak.text.numbers.number_patterns import written_number
+from vaak.text.numbers.numerals import matches, numerals
 
 pytest.importorskip("indic_numtowords", reason="indic-numtowords is not installed (pip install vaak[text])")
 
@@ -171,3 +172,38 @@ def test_a_long_row_of_one_thing_is_read_or_left(piece: str):
 @pytest.mark.parametrize(("language", "written", "said"), cases())
 def test_words_are_normalised_text(language: str, written: str, said: str):
     assert normalise(said, language) == said
+
+
+FIGURES = [
+    "5",
+    "12,345",
+    "3.5",
+    "+91 98765 43210",
+    "-",
+    "+",
+    " ",
+    "US$",
+    "₹",
+    "Rs. ",
+    "रु. ",
+    "INR ",
+    "%",
+    "th",
+    "am",
+    ":",
+    "a",
+    "$",
+    "\n",
+]
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(st.sampled_from(FIGURES) | st.text(max_size=3), max_size=20).map("".join),
+    st.sampled_from(sorted(LANGUAGES)),
+)
+@example("x" * 20 + "-US$ 5 to ₹ 12 and -Rs. 7", "en")
+def test_numbers_found_near_figures_are_all_there_are(text, language):
+    pattern = written_number(language)
+    plain = [(one.span(), one.groupdict()) for one in pattern.finditer(text)]
+    assert [(one.span(), one.groupdict()) for one in matches(pattern, text)] == plain

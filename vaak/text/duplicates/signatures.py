@@ -119,7 +119,7 @@ def _letters(folded: list[bytes]) -> tuple[NDArray[np.uint32], NDArray[np.int64]
     """(the characters of words of all texts, where in them each word starts, where each text ends)."""
     points = np.frombuffer(b"".join(folded), "<u4")
     ends = np.cumsum([len(one) // 4 for one in folded])
-    kinds = _kinds()[points]
+    kinds = _kinds().take(points, mode="clip")  # no code point is beyond it; "raise" looks twice
     unseen = np.flatnonzero(kinds == _UNSEEN)
     if len(unseen):
         points, kinds = np.delete(points, unseen), np.delete(kinds, unseen)

@@ -8,9 +8,8 @@ words that are not in the lists.
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 DEVANAGARI = {
     "hi": """है हैं था थी थे हूँ हूं हो और का की के को ने से में पर यह वह ये वे इस उस इन उन किया गया गई गए कर करना करने करते करता
@@ -36,6 +35,8 @@ DEVANAGARI = {
         अछि छी छै छथि छल छलाह छलीह अहाँ अहाँक कऽ भऽ सँ केँ नै नहि आओर आर जे से ओ हम एहि ओहि एकटा कोनो गेल भेल कएल देल लेल अपन सभ
         हुनक हुनकर ककर तँ जँ हेतु छियै केरौ केरऽ हमरौ गेलै लेली आरू छेकै हइ हथ हलइ ओकरा""",
 }
+
+LONGEST_ENDING = 8  # characters
 
 DEVANAGARI_ENDINGS = {
     "hi": "ों ियों ेगा ेगी ेंगे ाएँ ाएं ाओं",
@@ -80,10 +81,12 @@ def languages_of_endings(script: str) -> dict[str, tuple[str, ...]]:
     return inverted(_ENDINGS[script])
 
 
-def ending_pattern(endings: Iterable[str]) -> re.Pattern[str]:
-    """Finds the longest of `endings` (group 1) at the end of a word, behind at least two characters."""
-    longest_first = sorted(endings, key=len, reverse=True)
-    return re.compile("..(" + "|".join(longest_first) + ")$" if longest_first else "(?!)")
+def ending_of(word: str, endings: Mapping[str, object]) -> str | None:
+    """The longest of `endings` (of at most `LONGEST_ENDING` characters) that `word` has behind at least two characters."""
+    for start in range(max(2, len(word) - LONGEST_ENDING), len(word)):
+        if word[start:] in endings:
+            return word[start:]
+    return None
 
 
 def inverted(table: dict[str, str]) -> dict[str, tuple[str, ...]]:

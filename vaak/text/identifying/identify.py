@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 from vaak.languages import LANGUAGES
 from vaak.text.identifying.classifiers import Answer, ask_cld2, ask_langid, plain_of, sample_of
-from vaak.text.identifying.function_words import ending_pattern, languages_of_endings, languages_of_words
+from vaak.text.identifying.function_words import ending_of, languages_of_endings, languages_of_words
 from vaak.text.identifying.romanised import latin_words
 from vaak.text.identifying.scripts import OTHER, script_shares
 
@@ -54,6 +54,7 @@ class Verdict:
 
     `language`: what was found, a code of the table of languages or of another language, None if that is not known.
     `scores`: shares of scripts, the classifiers' answers and confidences, the votes: what a person needs to judge the verdict.
+    Who was not asked, because no answer could have changed it, has none.
     """
 
     reason: str | None
@@ -84,7 +85,7 @@ def identify(text: str, language: str) -> Verdict:
         return Verdict("wrong language", answer.language, {**scores, **_told("cld2", answer)})
     sample = plain_of(sample_of(text, SAMPLE), script)
     if script == "Latin":
-        reason, found, told = _of_latin(sample)
+        reason, found, told = _of_latin(sample, language)
     else:
         reason, found, told = _of_indic(sample, script, language)
     return Verdict(None if found == language and reason != "romanised" else reason, found, scores | told)
@@ -96,12 +97,14 @@ def _is_written_in(script: str, shares: dict[str, float]) -> bool:
     return latin <= MOST_LATIN and 1.0 - shares.get(script, 0.0) - latin <= MOST_FOREIGN
 
 
-def _of_latin(sample: str) -> tuple[str, str | None, dict[str, float | str]]:
+def _of_latin(sample: str, language: str) -> tuple[str, str | None, dict[str, float | str]]:
     """Reason (if it is not the language of the source), language and scores of Latin text."""
     words = latin_words(sample)
+    against = max(words.romanised, LEAST_ENGLISH)
+    if language == "en" and words.english > against:  # CLD2 could only speak for English too
+        return "wrong language", "en", {"english words": round(words.english, 3)}
     cld2 = ask_cld2(sample)
     for_english = words.english + (ENGLISH_CLD2 * cld2.confidence if cld2.language == "en" else 0.0)
-    against = max(words.romanised, LEAST_ENGLISH)
     told: dict[str, float | str] = {
         "english words": round(words.english, 3),
         "romanised words": round(words.romanised, 3),
@@ -174,18 +177,17 @@ def _word_votes(sample: str, script: str) -> dict[str, float]:
 @lru_cache(maxsize=1 << 16)  # words come again from document to document
 def _mark_of(word: str, script: str) -> tuple[tuple[str, ...], float]:
     """The languages for which a word speaks, and how much for each."""
-    known, ends, ending = _marks(script)
+    known, ends = _marks(script)
     if languages := known.get(word):
         return languages, 1.0 / len(languages)
-    if len(word) >= LONG_WORD and (found := ending.search(word)):
-        return ends[found[1]], 0.5 / len(ends[found[1]])
+    if len(word) >= LONG_WORD and (ending := ending_of(word, ends)):
+        return ends[ending], 0.5 / len(ends[ending])
     return (), 0.0
 
 
 @cache
-def _marks(script: str) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], re.Pattern[str]]:
-    ends = languages_of_endings(script)
-    return languages_of_words(script), ends, ending_pattern(ends)
+def _marks(script: str) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    return languages_of_words(script), languages_of_endings(script)
 
 
 def _by_letter_ra(sample: str) -> tuple[str, ...]:

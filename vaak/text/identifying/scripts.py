@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import numpy as np
@@ -10,6 +11,7 @@ from vaak.languages import SCRIPTS, script_of
 
 OTHER = "other"  # letters of any script that is not in the table of languages: Arabic, Cyrillic, Han ...
 
+_ASCII_LETTER = re.compile("[A-Za-z]")
 _NAMES = (*SCRIPTS, OTHER)
 _NOTHING = len(_NAMES)  # digits of no script, punctuation, spaces, dandas
 PLANE = 0x10000  # what lies above the first plane is not told apart: emoji, rare signs
@@ -20,19 +22,29 @@ def script_counts(text: str) -> dict[str, int]:
 
     For the scripts of the table the counts are those behind `vaak.languages.script_of`. Never raises.
     """
-    counts = np.bincount(_table()[code_points(text)], minlength=_NOTHING + 1)
-    return {name: int(count) for name, count in zip(_NAMES, counts[:_NOTHING], strict=True) if count}
+    left = classes_of(text, _table()).translate(None, bytes([_NOTHING]))
+    counts: dict[int, int] = {}
+    while left:  # once for each script, which are few
+        others = left.translate(None, left[:1])
+        counts[left[0]] = len(left) - len(others)
+        left = others
+    return {_NAMES[number]: counts[number] for number in sorted(counts)}
 
 
-def code_points(text: str) -> np.ndarray:
-    """Code points of `text`, one each, unsigned; those above the first plane are all 0x10000. Never raises."""
+def classes_of(text: str, table: np.ndarray) -> bytes:
+    """What `table` (uint8 [0x10001], the last for all code points above the first plane) says of each character of `text`.
+
+    Never raises.
+    """
     if text.isascii():
-        return np.frombuffer(text.encode("ascii"), np.uint8)
-    return np.minimum(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), PLANE)
+        return text.encode("ascii").translate(table[:256].tobytes())
+    return table.take(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), mode="clip").tobytes()
 
 
 def script_shares(text: str) -> dict[str, float]:
     """Share of each script among the letters and signs of `text`, largest first; empty if it has none."""
+    if text.isascii():
+        return {"Latin": 1.0} if _ASCII_LETTER.search(text) else {}
     counts = script_counts(text)
     total = sum(counts.values())
     return {name: count / total for name, count in sorted(counts.items(), key=lambda item: -item[1])}
@@ -40,7 +52,7 @@ def script_shares(text: str) -> dict[str, float]:
 
 @cache
 def _table() -> np.ndarray:
-    """Number of the script of every code point of the first plane and one more, uint8 [0x10001]."""
+    """Number of the script of every code point of the first plane, and of those above, uint8 [0x10001]."""
     table = np.full(PLANE + 1, _NOTHING, np.uint8)
     for point in range(PLANE):
         if 0x1E00 <= point < 0x1F00:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
@@ -25,7 +26,10 @@ Policy = Literal["keep", "native", "words"]
 _ZEROS = [first + 0x66 for script, (first, _) in SCRIPTS.items() if script != "Latin"]
 _NATIVE = re.compile("[" + "".join(f"{chr(zero)}-{chr(zero + 9)}" for zero in _ZEROS) + "]+")
 _ANY_DIGIT = re.compile("[0-9" + "".join(f"{chr(zero)}-{chr(zero + 9)}" for zero in _ZEROS) + "]")
+_ASCII = {zero + value: 0x30 + value for zero in _ZEROS for value in range(10)}
+_FIGURE = re.compile("[0-9]")
 _FREE_FIGURES = re.compile(r"(?<![0-9A-Za-z_])[0-9]+(?![0-9A-Za-z_])")
+_LONGEST_BEFORE = 6  # characters of a number before its first figure: "-US$ "
 _DRAVIDIAN = ("ta", "te", "kn", "ml")
 
 
@@ -54,10 +58,10 @@ def _to_words(text: str, language: str) -> str:
     from vaak.text.numbers.number_reading import read
 
     # Same length, so that what stays as it is can be copied from `text`.
-    ascii_digits = _NATIVE.sub(lambda match: "".join(str(unicodedata.digit(c)) for c in match[0]), text)
+    ascii_digits = text if text.isascii() else _NATIVE.sub(lambda match: match[0].translate(_ASCII), text)
     out: list[str] = []
     copied = 0
-    for match in written_number(language).finditer(ascii_digits):
+    for match in matches(written_number(language), ascii_digits):
         if _is_in_a_word(match, language):
             continue
         said = read(match, language)
@@ -65,6 +69,17 @@ def _to_words(text: str, language: str) -> str:
             out += (text[copied : match.start()], said)
             copied = match.end()
     return "".join((*out, text[copied:])) if out else text
+
+
+def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """`pattern.finditer(text)` for a pattern of `written_number`, tried only where a figure is near."""
+    place = 0
+    while figure := _FIGURE.search(text, place):
+        match = pattern.search(text, max(place, figure.start() - _LONGEST_BEFORE))
+        if match is None:
+            return
+        yield match
+        place = match.end()
 
 
 def _is_in_a_word(match: re.Match[str], language: str) -> bool:
