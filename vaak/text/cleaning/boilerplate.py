@@ -49,29 +49,47 @@ _SHARE = re.compile(
     r"(?: (?:article|story|post|page|with your friends))?(?: (?:on|via|by)(?P<services>(?:,? (?:and |or )?[a-z+-]+){1,6}))?"
     r"(?: \(opens in new window)?"
 )
+
 # A text is searched only for the patterns whose word it has.
 _PATTERNS = (
     ("cookie", _COOKIES),
+    *((word, _COPYRIGHT) for word in ("(c)", "copyright", "rights reserved", "powered by")),
+    ("©", _COPYRIGHT),
     *((word, _INDIC_COOKIES) for word in ("कुकी", "কুকি", "குக்கீ", "కుకీ", "કૂકી", "ಕುಕ", "കുക്കി", "ਕੂਕੀ", "ਕੁਕੀ", "କୁକି")),
-    *((word, _COPYRIGHT) for word in ("©", "(c)", "copyright", "rights reserved", "powered by")),
     *((word, _COPYRIGHT) for word in ("कॉपीर", "কপির", "காப்புர", "కాపీర", "કૉપિર", "ಕೃತಿಸ್ವ", "പകർപ്പ", "ਕਾਪੀਰ", "କପିର")),
+)
+# Any of their words, in the cases of which `str.lower` makes them (the sign of Kelvin becomes a k). Where few letters are
+# Latin this is faster than one word after the other; each begins with a letter, not a class, to be found by it.
+_CASES = {char: f"[{char}{char.upper()}]" for char in "abcdefghijlmnopqrstuvwxyz"} | {"k": "[kK\u212a]"}
+_WORD = re.compile(
+    "|".join(
+        re.escape(first) + "".join(_CASES.get(char, re.escape(char)) for char in word[1:])
+        for word, _ in _PATTERNS
+        for first in (word[0], word[0].upper())
+    )
 )
 _LOGIN_STARTS = frozenset("PpYyAaSsFfLl")
 _HOST_LINE = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,5}(?:com|org|net|in|co|info|edu|gov|io|me|tv|ai|news|live)", re.I)
 _RULE = re.compile(r"[-_=*~#+•·—–\s|]{3,}")
 _MENU = re.compile(r"\s*(?:\||•|·|»|›|→)\s*|\s+[/>]\s+")
 _SPEECH = frozenset("\"“‘'")  # what dialogue begins with: “Home.” is an answer there
-_MENU_SIGNS = ("|", "•", "·", "»", "›", "→", " > ", " / ")
+_MENU_SIGNS = {"|": "|", "•": "•", "·": "·", "»": "»", "›": "›", "→": "→", ">": " > ", "/": " / "}
 
 
-def without_boilerplate(text: str) -> str:
-    """`text` without the lines that are boilerplate as a whole; a sentence that mentions cookies stays."""
+def without_boilerplate(text: str, looked_at: set[str] | None = None) -> str:
+    """`text` without the lines that are boilerplate as a whole; a sentence that mentions cookies stays.
+
+    Whether a line goes does not depend on the others. `looked_at` holds lines that are known to stay and gains those
+    that do, so that a second look is at new lines only.
+    """
+    looked_at = set() if looked_at is None else looked_at
     lines = text.split("\n")
-    short = list(dict.fromkeys([line for line in lines if 0 < len(line) <= _LONGEST_LINE]))
+    short = [*({line for line in lines if 0 < len(line) <= _LONGEST_LINE} - looked_at)]
     if not short:
         return text
-    together = "\n".join(short)
-    dropped = _phrases(short) | _found(short, together)
+    dropped = _phrases(short) | _found(short, "\n".join(short))
+    looked_at.update(short)
+    looked_at -= dropped
     if not dropped:
         return text
     return "\n".join([line for line in lines if line not in dropped])
@@ -98,15 +116,17 @@ def _phrases(lines: list[str]) -> set[str]:
 def _found(lines: list[str], together: str) -> set[str]:
     """Those of `lines` that a pattern finds; `together` is all of them, since most texts need no look at each."""
     found = {line for line in lines if line[0] in _LOGIN_STARTS and _LOGIN.match(line)}
-    lower = together.lower()
-    for word, pattern in _PATTERNS:
-        if word[0] in lower and word in lower:  # one letter is found much faster than a word, and most are rare
-            found.update(line for line in lines if word in line.lower() and pattern.search(line))
+    if together.isascii() or _WORD.search(together):
+        lower = together.lower()
+        for word, pattern in _PATTERNS:
+            if word in lower:
+                found.update(line for line in lines if word in line.lower() and pattern.search(line))
     if ":" in together:
         heads = [(line, line[:_LONGEST_PHRASE].partition(":")) for line in lines if ":" in line]
         found.update(line for line, (head, colon, _) in heads if colon and phrase_key(head) in PREFIXES)
-    if any(sign.strip() in together for sign in _MENU_SIGNS):
-        found.update(line for line in lines if any(sign in line for sign in _MENU_SIGNS) and _is_menu(line))
+    for char, sign in _MENU_SIGNS.items():
+        if char in together and sign in together:
+            found.update(line for line in lines if sign in line and _is_menu(line))
     return found
 
 

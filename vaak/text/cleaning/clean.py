@@ -32,22 +32,30 @@ def clean(text: str) -> str:
     for markup in (None, _MARKUP):
         if markup:
             text = markup.sub(" ", text)
-        for _ in range(_ROUNDS):
-            before, text = text, _round(text)
+        looked_at: set[str] = set()
+        for number in range(_ROUNDS):
+            before, text = text, _round(text, looked_at, again=number > 0)
             if text == before:
                 return text
     return ""
 
 
-def _round(text: str) -> str:
+def _round(text: str, looked_at: set[str], *, again: bool) -> str:
+    """One round of steps; `looked_at` gains the lines that are no boilerplate.
+
+    `again` says that `text` comes from a round before. Of what that round did nothing is done twice: its characters
+    are still plain unless markup became others, a line that it left is still no boilerplate, and single spaces are
+    single until something goes from between them.
+    """
+    before = text
     # Tags before entities, so that what an attribute quotes cannot end its tag; mojibake before control characters,
     # since the second byte of many Indic letters is read as one.
     text = html_to_text(text)
     text = unescaped(text)
     text = repaired(text)
-    text = without_controls(text)
+    text = without_controls(text, again=again and text is before)
     text = without_code(text)
     text = without_tables(text)
     text = without_links(text)
-    text = without_boilerplate(text)
-    return spaced(text)
+    text = without_boilerplate(text, looked_at)
+    return text if again and text is before else spaced(text)

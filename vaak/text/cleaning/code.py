@@ -84,13 +84,14 @@ def _without_indented(text: str) -> str:
     block: list[str] = []
     after_empty = True  # an indented block begins behind an empty line
     for line in [*text.split("\n"), "end"]:
-        indented = bool(_INDENT.match(line)) and line.strip() != ""
-        if (indented and (block or after_empty)) or (block and not line.strip()):
+        empty = not line or line.isspace()
+        indented = not empty and line[0] in " \t" and _INDENT.match(line) is not None
+        if (indented and (block or after_empty)) or (block and empty):
             block.append(line)
         else:
             if block:
                 kept += [""] if looks_like_code("\n".join(block)) else block
                 block = []
             kept.append(line)
-        after_empty = not line.strip()
+        after_empty = empty
     return "\n".join(kept[:-1])

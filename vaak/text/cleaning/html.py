@@ -107,7 +107,9 @@ def html_to_text(text: str) -> str:
     for match in _TAG.finditer(text):
         closing, name, attributes, end = match.groups()
         name = name.lower()
-        if not _is_tag(name, closing, attributes, end, name in closed):
+        if not (name in _KNOWN and end == ">" and attributes == "") and not _is_tag(
+            name, closing, attributes, end, name in closed
+        ):
             continue
         found = True
         _add_text(walk, text[position : match.start()])

@@ -34,12 +34,10 @@ _WWW = rf"(?<![A-Za-z0-9.-])[wW]{{3}}\.(?=[^\W_]){_REST}+"
 _MAIL = rf"(?:mailto:)?(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{{1,64}}@{_LABELS}[A-Za-z]{{2,24}}"
 _PATH = rf"(?<![A-Za-z0-9@.-])(?:{_LABEL}\.)+(?:{_TOP_LEVEL})(?::\d{{1,5}})?/{_REST}*"
 _LINK = re.compile(f"{_URL}|{_WWW}|{_MAIL}|{_PATH}")
-# Every address has one of these; only the words around them are looked at closely. Each begins with a letter of its
-# own, which is what makes a search fast.
-_TRIGGERS = tuple(
-    re.compile(pattern)
-    for pattern in ("://", "@", r"www\.", r"WWW\.", r"Www\.", rf"\.(?:{_TOP_LEVEL})(?::\d{{1,5}})?/")
-)
+# Every address has one of these, or the end of a host name and a slash; only the words around them are looked at closely.
+_TRIGGERS = (("/", "://"), ("@", "@"), ("w", "www."), ("W", "WWW."), ("W", "Www."))
+_END_OF_HOST = re.compile(rf"\.(?:{_TOP_LEVEL})(?::\d{{1,5}})?/")
+_LONGEST_END = 16
 _LONGEST_START = 80  # characters of an address before its trigger
 _SPACE = re.compile(r"\s|\Z")
 
@@ -66,21 +64,39 @@ def without_links(text: str) -> str:
     forums and wikis leave their words, images nothing. Brackets that held only an address go with it, and so does its label on a line
     of its own (`Source: https://…`).
     """
+    if "[" in text:
+        text = _without_bracketed(text)
+    places = _places(text)
+    return _without_addresses(text, places) if places else text
+
+
+def _without_bracketed(text: str) -> str:
     if "](" in text:
         text = _MARKDOWN.sub(_words, text)
     if "]:" in text:
         text = _REFERENCE.sub("", text)
-    if "[" in text and ("[/" in text or "[url" in text):
+    if "[/" in text or "[url" in text:
         text = _FORUM_LINK.sub("", text)
-    if "//" in text and "[" in text:
+    if "//" in text:
         text = _WIKI.sub(r"\1", text)
-    if "/" in text or "@" in text or _has_www(text):
-        text = _without_addresses(text)
     return text
 
 
-def _has_www(text: str) -> bool:
-    return "www." in text.lower() if text.isascii() else "www." in text or "WWW." in text or "Www." in text
+def _places(text: str) -> list[int]:
+    """Where the triggers of addresses begin, in order."""
+    places: list[int] = []
+    for rare, trigger in _TRIGGERS:
+        place = text.find(trigger) if rare in text else -1  # one letter is found much faster than several
+        while place >= 0:
+            places.append(place)
+            place = text.find(trigger, place + len(trigger))
+    slash = text.find("/")
+    while slash >= 0:
+        dot = text.rfind(".", max(slash - _LONGEST_END, 0), slash)
+        if dot >= 0 and (end := _END_OF_HOST.match(text, dot)) and end.end() == slash + 1:
+            places.append(dot)
+        slash = text.find("/", slash + 1)
+    return sorted(places)
 
 
 def _words(match: re.Match[str]) -> str:
@@ -90,10 +106,10 @@ def _words(match: re.Match[str]) -> str:
     return "" if image else words
 
 
-def _without_addresses(text: str) -> str:
+def _without_addresses(text: str, places: list[int]) -> str:
     kept: list[str] = []
     position = 0
-    for start, end in _addresses(text):
+    for start, end in _addresses(text, places):
         if start < position:
             continue
         address = text[start:end]
@@ -117,10 +133,10 @@ def _without_addresses(text: str) -> str:
     return "".join(kept)
 
 
-def _addresses(text: str) -> Iterator[tuple[int, int]]:
+def _addresses(text: str, places: list[int]) -> Iterator[tuple[int, int]]:
     """Start and end of each address, without the punctuation of the sentence behind it."""
     position = word_end = 0
-    for place in sorted(match.start() for trigger in _TRIGGERS for match in trigger.finditer(text)):
+    for place in places:
         if place < position:
             continue
         window = text[max(position, place - _LONGEST_START) : place]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-_RUN = re.compile(r" [ \t]+|\t[ \t]*")
-_DOUBLE = re.compile("  ")
-_EMPTY_LINES = re.compile(r"\n{3,}")
+_SPACES = re.compile("  +")
+_EMPTY_LINES = re.compile(r"\n\n\n+")
 
 
 def spaced(text: str) -> str:
     """`text` with single spaces, no spaces at the ends of lines, and at most one empty line in a row."""
-    if "\t" in text or _DOUBLE.search(text):
-        text = _RUN.sub(" ", text)
-    text = "\n".join([line.strip() for line in text.split("\n")])
+    if "\t" in text:
+        text = text.replace("\t", " ")
+    lines = [line.strip() for line in text.split("\n")]
+    text = "\n".join([_SPACES.sub(" ", line) if "  " in line else line for line in lines])
     if "\n\n\n" in text:
         text = _EMPTY_LINES.sub("\n\n", text)
     return text.strip("\n")

@@ -32,7 +32,7 @@ def without_tables(text: str) -> str:
     run: list[list[str]] = []
     start = 0
     for i, line in enumerate([*lines, ""]):
-        cells = _cells(line)
+        cells = _cells(line) if "|" in line or "\t" in line or line.startswith("+--") else None
         if cells is not None:
             if not run:
                 start = i

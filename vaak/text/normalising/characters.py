@@ -49,19 +49,26 @@ _ONE_TO_ONE = {
 
 _RARE = re.compile("[" + _INVISIBLE + _SPACES + re.escape("".join(_ONE_TO_ONE)) + "]")
 _LONG_DASH = re.compile(f"[{_LONG_DASHES}]+")
-_CONTROL = re.compile(f"[{_CONTROLS}]")
+_CONTROL_BYTES = bytes([*range(9), *range(0x0E, 0x1C), 0x7F])
+_PRINTED_BYTES = bytes([byte for byte in range(0x80) if byte not in _CONTROL_BYTES])
 # Thirty marks on one letter are the limit of Unicode's stream-safe format (annex 15). More are no writing, and sorting them
 # takes time that grows with their square.
 _COMBINING = "".join(c for c in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(c))
-_PILE = re.compile(f"([{_COMBINING}]{{30}})[{_COMBINING}]+")
+_PILE = re.compile(f"[{_COMBINING}][{_COMBINING}]{{30,}}")
 _SPACE = re.compile(f"[{_SPACES}]")
+_NUKTA_THEN_VIRAMA = "[\u093c\u09bc\u0a3c\u0abc\u0b3c\u0cbc][\u094d\u09cd\u0a4d\u0acd\u0b4d\u0ccd]"
+
+
+_HEAD = 400  # characters by which a text is judged to be mostly ASCII
+_FEW = 8  # different characters: replacing each in turn is faster than calling a function for every match
 
 
 def _maybe_not_nfc() -> tuple[re.Pattern[str], ...]:
-    """A text in which none of these is found is in NFC. They are searched four times as fast as it is normalised.
+    """A text in which none of the first three is found is in NFC. They are searched four times as fast as it is normalised.
 
     Characters that NFC changes (and all whose composition has a rule of its own, and those beyond the first plane), two
-    combining marks in a row, and a character that composes with the one before it.
+    combining marks in a row (but a nukta and a virama, which are many and in order), and a character that composes with
+    the one before it. The fourth is any of these characters, whatever stands before it.
     """
     changed, firsts, seconds = set(), set(), set()
     for char in map(chr, range(0xC0, 0xD800)):
@@ -71,33 +78,71 @@ def _maybe_not_nfc() -> tuple[re.Pattern[str], ...]:
         elif len(parts) == 2 and parts[0][0] != "<":
             firsts |= {char, chr(int(parts[0], 16))}  # itself too: a mark behind it may belong between its parts
             seconds.add(chr(int(parts[1], 16)))
-    inside = {
-        name: re.escape("".join(sorted(chars))) for name, chars in (("1", firsts), ("2", seconds), ("c", changed))
-    }
+    changed_here, first, second = (re.escape("".join(sorted(chars))) for chars in (changed, firsts, seconds))
+    changed_here += "\u1100-\u11ff\uf900-\ufaff\ufb1d-\ufb4f\ufe20-\ufe2f\U00010000-\U0010ffff"
     marks = "".join(c for c in _COMBINING if c < "\ud800")
     return (
-        re.compile(f"[{inside['c']}\u1100-\u11ff\uf900-\ufaff\ufb1d-\ufb4f\ufe20-\ufe2f\U00010000-\U0010ffff]"),
-        re.compile(f"[{marks}][{marks}]"),
-        re.compile(f"[{inside['2']}](?<=[{inside['1']}].)"),
+        re.compile(f"[{changed_here}]"),
+        re.compile(f"[{marks}][{marks}](?<!{_NUKTA_THEN_VIRAMA})"),
+        re.compile(f"[{second}](?<=[{first}].)"),
+        re.compile(f"[{changed_here}{marks}{second}]"),
     )
 
 
-_MAYBE_NOT_NFC = _maybe_not_nfc()
+*_MAYBE_NOT_NFC, _OTHER_THAN_LETTERS = _maybe_not_nfc()
 
 
 def plain_characters(text: str) -> str:
     """`text` in NFC with the table above applied. Twice gives the same as once."""
     if text.isascii():
-        return _CONTROL.sub("", text)
+        return text.encode().translate(None, _CONTROL_BYTES).decode()
     # Both before and after NFC: it writes two of the spaces itself, and what is taken away may let letters compose.
-    text = _RARE.sub(_replaced, text)
-    if any(sign.search(text) for sign in _MAYBE_NOT_NFC) and not unicodedata.is_normalized("NFC", text):
-        text = _RARE.sub(_replaced, unicodedata.normalize("NFC", _PILE.sub(r"\1", text)))
+    text, is_in_nfc = _without_rare(text)
+    if not is_in_nfc:
+        composed = _in_nfc(text)
+        if composed != text:
+            text = _RARE.sub(_replaced, composed)
     return _LONG_DASH.sub(_dash, text) if any(map(text.__contains__, _LONG_DASHES)) else text
 
 
+def _without_rare(text: str) -> tuple[str, bool]:
+    """`text` with the one-character rows of the table applied, and whether it is known to be in NFC.
+
+    In a text that is mostly ASCII only the other characters are looked at.
+    """
+    head = text[:_HEAD]
+    if 2 * len(head.encode("utf-8", "surrogatepass")) > 3 * len(head):
+        return _RARE.sub(_replaced, text), False
+    few = text.encode("utf-8", "surrogatepass").translate(None, _PRINTED_BYTES).decode("utf-8", "surrogatepass")
+    rare = set(_RARE.findall(few))
+    if len(rare) > _FEW:
+        return _RARE.sub(_replaced, text), False
+    for char in rare:
+        text = text.replace(char, _plain(char))
+    return text, not _OTHER_THAN_LETTERS.search(few)
+
+
+def _in_nfc(text: str) -> str:
+    """`text` in NFC, with thirty marks at most on a letter."""
+    changed, *together = _MAYBE_NOT_NFC
+    alone = {char: unicodedata.normalize("NFC", char) for char in set(changed.findall(text))}
+    # Mostly these are letters with a nukta, which NFC takes apart wherever they are. Else it is the whole text's turn.
+    if len(alone) <= _FEW and not any(map(changed.search, alone.values())):
+        apart = text
+        for char, parts in alone.items():
+            apart = apart.replace(char, parts)
+        if not any(sign.search(apart) for sign in together):
+            return apart
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    return unicodedata.normalize("NFC", _PILE.sub(lambda match: match[0][:30], text))
+
+
 def _replaced(match: re.Match[str]) -> str:
-    char = match[0]
+    return _plain(match[0])
+
+
+def _plain(char: str) -> str:
     plain = _ONE_TO_ONE.get(char)
     return plain if plain is not None else " " if _SPACE.match(char) else ""
 

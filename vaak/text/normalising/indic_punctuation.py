@@ -30,6 +30,8 @@ _VISARGAS = "".join(chr(block + 3) for block in (0x0900, 0x0980, 0x0A80, 0x0B00,
 _NASALS = "".join(chr(block + offset) for block in range(0x0900, 0x0D80, 0x80) for offset in (1, 2)) + "\u0a70"
 _VISARGA_AS_COLON = re.compile(f"[{_VISARGAS}](?:(?<=[{_NASALS}].)|(?<=[\\s\\d\\])a-zA-Z].))")
 
+_SIGN = re.compile(f"[{_LOOK_ALIKES}{_VISARGAS}{''.join(_RESERVED)}]")  # what the rules above begin with
+
 
 def _stems() -> str:
     """Lookbehinds for stems that are words only with a visarga, so that the colon behind them is one."""
@@ -77,13 +79,16 @@ _COLON_AS_VISARGA = re.compile(f":(?:{_stems()})")
 
 def indic_punctuation(text: str) -> str:
     """Dandas and visargas as themselves; other bars and colons untouched."""
-    text = _RESERVED_DANDA.sub(lambda match: _RESERVED[match[0]], text)
-    if _HAS_BAR.search(text):
-        text = _BAR.sub(_danda, text)
-        text = _BAR_AT_END.sub(_danda_at_end, text)
+    has_sign = _SIGN.search(text) is not None
+    if has_sign:
+        text = _RESERVED_DANDA.sub(lambda match: _RESERVED[match[0]], text)
+        if _HAS_BAR.search(text):
+            text = _BAR.sub(_danda, text)
+            text = _BAR_AT_END.sub(_danda_at_end, text)
     if DANDA + DANDA in text:
         text = _TWO_DANDAS.sub(DOUBLE_DANDA, text)
-    text = _VISARGA_AS_COLON.sub(":", text)
+    if has_sign:
+        text = _VISARGA_AS_COLON.sub(":", text)
     return _COLON_AS_VISARGA.sub(_visarga, text) if ":" in text else text
 
 

@@ -42,6 +42,12 @@ _LAST = "".join(c for c in _LAST if c in MARKS)
 _MIDDLE = "".join(c for c in MARKS if c not in _LAST + _NUKTAS + _VIRAMAS)
 
 _RUN_OF_MARKS = re.compile(f"[{MARKS}][{MARKS}]+")  # five times as fast as {2,}: it can look for a first character
+# Two marks of a run, unless they are in order and no rule is about them: a nukta before any other, and a vowel sign before
+# a virama or what follows a vowel. The few signs that NFC has an order for are no vowel signs here.
+_VOWEL_SIGNS = "".join(c for c in _MIDDLE if not unicodedata.combining(c))
+_MAYBE_NOT_ORDERED = re.compile(
+    f"[{MARKS}][{MARKS}](?<![{_NUKTAS}][{_VIRAMAS}{_VOWEL_SIGNS}{_LAST}])(?<![{_VOWEL_SIGNS}][{_VIRAMAS}{_LAST}])"
+)
 _PIECES = re.compile(f"[{_VIRAMAS}]+|[^{_VIRAMAS}]+")
 _REPEATED = re.compile(f"([{MARKS}])\\1+")
 # Signs that are drawn as another sign: े beside ा is ो. In Malayalam two െ are drawn as ൈ.
@@ -83,7 +89,7 @@ _JOINER_RULES = (
     (re.compile(f"{ZWNJ}(?=[{_VIRAMAS}])"), ZWJ),  # keyboards write either beside a ra
 )
 # The digit zero of Telugu, Kannada and Malayalam is drawn as their anusvara (ఆ౦ధ్ర): behind a letter, no digit, it is one.
-_ZERO_AS_ANUSVARA = re.compile(f"(?<=[{LETTERS}{MARKS}])[\u0c66\u0ce6\u0d66](?!\\d)")
+_ZERO_AS_ANUSVARA = re.compile(f"[\u0c66\u0ce6\u0d66](?<=[{LETTERS}{MARKS}].)(?!\\d)")
 _TO_ANUSVARA = {"\u0c66": "\u0c02", "\u0ce6": "\u0c82", "\u0d66": "\u0d02"}
 
 
@@ -94,7 +100,8 @@ def one_spelling(text: str) -> str:
             text = found.sub(kept, text)
         for found, kept in _JOINER_RULES:
             text = found.sub(kept, text)
-    text = _RUN_OF_MARKS.sub(_ordered, text)
+    if _MAYBE_NOT_ORDERED.search(text):
+        text = _RUN_OF_MARKS.sub(lambda match: _ordered(match[0]), text)
     text = _LETTER_IN_PARTS.sub(_composed, text)
     for typed, letter in _SEQUENCES.items():
         if typed in text:
@@ -108,8 +115,7 @@ def _composed(match: re.Match[str]) -> str:
     return _LETTERS_IN_PARTS.get(match[0], match[0])
 
 
-def _ordered(match: re.Match[str]) -> str:
-    run = match[0]
+def _ordered(run: str) -> str:
     return _ordered_run(run) if len(run) <= 8 else _order(run)
 
 

@@ -16,6 +16,7 @@ from vaak.text.normalising.characters import plain_characters
 from vaak.text.normalising.indic_punctuation import indic_punctuation
 from vaak.text.normalising.indic_signs import ANY_INDIC, EYELASH_RA, one_spelling
 
+_HEAD = 400  # characters in which an Indic text has Indic letters
 _BENGALI_RA, _ASSAMESE_RA = "\u09b0", "\u09f0"
 
 
@@ -24,18 +25,28 @@ def normalise(text: str, language: str) -> str:
 
     Any string is taken, and twice gives the same as once. An unknown language gets what all have in common.
     """
+    # What one step writes may be what another looks for, so they repeat until nothing changes. Plain characters are
+    # plain until a step behind them changes something.
     while True:
-        after = _once(text, language)
+        text = plain_characters(text)
+        if not _has_indic(text):
+            return text
+        after = _spelled(text, language)
         if after == text:
             return after
         text = after
 
 
-def _once(text: str, language: str) -> str:
-    """One pass. What one step writes may be what another looks for, so `normalise` repeats until nothing changes."""
-    text = plain_characters(text)
-    if not ANY_INDIC.search(text):
-        return text
+def _has_indic(text: str) -> bool:
+    if text.isascii():
+        return False
+    if ANY_INDIC.search(text, 0, _HEAD):
+        return True
+    # U+0800 to U+0FFF begin with this byte, and no other text has it: a byte is found much faster than a class.
+    return b"\xe0" in text.encode("utf-8", "surrogatepass") and ANY_INDIC.search(text) is not None
+
+
+def _spelled(text: str, language: str) -> str:
     text = indic_punctuation(one_spelling(text))
     if language == "mr":
         for found, kept in EYELASH_RA:
