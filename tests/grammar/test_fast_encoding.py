@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.grammar.published_tokenizers import published, real_texts
 from tests.grammar.test_published_tokenizers import DELICATE, NUKTA
-from vaak.grammar.fast_encoding import Encoder, fast_encoder
+from vaak.grammar.fast_encoding import Encoder, encoder_elsewhere, fast_encoder
 from vaak.grammar.tokenizer import TextTokenizer, load_tokenizer, train_tokenizer
 from vaak.languages import LANGUAGES
 
@@ -133,3 +133,11 @@ def test_a_tokenizer_of_another_kind_is_left_to_its_library(own, damage, message
     encoder = fast_encoder(tokenizer)
     assert encoder.library == "tokenizers" and message in (encoder.why_not or "")
     equal((tokenizer, encoder), real_texts("en", 20))
+
+
+def test_another_process_has_the_same_ids_without_another_look_at_the_table(both):
+    tokenizer, encoder = both
+    texts = [*PIECES, *real_texts("hi", 20), "a " * 60_000]  # the last one is left to the tokenizer
+    for library in (encoder.library, "tokenizers"):
+        encode = encoder_elsewhere(tokenizer.source, library)
+        assert all(encode(text).tolist() == encoder.encode(text).tolist() for text in texts)

@@ -21,6 +21,7 @@ import json
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,19 +62,35 @@ def fast_encoder(tokenizer: TextTokenizer) -> Encoder:
         except ImportError:
             why_not = "tiktoken is not installed (pip install vaak[text])"
         else:
-            return Encoder(_by_tiktoken(tokenizer, source, tiktoken), "tiktoken")
+            return Encoder(_by_tiktoken(source, lambda: tokenizer, tiktoken), "tiktoken")
     return Encoder(lambda text: np.asarray(tokenizer.encode(text), np.uint32), "tokenizers", why_not)
 
 
-def _by_tiktoken(tokenizer: TextTokenizer, source: dict[str, Any], tiktoken: Any) -> Callable[[str], np.ndarray]:
+def encoder_elsewhere(source: str, library: str) -> Callable[[str], np.ndarray]:
+    """In another process, the `encode` of the encoder that `fast_encoder` gave for the tokenizer of this `source`.
+
+    `library` is the one that it found. The table is not checked again and, for tiktoken, the tokenizer itself not opened
+    before it is needed: one second in place of five.
+    """
+    if library == "tiktoken":
+        import tiktoken
+
+        return _by_tiktoken(json.loads(source), cache(lambda: TextTokenizer(source)), tiktoken)
+    tokenizer = TextTokenizer(source)
+    return lambda text: np.asarray(tokenizer.encode(text), np.uint32)
+
+
+def _by_tiktoken(
+    source: dict[str, Any], tokenizer: Callable[[], TextTokenizer], tiktoken: Any
+) -> Callable[[str], np.ndarray]:
     ranks = {_bytes_of(spelling): one for spelling, one in _made(source["model"]).items()}
     # No special tokens: what spells one is text.
-    encoding = tiktoken.Encoding(tokenizer.hash, pat_str=_pattern(source), mergeable_ranks=ranks, special_tokens={})
+    encoding = tiktoken.Encoding("base", pat_str=_pattern(source), mergeable_ranks=ranks, special_tokens={})
     composes = source["normalizer"] is not None
 
     def encode(text: str) -> np.ndarray:
         if len(text) > _LONGEST:
-            return np.asarray(tokenizer.encode(text), np.uint32)
+            return np.asarray(tokenizer().encode(text), np.uint32)
         if composes:
             text = unicodedata.normalize("NFC", text)
         return encoding.encode_to_numpy(text, disallowed_special=())

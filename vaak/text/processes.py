@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from vaak.errors import BadInput
-from vaak.grammar.fast_encoding import fast_encoder
+from vaak.grammar.fast_encoding import encoder_elsewhere, fast_encoder
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.text.document import Raw
 from vaak.text.prepare import Encode, Steps, prepare
@@ -39,14 +39,16 @@ def prepared_in_order(
 
     Raises `BadInput` if the system ended a process.
     """
+    encoder = fast_encoder(tokenizer)
     if processes <= 1:
-        encode = fast_encoder(tokenizer).encode
+        encode = encoder.encode
         for mark, documents, steps in batches:
             yield mark, packed(prepare(documents, steps, encode, tokenizer.end_of_text_id), steps.source)
         return
     # Fresh interpreters: a fork would inherit this process's threads in the middle of what they do.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_open, initargs=(tokenizer.source,))
+    opening = (tokenizer.source, encoder.library, tokenizer.end_of_text_id)
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_open, initargs=opening)
     waiting: deque[tuple[Any, Future[Packed]]] = deque()
     try:
         for mark, documents, steps in batches:
@@ -69,13 +71,12 @@ def _first(waiting: deque[tuple[Any, Future[Packed]]]) -> tuple[Any, Packed]:
     return mark, future.result()
 
 
-def _open(source: str) -> None:
+def _open(source: str, library: str, end_of_text_id: int) -> None:
     global _opened
     end_with_parent()
     # A process has one core: batches are what runs beside each other.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    tokenizer = TextTokenizer(source)
-    _opened = fast_encoder(tokenizer).encode, tokenizer.end_of_text_id
+    _opened = encoder_elsewhere(source, library), end_of_text_id
 
 
 def _work(documents: list[Raw], steps: Steps) -> Packed:
