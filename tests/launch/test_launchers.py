@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.launch import real_slurm, slurm_standin
+from tests import real_slurm
+from tests.launch import slurm_standin
 from tests.train.toy_stage import make_corpus, make_recipe
 from vaak.checkpoint import list_checkpoints
 from vaak.errors import BadInput, CheckFailed, Interrupted

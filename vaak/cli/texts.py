@@ -30,7 +30,8 @@ def build(
 ) -> None:
     """Clean, identify, filter, deduplicate and tokenize text, and freeze it as a corpus with a report beside it (SPEC T2).
 
-    Interrupt it, run it again, and it continues with the first input that is not done.
+    Interrupt it, run it again, and it continues with the first input that is not done. With a section `scale` in CONFIG its
+    tasks run on Slurm, on Ray or beside each other here; on Slurm, run it again to see how it goes, and then the report.
 
     Examples: `vaak text build text.yaml` · `vaak text build text.yaml --processes 16 --json > report.json`
     """
@@ -47,10 +48,17 @@ def build(
     if report is None and settings.scale is not None:
         from vaak.text.scale import build_scaled
 
-        words = build_scaled(configuration)
+        if processes is not None:
+            raise BadInput(
+                "--processes is for a build without 'scale'; there, 'scale.options' says it: see docs/text.md"
+            )
+        words = build_scaled(settings, (lambda words: None) if as_json else print)
         report = finished_report(settings)
         if report is None:
-            print(words)
+            if as_json:
+                print_json({"frozen": False, "said": words})
+            else:
+                print(words)
             return
     if report is None:
         with Console(quiet=as_json).progress("text") as bar:

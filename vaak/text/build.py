@@ -13,6 +13,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,24 +86,46 @@ def build_text(
 def prepare_share(settings: TextSettings, rank: int, of: int, processes: int = 1) -> Counter[str]:
     """Prepare every `of`-th input, beginning with the one of number `rank`: what one of many machines does.
 
-    Returns how many documents these inputs have, how many were kept, and how many dropped for each reason.
+    Returns how many documents these inputs have, how many are kept unless they are duplicates, and how many are dropped
+    for each reason; nothing if the corpus is frozen. Raises `BadInput` if another process freezes the corpus or prepares
+    one of these inputs.
     """
+    counts: Counter[str] = Counter()
+    if (settings.corpus / MANIFEST).exists():
+        return counts
+    with _among_others(settings) as work:
+        if (settings.corpus / MANIFEST).exists():  # frozen just now
+            return counts
+        tokenizer = load_tokenizer(settings.tokenizer)
+        tasks = tasks_of(settings, tokenizer, work)[rank::of]
+        prepare_tasks(tasks, tokenizer, processes, None)
+        for row in (row for task in tasks for row in counts_of(task.folder)):
+            dropped: dict[str, int] = row["dropped"]
+            counts.update({"read": row["read"], "kept": row["read"] - sum(dropped.values()), **dropped})
+    return counts
+
+
+def inputs_done(settings: TextSettings) -> tuple[int, int]:
+    """How many inputs are prepared, and how many there are. Raises `BadInput` for what a build would refuse at its start."""
+    with _among_others(settings) as work:
+        check_unclaimed(settings.corpus, OWNER)
+        tasks = tasks_of(settings, load_tokenizer(settings.tokenizer), work)
+        return sum(done_with(task.folder, task.made_of) for task in tasks), len(tasks)
+
+
+@contextmanager
+def _among_others(settings: TextSettings) -> Iterator[Path]:
+    """The work folder, which others prepare inputs in as well, but nobody freezes meanwhile."""
     work = work_folder(settings.corpus, ".build", _WORK)
-    tokenizer = load_tokenizer(settings.tokenizer)
     make_folder(work)
     handle = lock_file(work / "lock", exclusive=False, wait=False, create=True)
     if handle is None:
         raise BadInput(f"another process builds {settings.corpus}; wait for it")
     try:
         with room_on_disk(work):
-            tasks = tasks_of(settings, tokenizer, work)[rank::of]
-            prepare_tasks(tasks, tokenizer, processes, None)
+            yield work
     finally:
         unlock(handle)
-    counts: Counter[str] = Counter()
-    for row in (row for task in tasks for row in counts_of(task.folder)):
-        counts.update({"read": row["read"], **row["dropped"]})
-    return counts
 
 
 def tasks_of(settings: TextSettings, tokenizer: TextTokenizer, work: Path) -> list[Task]:
@@ -155,8 +178,8 @@ def prepare_tasks(tasks: Sequence[Task], tokenizer: TextTokenizer, processes: in
             writer.add(batch)
             tally.add(batch.n_read, batch.n_kept, consumed)
             if last:
-                done, writer = writer, None
-                done.finish(task.made_of)
+                writer.finish(task.made_of)
+                writer = None
     finally:
         if writer is not None:
             writer.abandon()
@@ -186,13 +209,7 @@ def finished_report(settings: TextSettings) -> dict[str, Any] | None:
     work, folder = work_folder(settings.corpus, ".build", _WORK), report_folder(settings)
     corpus_id = read_json(settings.corpus / MANIFEST)["id"]
     if (work / "report.json").exists():
-        report = read_json(work / "report.json")
-        report["corpus"]["id"] = corpus_id
-        folder.mkdir(exist_ok=True)
-        if (work / "dropped.parquet").exists():
-            os.replace(work / "dropped.parquet", folder / "dropped.parquet")
-        write_report(folder, report)
-        shutil.rmtree(work)
+        _move_report(work, folder, corpus_id)
     found = read_json(folder / "report.json") if (folder / "report.json").exists() else None
     if found is None or found["corpus"]["id"] != corpus_id:
         raise BadInput(
@@ -201,6 +218,25 @@ def finished_report(settings: TextSettings) -> dict[str, Any] | None:
     if found["configuration"] != _configuration(settings, load_tokenizer(settings.tokenizer)):
         raise BadInput(f"{settings.corpus} is frozen, and was built by another configuration; name a new folder")
     return found
+
+
+def _move_report(work: Path, folder: Path, corpus_id: str) -> None:
+    """Bring the report out of the work folder, which goes with it. Who only wants to see the report may come to it as well."""
+    handle = lock_file(work / "lock", exclusive=True, wait=True)
+    if handle is None:  # it goes only after the report was moved
+        shutil.rmtree(work, ignore_errors=True)
+        return
+    try:
+        if (work / "report.json").exists():
+            report = read_json(work / "report.json")
+            report["corpus"]["id"] = corpus_id
+            folder.mkdir(exist_ok=True)
+            if (work / "dropped.parquet").exists():
+                os.replace(work / "dropped.parquet", folder / "dropped.parquet")
+            write_report(folder, report)
+        shutil.rmtree(work, ignore_errors=True)
+    finally:
+        unlock(handle)
 
 
 def report_folder(settings: TextSettings) -> Path:

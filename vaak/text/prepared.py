@@ -19,7 +19,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from vaak.errors import BadInput
 from vaak.storage.files import read_json, sync_folder, write_json
+from vaak.storage.locks import lock_file, unlock
 from vaak.text.examples import Examples
 from vaak.text.prepare import Prepared
 
@@ -119,10 +121,18 @@ def packed(batch: Prepared, source: str) -> Packed:
 
 
 class PreparedWriter:
-    """Writes the folder of one input, batch by batch. A leftover of an unfinished one is replaced."""
+    """Writes the folder of one input, batch by batch. A leftover of an unfinished one is replaced.
+
+    Raises `BadInput` if another process writes it now, which its lock beside the folder says.
+    """
 
     def __init__(self, folder: Path, source: str, seed: int) -> None:
         self.folder, self.source = folder, source
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = lock_file(folder.with_name(folder.name + ".lock"), exclusive=True, wait=False, create=True)
+        if lock is None:
+            raise BadInput(f"another process prepares the same input of source {source!r} in {folder}; wait for it")
+        self._lock: int | None = lock
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self._open = [open(folder / name, "wb") for name in _FILES]  # noqa: SIM115 - closed in finish and abandon
@@ -140,7 +150,7 @@ class PreparedWriter:
 
     def finish(self, made_of: Mapping[str, Any]) -> None:
         """Close the files and write `DONE.json` with the counts and `made_of`, by which a later run knows the input."""
-        self.abandon()
+        self._close()
         counts = [
             {
                 "language": language,
@@ -152,9 +162,16 @@ class PreparedWriter:
         sync_folder(self.folder)
         said = {"format": _FORMAT, "made_of": dict(made_of), "source": self.source, "counts": counts}
         write_json(self.folder / DONE, {**said, "examples": self._examples.to_json()})
+        self.abandon()
 
     def abandon(self) -> None:
-        """Close the files; without `DONE.json` the folder counts for nothing."""
+        """Close the files and give the lock back; without `DONE.json` the folder counts for nothing."""
+        self._close()
+        if self._lock is not None:
+            unlock(self._lock)
+            self._lock = None
+
+    def _close(self) -> None:
         for file in self._open:
             file.close()
 

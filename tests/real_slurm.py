@@ -40,7 +40,7 @@ ReturnToService=2
 JobRequeue=1
 SchedulerParameters=sched_interval=2,batch_sched_delay=1
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} Gres=gpu:2 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory={megabytes} Gres=gpu:2 State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -64,7 +64,15 @@ def slurm_cluster(folder: Path) -> Iterator[dict[str, str]]:
     key.write_bytes(os.urandom(1024))
     host = socket.gethostname().partition(".")[0]
     controller, node = _free_ports()
-    settings = {"host": host, "folder": folder, "controller": controller, "node": node, "cores": os.cpu_count() or 1}
+    settings = {
+        "host": host,
+        "folder": folder,
+        "controller": controller,
+        "node": node,
+        "cores": os.cpu_count() or 1,
+        # Jobs that ask for memory are refused where a node does not say how much it has.
+        "megabytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 9 // 10 >> 20,
+    }
     (folder / "slurm.conf").write_text(_CONFIGURATION.format(**settings))
     (folder / "gres.conf").write_text(_GPUS)
     environment = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": f"{os.environ['PATH']}:/usr/sbin"}
