@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,11 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from vaak.errors import BadInput
 from vaak.storage.files import read_json, sync_folder, write_json
 from vaak.text.examples import Examples
 from vaak.text.prepare import Prepared
 
 DONE = "DONE.json"
+_FILES = ("kept.parquet", "ids.u32", "dropped.parquet")
 
 _SIGNATURE_BYTES = 512
 _KEPT = pa.schema(
@@ -68,6 +72,7 @@ class PreparedWriter:
 
     def __init__(self, folder: Path, source: str, seed: int) -> None:
         self.folder, self.source = folder, source
+        self._started = time.monotonic()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self._kept = pq.ParquetWriter(folder / "kept.parquet", _KEPT, compression="none")
@@ -115,11 +120,17 @@ class PreparedWriter:
             }
             for language in sorted(self._read)
         ]
+        sizes = {name: _synced(self.folder / name) for name in _FILES}
         sync_folder(self.folder)
-        write_json(
-            self.folder / DONE,
-            {"made_of": dict(made_of), "source": self.source, "counts": counts, "examples": self._examples.to_json()},
-        )
+        done = {
+            "made_of": dict(made_of),
+            "source": self.source,
+            "files": sizes,
+            "seconds": time.monotonic() - self._started,
+            "counts": counts,
+            "examples": self._examples.to_json(),
+        }
+        write_json(self.folder / DONE, done)
 
     def abandon(self) -> None:
         """Close the files; without `DONE.json` the folder counts for nothing."""
@@ -130,7 +141,25 @@ class PreparedWriter:
 
 def done_with(folder: Path, made_of: Mapping[str, Any]) -> bool:
     """Whether the folder is whole and was made of the same input by the same steps."""
-    return (folder / DONE).exists() and read_json(folder / DONE)["made_of"] == dict(made_of)
+    try:
+        done = read_json(folder / DONE)
+    except BadInput:  # missing or damaged
+        return False
+    return done["made_of"] == dict(made_of) and all(
+        (folder / name).is_file() and (folder / name).stat().st_size == size for name, size in done["files"].items()
+    )
+
+
+def seconds_of(folder: Path) -> float:
+    """Of a whole folder, how long it took from its first documents to its last."""
+    return float(read_json(folder / DONE)["seconds"])
+
+
+def _synced(path: Path) -> int:
+    """The size of a file once it is on the disk: `DONE.json` must not survive a power cut that its files do not."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
 
 
 def counts_of(folder: Path) -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@ def write_corpus(
     with pq.ParquetWriter(work / "dropped.parquet", DROPPED, compression="zstd") as dropped:
         for part in parts:
             with pq.ParquetFile(part.folder / "dropped.parquet") as before:
-                for batch in before.iter_batches():
+                for batch in before.iter_batches(1024):  # texts of the quarantine are in it
                     dropped.write_batch(batch)
         for rows in _by_language(parts, decided):
             _count(tallies, rows, tokenizer)
