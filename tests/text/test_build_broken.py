@@ -155,6 +155,15 @@ def test_another_split_of_a_data_set_is_other_work(tmp_path, monkeypatch):
     assert made_of[0] != made_of[1]
 
 
+def test_of_two_texts_with_one_id_the_order_does_not_choose(tmp_path):
+    one = ENGLISH[0]
+    rows = [one, {**one, "text": one["text"].upper()}]
+    for name, order in (("one", rows), ("other", rows[::-1])):
+        write_jsonl(tmp_path / name / "in" / "a.jsonl", order)
+    one, other = built(tmp_path / "one"), built(tmp_path / "other")
+    assert one["corpus"]["id"] == other["corpus"]["id"] and one["examples"] == other["examples"]
+
+
 @pytest.mark.slow
 def test_who_interrupts_is_told_what_is_kept(tmp_path):
     write_jsonl(tmp_path / "in" / "a.jsonl", [{**one, "id": f"{i}"} for i in range(3000) for one in ENGLISH[:4]])

@@ -124,7 +124,8 @@ def _filled(parts: Sequence[Part], folder: Path) -> dict[str, DedupeStore]:
                 mine = np.flatnonzero(rows.languages == language)
                 if language not in stores:
                     stores[language] = DedupeStore(folder / language)
-                keys = [f"{part.source}\0{rows.document_ids[i]}" for i in mine]
+                # Ids may stand twice in a source; then the text decides, and not which of them came first.
+                keys = [f"{part.source}\0{rows.document_ids[i]}\0{rows.digests[i, :8].tobytes().hex()}" for i in mine]
                 stores[language].add(rows.hashes[mine], rows.signatures[mine], keys, rows.characters[mine])
     return stores
 
@@ -226,7 +227,7 @@ def _note_duplicates(
     if not len(gone):
         return
     numbers = one.numbers[gone]
-    stayed = [key.replace("\0", " ", 1) for key in store.keys(decided.of[numbers])]
+    stayed = [key.rpartition("\0")[0].replace("\0", " ", 1) for key in store.keys(decided.of[numbers])]
     rows = []
     for at, of, similarity in zip(gone, stayed, decided.similarity[numbers], strict=True):
         i, reason = one.mine[at], _DUPLICATE[int(one.reasons[at])]
