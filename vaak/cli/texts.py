@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from vaak.cli.show import print_json, print_table
-from vaak.errors import BadInput
+from vaak.errors import BadInput, Interrupted
 
 text_app = typer.Typer(
     help="Text for pretraining: crawl dumps in, a frozen corpus of token ids out.", no_args_is_help=True
@@ -61,8 +61,11 @@ def build(
                 print(words)
             return
     if report is None:
-        with Console(quiet=as_json).progress("text") as bar:
-            report = build_text(settings, processes, bar)
+        try:
+            with Console(quiet=as_json).progress("text") as bar:
+                report = build_text(settings, processes, bar)
+        except KeyboardInterrupt as stopped:
+            raise Interrupted("stopped; inputs that are done are kept") from stopped
     if as_json:
         print_json(report)
         return

@@ -13,7 +13,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,7 +29,7 @@ from vaak.storage.locks import lock_file, only_one, unlock
 from vaak.text.document import Raw
 from vaak.text.inputs import Input, list_inputs
 from vaak.text.prepare import VERSION, Steps
-from vaak.text.prepared import PreparedWriter, counts_of, done_with
+from vaak.text.prepared import PreparedWriter, counts_of, done_with, seconds_of
 from vaak.text.processes import default_processes, prepared_in_order
 from vaak.text.report import write_report
 from vaak.text.settings import TextSettings
@@ -73,11 +73,12 @@ def build_text(
     tokenizer = load_tokenizer(settings.tokenizer)
     make_folder(work)
     with room_on_disk(work), only_one(work / "lock", f"another process builds {settings.corpus}; wait for it"):
-        check_unclaimed(settings.corpus, OWNER)
-        started = time.monotonic()
-        tasks = tasks_of(settings, tokenizer, work)
-        prepare_tasks(tasks, tokenizer, processes or default_processes(), progress)
-        _freeze(settings, tokenizer, tasks, work, started, progress)
+        if not (settings.corpus / MANIFEST).exists():  # else another process froze it just now
+            check_unclaimed(settings.corpus, OWNER)
+            _check_report_folder(settings)
+            tasks = tasks_of(settings, tokenizer, work)
+            prepare_tasks(tasks, tokenizer, processes or default_processes(), progress)
+            _freeze(settings, tokenizer, tasks, work, progress)
     report = finished_report(settings)
     assert report is not None
     return report
@@ -143,12 +144,14 @@ def tasks_of(settings: TextSettings, tokenizer: TextTokenizer, work: Path) -> li
             settings.max_tokens,
             settings.seed,
         )
-        for one in list_inputs(source, settings.folder):
+        for one in list_inputs(source, settings.folder, _own_folders(settings, work)):
             made_of = {
                 "version": VERSION,
                 "libraries": libraries,
                 "tokenizer": tokenizer.hash,
                 "reader": source.model_dump(mode="json", exclude={"files", "hub", "tier"}),
+                # Its commit is in the stamp.
+                "hub": source.hub.model_dump(mode="json", exclude={"revision"}) if source.hub is not None else None,
                 "steps": asdict(steps) | {"languages": list(languages)},
                 "input": one.name,
                 "stamp": one.stamp,
@@ -156,6 +159,11 @@ def tasks_of(settings: TextSettings, tokenizer: TextTokenizer, work: Path) -> li
             name = hashlib.sha256(f"{source.name}\0{one.name}".encode()).hexdigest()[:24]
             tasks.append(Task(source, one, steps, work / "inputs" / name, made_of))
     return tasks
+
+
+def _own_folders(settings: TextSettings, work: Path) -> tuple[Path, ...]:
+    """What the build itself writes, which is no input although it may stand in a folder of inputs."""
+    return tuple(folder.resolve() for folder in (settings.corpus, work, report_folder(settings)))
 
 
 def _library_versions() -> dict[str, str]:
@@ -208,8 +216,8 @@ def finished_report(settings: TextSettings) -> dict[str, Any] | None:
         return None
     work, folder = work_folder(settings.corpus, ".build", _WORK), report_folder(settings)
     corpus_id = read_json(settings.corpus / MANIFEST)["id"]
-    if (work / "report.json").exists():
-        _move_report(work, folder, corpus_id)
+    if work.exists():
+        _hand_over(settings, work, corpus_id)
     found = read_json(folder / "report.json") if (folder / "report.json").exists() else None
     if found is None or found["corpus"]["id"] != corpus_id:
         raise BadInput(
@@ -220,23 +228,40 @@ def finished_report(settings: TextSettings) -> dict[str, Any] | None:
     return found
 
 
-def _move_report(work: Path, folder: Path, corpus_id: str) -> None:
-    """Bring the report out of the work folder, which goes with it. Who only wants to see the report may come to it as well."""
-    handle = lock_file(work / "lock", exclusive=True, wait=True)
-    if handle is None:  # it goes only after the report was moved
-        shutil.rmtree(work, ignore_errors=True)
-        return
-    try:
-        if (work / "report.json").exists():
-            report = read_json(work / "report.json")
-            report["corpus"]["id"] = corpus_id
-            folder.mkdir(exist_ok=True)
-            if (work / "dropped.parquet").exists():
-                os.replace(work / "dropped.parquet", folder / "dropped.parquet")
-            write_report(folder, report)
-        shutil.rmtree(work, ignore_errors=True)
-    finally:
-        unlock(handle)
+def _hand_over(settings: TextSettings, work: Path, corpus_id: str) -> None:
+    """Move the report of a frozen corpus out of the work folder, which is not needed any more and goes."""
+    with suppress(FileNotFoundError):  # another process has just done it
+        lock = lock_file(work / "lock", exclusive=True, wait=True, create=True)
+        try:
+            if (work / "report.json").exists():
+                _check_report_folder(settings)
+                _write_report(report_folder(settings), work, corpus_id)
+            # The lock goes last, or another process could begin here; what an interruption leaves goes the next time.
+            for one in work.iterdir():
+                if one.name != "lock":
+                    shutil.rmtree(one) if one.is_dir() else one.unlink()
+            shutil.rmtree(work)
+        finally:
+            if lock is not None:
+                unlock(lock)
+
+
+def _write_report(folder: Path, work: Path, corpus_id: str) -> None:
+    report = read_json(work / "report.json")
+    report["corpus"]["id"] = corpus_id
+    with room_on_disk(folder):
+        make_folder(folder)
+        if (work / "dropped.parquet").exists():
+            os.replace(work / "dropped.parquet", folder / "dropped.parquet")
+        write_report(folder, report)
+    (work / "report.json").unlink()
+
+
+def _check_report_folder(settings: TextSettings) -> None:
+    """Raises `BadInput` where the report cannot stand: better before a long work than at its end."""
+    folder = report_folder(settings)
+    if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise BadInput(f"{folder} is no folder that can be written, but the report goes there; move it away")
 
 
 def report_folder(settings: TextSettings) -> Path:
@@ -249,14 +274,15 @@ def _freeze(
     tokenizer: TextTokenizer,
     tasks: Sequence[Task],
     work: Path,
-    started: float,
     progress: Progress | None,
 ) -> None:
     """Deduplicate what was prepared, write the corpus, and leave the report in the work folder just before it is frozen."""
     parts = [Part(task.folder, task.source.name, task.source.tier) for task in tasks]
+    started = time.monotonic()
 
     def before_freezing(counts: dict[str, Any]) -> None:
-        seconds = time.monotonic() - started
+        # What earlier runs prepared took its time then.
+        seconds = time.monotonic() - started + sum(seconds_of(task.folder) for task in tasks)
         report = {
             "corpus": {"name": settings.name or settings.corpus.name, "folder": settings.corpus.name},
             "configuration": _configuration(settings, tokenizer),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -55,6 +55,7 @@ class Input:
         try:
             for raw in BY_NAME[self.source.reader].read(file, self.source):
                 yield raw, file.consumed
+            self._check_unchanged()
         except OSError as error:
             raise BadInput(f"{self.path} cannot be read ({error.strerror or error}); restore it") from error
 
@@ -62,13 +63,19 @@ class Input:
         if self.address is not None:
             objects = open_objects(self.address)
             return InputFile(Where(self.name, objects.at(self.path)), self.bytes, objects, self.path, self.state)
-        if local_stamp(Path(self.path)) != self.stamp:
-            raise BadInput(f"{self.path} changed since it was listed; let nobody write there, then run it again")
+        self._check_unchanged()
         return InputFile(Where(self.name, self.path), self.bytes)
 
+    def _check_unchanged(self) -> None:
+        """Before a file is read and behind it: what is written meanwhile would be read in part. Objects see to it themselves."""
+        if self.address is None and local_stamp(Path(self.path)) != self.stamp:
+            raise BadInput(f"{self.path} changed since it was listed; let nobody write there, then run it again")
 
-def list_inputs(source: Source, folder: Path) -> list[Input]:
+
+def list_inputs(source: Source, folder: Path, without: Sequence[Path] = ()) -> list[Input]:
     """All inputs of a source, sorted by name; relative paths are below `folder`, that of the configuration.
+
+    Files below one of the folders `without`, which are resolved, are none.
 
     Raises `BadInput` where a name or pattern of the source matches nothing, or two inputs would have the same name.
     """
@@ -79,6 +86,7 @@ def list_inputs(source: Source, folder: Path) -> list[Input]:
     found: dict[tuple[str | None, str], Input] = {}
     for pattern in source.files:
         listed = _objects(source, pattern, reader) if "://" in pattern else _files(source, pattern, folder, reader)
+        listed = [one for one in listed if not _is_below(one, without)]
         if not listed:
             what = "matches no file" if _WILD.search(pattern) else "is not there, or has no such file in it"
             raise BadInput(
@@ -96,6 +104,10 @@ def list_inputs(source: Source, folder: Path) -> list[Input]:
     return inputs
 
 
+def _is_below(one: Input, folders: Sequence[Path]) -> bool:
+    return one.address is None and any(Path(one.path).resolve().is_relative_to(folder) for folder in folders)
+
+
 def _files(source: Source, pattern: str, folder: Path, reader: Reader) -> list[Input]:
     whole = os.path.normpath(folder.resolve() / Path(pattern).expanduser())
     if Path(whole).is_dir():
@@ -103,7 +115,8 @@ def _files(source: Source, pattern: str, folder: Path, reader: Reader) -> list[I
     elif Path(whole).is_file():  # also one whose name looks like a pattern
         paths, above = [Path(whole)], Path(whole).parent
     else:
-        paths = [Path(one) for one in glob.glob(whole, recursive=True) if os.path.isfile(one)]
+        # A link that leads nowhere is no folder: it is said below.
+        paths = [Path(one) for one in glob.glob(whole, recursive=True) if not os.path.isdir(one)]
         above = Path(_fixed(whole))
     if not os.path.isabs(os.path.expanduser(pattern)) and above.is_relative_to(folder.resolve()):
         above = folder.resolve()
@@ -129,12 +142,23 @@ def local_stamp(path: Path) -> str:
 
 
 def _below(folder: Path, reader: Reader) -> list[Path]:
-    """Files of the reader's kind in a folder; hidden ones and hidden folders are those of download tools."""
-    found = []
-    for here, folders, files in os.walk(folder):
-        folders[:] = [one for one in folders if not one.startswith(".")]
+    """Files of the reader's kind in a folder, also in those that are linked there; hidden ones and hidden folders are those
+    of download tools."""
+    found, seen = [], set()
+    for here, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
+        place = os.stat(here)
+        if (place.st_dev, place.st_ino) in seen:  # linked twice, or in a circle
+            folders.clear()
+            continue
+        seen.add((place.st_dev, place.st_ino))
+        folders[:] = sorted(one for one in folders if not one.startswith("."))
         found += [Path(here, one) for one in files if not one.startswith(".") and one.endswith(reader.suffixes)]
     return found
+
+
+def _raise(error: OSError) -> None:
+    """A folder that cannot be listed is not passed over."""
+    raise BadInput(f"{error.filename} cannot be read ({error.strerror}); make it readable") from error
 
 
 def _objects(source: Source, pattern: str, reader: Reader) -> list[Input]:

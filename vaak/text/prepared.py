@@ -8,7 +8,9 @@ packs it, and the one that writes only appends bytes.
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -133,6 +135,7 @@ class PreparedWriter:
         if lock is None:
             raise BadInput(f"another process prepares the same input of source {source!r} in {folder}; wait for it")
         self._lock: int | None = lock
+        self._started = time.monotonic()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self._open = [open(folder / name, "wb") for name in _FILES]  # noqa: SIM115 - closed in finish and abandon
@@ -159,9 +162,18 @@ class PreparedWriter:
             }
             for language in sorted(self._read)
         ]
+        sizes = {name: _synced(self.folder / name) for name in _FILES}
         sync_folder(self.folder)
-        said = {"format": _FORMAT, "made_of": dict(made_of), "source": self.source, "counts": counts}
-        write_json(self.folder / DONE, {**said, "examples": self._examples.to_json()})
+        done = {
+            "format": _FORMAT,
+            "made_of": dict(made_of),
+            "source": self.source,
+            "files": sizes,
+            "seconds": time.monotonic() - self._started,
+            "counts": counts,
+            "examples": self._examples.to_json(),
+        }
+        write_json(self.folder / DONE, done)
         self.abandon()
 
     def abandon(self) -> None:
@@ -178,10 +190,27 @@ class PreparedWriter:
 
 def done_with(folder: Path, made_of: Mapping[str, Any]) -> bool:
     """Whether the folder is whole and was made of the same input by the same steps."""
-    if not (folder / DONE).exists():
+    try:
+        done = read_json(folder / DONE)
+    except BadInput:  # missing or damaged
         return False
-    done = read_json(folder / DONE)
-    return done.get("format") == _FORMAT and done["made_of"] == dict(made_of)
+    if done.get("format") != _FORMAT or done["made_of"] != dict(made_of):
+        return False
+    return all(
+        (folder / name).is_file() and (folder / name).stat().st_size == size for name, size in done["files"].items()
+    )
+
+
+def seconds_of(folder: Path) -> float:
+    """Of a whole folder, how long it took from its first documents to its last."""
+    return float(read_json(folder / DONE)["seconds"])
+
+
+def _synced(path: Path) -> int:
+    """The size of a file once it is on the disk: `DONE.json` must not survive a power cut that its files do not."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
 
 
 def counts_of(folder: Path) -> list[dict[str, Any]]:

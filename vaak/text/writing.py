@@ -123,7 +123,10 @@ def _filled(parts: Sequence[Part], folder: Path) -> dict[str, DedupeStore]:
                 mine = np.flatnonzero(rows.languages == language)
                 if language not in stores:
                     stores[language] = DedupeStore(folder / language)
-                keys = [f"{part.source}\0{name}" for name in rows.document_ids.take(pa.array(mine)).to_pylist()]
+                # Ids may stand twice in a source; then the text decides, and not which of them came first.
+                names = rows.document_ids.take(pa.array(mine)).to_pylist()
+                texts = [digest.tobytes().hex() for digest in rows.digests[mine, :8]]
+                keys = [f"{part.source}\0{name}\0{text}" for name, text in zip(names, texts, strict=True)]
                 stores[language].add(rows.hashes[mine], rows.signatures[mine], keys, rows.characters[mine])
     return stores
 
@@ -243,7 +246,7 @@ def _note_duplicates(
     if not len(gone):
         return
     numbers, mine, reasons = one.numbers[gone], one.mine[gone], one.reasons[gone]
-    stayed = [key.replace("\0", " ", 1) for key in store.keys(decided.of[numbers])]
+    stayed = [key.rpartition("\0")[0].replace("\0", " ", 1) for key in store.keys(decided.of[numbers])]
     details = [
         f"of {of}" + ("" if reason == EXACT else f", similarity {similarity:.2f}")
         for of, reason, similarity in zip(stayed, reasons, decided.similarity[numbers], strict=True)

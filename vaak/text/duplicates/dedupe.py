@@ -87,8 +87,8 @@ class DedupeStore:
     ) -> None:
         """Append n documents: text hashes [n, 2] and signatures [n, 128] (`fingerprints`), keys and lengths of texts.
 
-        A key is the source, a NUL and the document id, different for each document. Raises `ValueError` if the numbers
-        of rows are not equal.
+        A key is the source, a NUL and the document id, and what tells documents with one id apart. Raises `ValueError`
+        if the numbers of rows are not equal.
         """
         if not (
             hashes.shape == (len(keys), 2) and signatures.shape == (len(keys), SLOTS) and lengths.shape == (len(keys),)
