@@ -51,6 +51,8 @@ CALLED = (
 _SHARE = {language: ENGLISH if language == "en" else (1 - ENGLISH) / (len(LANGUAGES) - 1) for language in LANGUAGES}
 
 Step = Callable[[Sequence[str]], object]
+# What each of our builds took, and each of the peer's.
+Turns = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 
 def real_tokenizer() -> TextTokenizer:
@@ -116,7 +118,7 @@ def whole(dump: Dump, tokenizer: Path, folder: Path) -> dict[str, Any]:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
 
 
-def measured(dump: Dump, tokenizer: Path, folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def measured(dump: Dump, tokenizer: Path, folder: Path) -> Turns:
     """What the whole and the peer took, in turn."""
     ours, theirs = [], []
     for turn in range(REPEATS):
@@ -126,12 +128,42 @@ def measured(dump: Dump, tokenizer: Path, folder: Path) -> tuple[list[dict[str, 
     return ours, theirs
 
 
+def compared(dump: Dump, own: dict[str, float], libraries: dict[str, float], turns: Turns) -> list[Figure]:
+    """The whole beside its libraries and beside the peer."""
+    ours, theirs = turns
+    size = dump.size / 1e6
+    clock = statistics.median(size / one["seconds"] for one in ours)
+    core = statistics.median(size / one["cpu_seconds"] for one in ours)
+    main_share = statistics.median(one["main_cpu_seconds"] / one["cpu_seconds"] for one in ours)
+    kept = ours[0]["kept"] / ours[0]["read"]
+    print(
+        f"whole {clock:.2f} MB/s by the clock with {PROCESSES} processes, {core:.2f} per core; {size:.0f} MB, {kept:.0%} kept"
+    )
+    print(f"share of the CPU that the main process used {main_share:.0%}")
+    slowest = min(CALLED, key=lambda name: libraries[name])
+    fast, plain_library = own["tokenize"], libraries["tokenizers encode_batch_fast"]
+    figures = [
+        at_least("whole over its slowest library", core / libraries[slowest], 0.6, f"{slowest} alone, per core"),
+        at_least("whole over our own tokenizing", core / fast, 0.6, "the same ids by tiktoken, alone, per core"),
+        at_least("tokenize over the library", fast / plain_library, 1.0, "tokenizers encode_batch_fast"),
+    ]
+    if not theirs:
+        print(f"note: no peer: {missing()}")
+        return figures
+    peer_core = statistics.median(size / one["cpu_seconds"] for one in theirs)
+    peer_clock = statistics.median(size / one["seconds"] for one in theirs)
+    return [
+        *figures,
+        at_least("whole over datatrove, per core", core / peer_core, 1.0, f"datatrove's {peer_core:.2f} MB/s"),
+        at_least("whole over datatrove, by the clock", clock / peer_clock, 1.0, f"datatrove's {peer_clock:.2f} MB/s"),
+    ]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--megabytes", type=float, default=40.0)
+    parser.add_argument("--megabytes", type=float, default=80.0)
     arguments = parser.parse_args()
-    figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         tokenizer = real_tokenizer()
@@ -143,47 +175,7 @@ def main() -> int:
             print(f"{name} {value:.1f} MB/s on one core")
         for name, value in libraries.items():
             print(f"library alone: {name} {value:.1f} MB/s on one core")
-        ours, theirs = measured(dump, path, folder)
-        size = dump.size / 1e6
-        clock = statistics.median(size / one["seconds"] for one in ours)
-        core = statistics.median(size / one["cpu_seconds"] for one in ours)
-        main_share = statistics.median(one["main_cpu_seconds"] / one["cpu_seconds"] for one in ours)
-        kept = ours[0]["kept"] / ours[0]["read"]
-        print(
-            f"whole {clock:.2f} MB/s by the clock with {PROCESSES} processes, {core:.2f} MB/s per core, {size:.0f} MB, {kept:.0%} kept"
-        )
-        print(f"share of the CPU that the main process used {main_share:.0%}")
-        slowest = min(CALLED, key=lambda name: libraries[name])
-        figures.append(
-            at_least("whole over its slowest library", core / libraries[slowest], 0.6, f"{slowest} alone, per core")
-        )
-        fast = own["tokenize"]
-        figures.append(
-            at_least(
-                "whole over our own fast tokenizing", core / fast, 0.6, "the same ids by tiktoken, alone, per core"
-            )
-        )
-        figures.append(
-            at_least(
-                "tokenize over the library",
-                fast / libraries["tokenizers encode_batch_fast"],
-                1.0,
-                "tokenizers encode_batch_fast",
-            )
-        )
-        if theirs:
-            peer_core = statistics.median(size / one["cpu_seconds"] for one in theirs)
-            peer_clock = statistics.median(size / one["seconds"] for one in theirs)
-            figures.append(
-                at_least("whole over datatrove, per core", core / peer_core, 1.0, f"datatrove's {peer_core:.2f} MB/s")
-            )
-            figures.append(
-                at_least(
-                    "whole over datatrove, by the clock", clock / peer_clock, 1.0, f"datatrove's {peer_clock:.2f} MB/s"
-                )
-            )
-        else:
-            print(f"note: no peer: {missing()}")
+        figures = compared(dump, own, libraries, measured(dump, path, folder))
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=1))
     return 0 if all(figure.holds for figure in figures) else 1

@@ -123,7 +123,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path):
         list(documents)
 
 
-@pytest.mark.parametrize("name", ["ids.u32", "kept.parquet", "dropped.parquet", "DONE.json"])
+@pytest.mark.parametrize("name", ["ids.u32", "kept.arrow", "dropped.arrow", "DONE.json"])
 def test_prepared_work_that_was_damaged_is_done_again(tmp_path, name):
     broken_off(tmp_path)
     (path,) = (tmp_path / "corpus.build" / "inputs").glob(f"*/{name}")

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
 from markupsafe import escape
 
@@ -55,7 +56,7 @@ def build_report(languages=tuple(LANGUAGES), per_reason: int = 8) -> dict:
                 else:
                     row["kept"], row["tokens"] = row["kept"] + 1, row["tokens"] + tokens
                     row["characters"] += len(text)
-                lengths.add(language, len(text), tokens)
+                lengths.add(language, np.array([len(text)]), None if tokens is None else np.array([tokens]))
                 examples.add(language, reason, f"{source}/{language}.jsonl:{number}", text, f"hi 0.{number}", source)
             sources.append(row)
     return {

@@ -1,8 +1,7 @@
-"""How long documents are: histograms of characters and tokens for each language, which add up over parts."""
+"""How long documents are: histograms of characters and tokens for each language, counted batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ _MEASURES = ("kept characters", "dropped characters", "kept tokens")
 
 
 class Lengths:
-    """Counts of documents by length. `add` and `merge` come to the same in any order."""
+    """Counts of documents by length. They come to the same in any order."""
 
     def __init__(self) -> None:
         self._counts: dict[str, dict[str, list[int]]] = {}
@@ -28,13 +27,6 @@ class Lengths:
         _count(counts["dropped characters" if tokens is None else "kept characters"], CHARACTER_EDGES, characters)
         if tokens is not None:
             _count(counts["kept tokens"], TOKEN_EDGES, tokens)
-
-    def merge(self, other: Lengths) -> None:
-        """Add what another one has counted."""
-        for language, measures in other._counts.items():
-            mine = self._of(language)
-            for measure, counts in measures.items():
-                mine[measure] = [a + b for a, b in zip(mine[measure], counts, strict=True)]
 
     def rows(self) -> dict[str, Any]:
         """language -> characters and tokens, each with its `edges` [n+1] and counts [n]: what a report shows."""
@@ -49,21 +41,6 @@ class Lengths:
             }
             for language, counts in sorted(self._counts.items())
         }
-
-    def to_json(self) -> dict[str, Any]:
-        return self.rows()
-
-    @classmethod
-    def from_json(cls, written: Mapping[str, Any]) -> Lengths:
-        """Raises `ValueError` for counts that were made over other edges."""
-        read = cls()
-        for language, measures in written.items():
-            characters, tokens = measures["characters"], measures["tokens"]
-            if characters["edges"] != list(CHARACTER_EDGES) or tokens["edges"] != list(TOKEN_EDGES):
-                raise ValueError(f"the lengths of {language!r} were counted over other edges")
-            counts = (characters["kept"], characters["dropped"], tokens["kept"])
-            read._counts[language] = {name: list(one) for name, one in zip(_MEASURES, counts, strict=True)}
-        return read
 
     def _of(self, language: str) -> dict[str, list[int]]:
         if language not in self._counts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from vaak.errors import BadInput
 from vaak.languages import LANGUAGES
+from vaak.text.faults import first_fault
 from vaak.text.numbers.numerals import Policy
-from vaak.text.sources import Source
+from vaak.text.sources import Source, read_source
 
 MIN_CHARACTERS = 128
 MAX_TOKENS = 4096
@@ -90,25 +90,15 @@ def load_settings(path: str | Path) -> TextSettings:
         ) from error
     if not isinstance(tree, dict):
         raise BadInput(f"{path}: is not a mapping; it has keys such as 'corpus', 'tokenizer' and 'sources'")
+    if isinstance(tree.get("sources"), list):
+        tree = {**tree, "sources": [read_source(one, f"{path}: sources.{i}") for i, one in enumerate(tree["sources"])]}
     try:
         settings = TextSettings.model_validate(tree)
     except ValidationError as error:
-        raise BadInput(_first_fault(path, error)) from error
+        raise BadInput(f"{path}: {first_fault(error, TextSettings, {'scale': Scale})}") from error
     folder = path.resolve().parent
     settings = settings.model_copy(
         update={"corpus": folder / settings.corpus.expanduser(), "tokenizer": folder / settings.tokenizer.expanduser()}
     )
     settings._folder = folder
     return settings
-
-
-def _first_fault(path: Path, error: ValidationError) -> str:
-    faults = error.errors()
-    # An unknown key comes first: a misspelled one is also reported as missing under its right name.
-    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
-    where = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        known = sorted({name for part in (TextSettings, Source, Scale) for name in part.model_fields})
-        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
-        return f"{path}: unknown key '{where}'" + (f"; did you mean '{near[0]}'?" if near else "; remove it")
-    return f"{path}: '{where}': {fault['msg']}; correct it"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from vaak.corpus.samples import SAFE_TIER
 from vaak.errors import BadInput
 from vaak.languages import language_of
+from vaak.text.faults import first_fault
 
 NAMED = ("redpajama-v2", "fineweb", "indiccorp-v2", "sangraha", "oig")
 PLAIN = ("jsonl", "parquet", "plain")
@@ -144,19 +145,4 @@ def read_source(tree: Any, where: str) -> Source:
     try:
         return Source.model_validate(dict(tree))
     except ValidationError as error:
-        raise BadInput(f"{where}: {_fault(error)}") from error
-
-
-def _fault(error: ValidationError) -> str:
-    faults = error.errors()
-    # An unknown key comes first: a misspelled one is also missing under its right name.
-    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        known = HubDataset.model_fields if len(fault["loc"]) > 1 else Source.model_fields
-        near = difflib.get_close_matches(key.rpartition(".")[2], list(known), n=1)
-        return f"unknown key '{key}'; " + (f"did you mean '{near[0]}'?" if near else f"use {', '.join(known)}")
-    if fault["type"] == "missing":
-        return f"'{key}' is missing; add it"
-    message = fault["msg"].removeprefix("Value error, ")
-    return f"{f'{key!r}: ' if key else ''}{message}; correct it"
+        raise BadInput(f"{where}: {first_fault(error, Source, {'hub': HubDataset})}") from error

@@ -63,7 +63,7 @@ class WandbTracker:
         """A `wandb.Table` with players. W&B has copied every sound when this returns."""
         columns: list[Any] = list(rows[0]) if rows else []
         with tempfile.TemporaryDirectory() as folder:
-            cells = [[self._cell(row[column], Path(folder)) for column in columns] for row in rows]
+            cells: Any = [[self._cell(row[column], Path(folder)) for column in columns] for row in rows]
             table = self._wandb.Table(columns=columns, data=cells)
             self._run.log({**_axes([name], step), name: table})
 
