@@ -43,7 +43,8 @@ from vaak.text.prepare import plain
 
 PROCESSES = 2
 REPEATS = 3
-# What the pipeline calls; the others are printed to compare with.
+# The one library for each step that the whole is held against; the others are printed to compare with. The pipeline tokenizes
+# by tiktoken, and its classifiers see less.
 CALLED = (
     "tokenizers encode_batch_fast", "ftfy is_bad", "pycld2 detect, 1,000 characters", "py3langid classify, 1,000 characters",
     "rensa signature of word pairs",

@@ -77,6 +77,6 @@ BLOCKS = st.recursive(
 @given(st.lists(BLOCKS, min_size=1, max_size=4).map("\n".join))
 def test_letters_are_those_that_a_whole_parser_finds(fragment):
     """In their order; only a parser that builds the tree takes minutes for a megabyte of nested lists."""
-    lexbor = pytest.importorskip("selectolax.lexbor", reason="the reference needs the extra `text` (selectolax)")
+    lexbor = pytest.importorskip("selectolax.lexbor", reason="the reference needs the extra `dev` (selectolax)")
     page = f"<html><body>{fragment}</body></html>"
     assert "".join(html_to_text(page).split()) == "".join(lexbor.LexborHTMLParser(page).body.text().split())

@@ -15,7 +15,7 @@ from vaak.text.cleaning.spacing import spaced
 from vaak.text.cleaning.tables import without_tables
 
 # A step may reveal work for an earlier one: `&lt;b&gt;` becomes a tag, a removed tag joins two halves of another.
-# Markup on the web is escaped once or twice; four rounds settle that, and one more sees that nothing is left.
+# Markup on the web is escaped once or twice, and one round more sees that nothing is left. What takes eight was made to.
 _ROUNDS = 8
 
 # What every step looks for has one of these in it.

@@ -1,9 +1,8 @@
 """Where the words of `indic-numtowords` 1.1.0 are wrong, misspelled or against usage, and the scales above the hundreds.
 
 How the faults were found: the words of 0 to 99, of the hundreds and of round thousands, lakhs and crores were read one by
-one in each language, and all of 0 to 9999 and the round lakhs and crores compared for distinctness (only Kannada failed,
-642 times). The kinds of fault:
-- another number: kn 83 is the word of 82; kn 110, 120, 130, 150 … are cut to ನೂ, so 642 of 10,197 words stand for two numbers;
+one in each language, and all of 0 to 9999 and the round lakhs and crores compared for distinctness (only Kannada failed). The kinds of fault:
+- another number: kn 83 is the word of 82; kn 110, 120, 130, 150 … are cut to ನೂ, so that 10,198 numbers have 9,556 words;
 - an ending that only stands before more words: kn ಸಾವಿರದ, ಲಕ್ಷದ for a round thousand or lakh;
 - a word of another language or script: mr हज़ार (Hindi; Marathi हजार), as 29 to 48 with Bengali র for ৰ;
 - letters missing or wrong: pa 59, 73, 75, or 20, ta 81, 89, 98, gu 60 with an anusvara, ml half of the words with a final ഉ;
