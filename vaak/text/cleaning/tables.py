@@ -21,7 +21,8 @@ def is_prose(cells: list[str]) -> bool:
 
 
 def without_tables(text: str) -> str:
-    """`text` without runs of lines that are rows of one table: equally many pipes or tabs, cells that are no prose.
+    """`text` without runs of lines that are rows of one table: equally many pipes or tabs, cells that are no prose;
+    or a rule is drawn among them, whatever the cells hold.
 
     A pipe that ends a sentence, as typed for a danda, makes no row.
     """
@@ -63,9 +64,8 @@ def _cells(line: str) -> list[str] | None:
 
 def _is_table(run: list[list[str]]) -> bool:
     rows = [cells for cells in run if cells]
-    ruled = len(rows) < len(run) and any(len(cells) > 1 for cells in rows)
-    if ruled and len(run) >= 2:
-        return not is_prose([cell for cells in rows for cell in cells]) or len(run) - len(rows) >= 1
+    if len(rows) < len(run) and any(len(cells) > 1 for cells in rows):
+        return True  # nobody draws a rule below a sentence
     widths = {len(cells) for cells in rows}
     if len(rows) < 2 or max(widths) < 2 or len(widths) > 2:
         return False
