@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
+from typing import Any
 
 from vaak.storage.objects import Objects, ObjectState, read_range
 
@@ -49,7 +50,7 @@ class ObjectFile(io.RawIOBase):
             size -= len(part)
         return b"".join(parts)
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)

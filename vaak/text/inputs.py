@@ -123,7 +123,7 @@ def _files(source: Source, pattern: str, folder: Path, reader: Reader) -> list[I
     inputs = []
     for path in paths:
         name = path.relative_to(above).as_posix()
-        if not _is_text(name):
+        if not _is_utf8(name):
             raise BadInput(f"{str(path)!r} has a name that is not UTF-8; rename it")
         try:
             inputs.append(Input(source, name, local_stamp(path), path.stat().st_size, str(path)))
@@ -198,7 +198,7 @@ def _matches(path: list[str], pattern: list[str]) -> bool:
     return bool(path) and fnmatchcase(path[0], pattern[0]) and _matches(path[1:], pattern[1:])
 
 
-def _is_text(name: str) -> bool:
+def _is_utf8(name: str) -> bool:
     try:
         name.encode()
     except UnicodeEncodeError:

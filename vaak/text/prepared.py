@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from vaak.errors import BadInput
 from vaak.storage.files import read_json, sync_folder, write_json
 from vaak.storage.locks import lock_file, unlock
+from vaak.text.duplicates.signatures import HASH_BYTES, SLOTS
 from vaak.text.examples import Examples
 from vaak.text.prepare import Prepared
 
@@ -33,14 +34,14 @@ DONE = "DONE.json"
 _FORMAT = 2
 _FILES = ("kept.arrow", "ids.u32", "dropped.arrow")
 
-_HASH_BYTES, _SIGNATURE_BYTES = 16, 512
+_SIGNATURE_BYTES = 4 * SLOTS
 _KEPT = pa.schema(
     [
         ("document_id", pa.string()),
         ("language", pa.string()),
         ("characters", pa.int64()),
         ("digest", pa.binary(32)),
-        ("hash", pa.binary(_HASH_BYTES)),
+        ("hash", pa.binary(HASH_BYTES)),
         ("n_ids", pa.int64()),
         ("signature", pa.binary(_SIGNATURE_BYTES)),
     ]
@@ -104,7 +105,7 @@ def packed(batch: Prepared, source: str) -> Packed:
         pa.array([one.language for one in kept], pa.string()),
         pa.array([one.characters for one in kept], pa.int64()),
         _binary(digests, 32),
-        _binary(batch.hashes.tobytes(), _HASH_BYTES),
+        _binary(batch.hashes.tobytes(), HASH_BYTES),
         pa.array([one.n_ids for one in kept], pa.int64()),
         _binary(batch.signatures.tobytes(), _SIGNATURE_BYTES),
     ]
@@ -232,7 +233,7 @@ def kept_rows(folder: Path) -> Iterator[KeptRows]:
             np.array(batch["language"].to_pylist(), object),
             batch["characters"].to_numpy(),
             _bytes(batch["digest"], 32),
-            _bytes(batch["hash"], _HASH_BYTES).view(np.uint64),
+            _bytes(batch["hash"], HASH_BYTES).view(np.uint64),
             _bytes(batch["signature"], _SIGNATURE_BYTES).view(np.uint32),
             n_ids,
             np.asarray(ids[at:end]),

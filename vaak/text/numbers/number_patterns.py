@@ -6,12 +6,12 @@ import re
 from functools import cache
 
 from vaak.text.numbers.number_ordinals import suffixes
-from vaak.text.numbers.number_phrases import LATIN_SCALES, PHRASES
+from vaak.text.numbers.number_phrases import CURRENCY_SIGNS, LATIN_SCALES, PHRASES
 
 # A letter or sign of an Indic script, or of a Latin word: a figure beside one is part of a name (H2O, mp3) or unknown.
 _LETTER = r"[^\W\d]|[\u0900-\u0963\u0970-\u0d7f]"
 # An ending ends there too: in 5%$5 the sign is no ending, or reading $5 would change what 5% is.
-NO_LETTER_BEHIND = rf"(?!{_LETTER}|[0-9$€£₹৳])"
+NO_LETTER_BEHIND = rf"(?!{_LETTER}|[0-9{CURRENCY_SIGNS}])"
 
 # Read digit by digit: +91 98765 43210, 98765 43210, 011-23456789, 1800-123-4567.
 _PHONES = (

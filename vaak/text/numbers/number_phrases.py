@@ -42,6 +42,8 @@ BEFORE_UNIT = {
     "te": (("లు", "ల"), ("ఒకటి", "ఒక")),
     "ml": ((" ഒന്ന്", " ഒന്ന്"), ("ഒന്ന്", "ഒരു")),
 }
+# What a figure beside one of these is cannot be told, unless the pattern of numbers has taken the sign for its own.
+CURRENCY_SIGNS = "$€£₹৳"
 # Written in any of the languages.
 LATIN_SCALES = ("lakh crore", "lakhs", "lakh", "crores", "crore", "thousand", "million", "billion", "trillion")
 

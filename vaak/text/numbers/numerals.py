@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Literal
 
 from vaak.languages import LANGUAGES, SCRIPTS
+from vaak.text.numbers.number_phrases import CURRENCY_SIGNS
 
 Policy = Literal["keep", "native", "words"]
 
@@ -86,12 +87,12 @@ def _is_in_a_word(match: re.Match[str], language: str) -> bool:
     """A letter or a currency sign on either side: who knows what the figure means there."""
     text, start, end = match.string, match.start(), match.end()
     behind = text[end : end + 1]
-    if behind and (_is_of_word(behind) or behind in "$€£₹৳"):
+    if behind and (_is_of_word(behind) or behind in CURRENCY_SIGNS):
         return True
     if language in _DRAVIDIAN and behind == "-" and text[end + 1 : end + 2].isalpha():
         return True  # a case ending, which changes the last sound of the number
     before = text[start - 1] if start else " "
-    if before in "$€£₹৳@":
+    if before in CURRENCY_SIGNS + "@":
         return True
     # %1 is a place to fill in, as $1 is (see number_reading).
     return (before == "%" or _is_of_word(before)) and not match["sign"]
