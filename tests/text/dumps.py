@@ -11,8 +11,12 @@ from typing import Any
 import yaml
 
 from vaak.grammar.tokenizer import TextTokenizer, train_tokenizer
+from vaak.languages import LANGUAGES
 
 REAL = Path(__file__).resolve().parents[1] / "data" / "text"
+
+
+FILES = (*LANGUAGES, "romanised")
 
 
 @cache
@@ -23,7 +27,7 @@ def real_documents(language: str) -> tuple[dict[str, Any], ...]:
 
 @cache
 def all_documents(language: str) -> tuple[dict[str, Any], ...]:
-    """All documents that are said to be of one language, with what must become of each."""
+    """All documents that are said to be of one language, or are in the file `romanised`, with what must become of each."""
     lines = (REAL / f"{language}.jsonl").read_text(encoding="utf-8").splitlines()
     return tuple(json.loads(line) for line in lines)
 

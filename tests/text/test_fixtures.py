@@ -1,25 +1,17 @@
 """The folder tests/data/text keeps its own rules: real documents of twelve languages, each with what must become of it."""
 
-import json
 import re
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.text.dumps import FILES, REAL, all_documents
 from vaak.languages import LANGUAGES, script_of
 from vaak.text.document import REASONS
 
-FOLDER = Path(__file__).parent.parent / "data" / "text"
 FIELDS = {"id", "text", "language", "source", "file", "licence", "expect"}
 OPTIONAL = {"also", "really", "note", "clean_has", "clean_lacks"}
 MARKUP = re.compile(r"<[^>\n]*>|(?:https?:)?//\S+")
-
-
-def documents(name: str) -> list[dict[str, Any]]:
-    lines = (FOLDER / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
 
 
 def shingles(text: str) -> set[str]:
@@ -30,14 +22,14 @@ def shingles(text: str) -> set[str]:
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_language_has_forty_documents_to_keep_and_some_to_drop(code: str) -> None:
-    expected = Counter(document["expect"] for document in documents(code))
+    expected = Counter(document["expect"] for document in all_documents(code))
     assert expected["keep"] >= 40
     assert len(expected) >= 4 and sum(expected.values()) - expected["keep"] >= 5
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_document_has_every_field_and_names_where_it_is_from(code: str) -> None:
-    for document in documents(code):
+    for document in all_documents(code):
         assert FIELDS <= document.keys() <= FIELDS | OPTIONAL, document["id"]
         assert document["language"] == code and document["id"].startswith(f"{code}-")
         assert document["licence"] and document["file"]
@@ -48,7 +40,7 @@ def test_a_document_has_every_field_and_names_where_it_is_from(code: str) -> Non
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_what_is_kept_is_long_enough_and_in_the_script_of_its_language(code: str) -> None:
-    for document in documents(code):
+    for document in all_documents(code):
         if document["expect"] == "keep":
             bare = " ".join(MARKUP.sub(" ", document["text"]).split())
             assert 128 <= len(bare) <= len(document["text"]) <= 2000, document["id"]
@@ -58,7 +50,7 @@ def test_what_is_kept_is_long_enough_and_in_the_script_of_its_language(code: str
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_documents_of_one_language_are_distinct_unless_a_note_says_so(code: str) -> None:
-    known = documents(code)
+    known = all_documents(code)
     assert len({document["id"] for document in known}) == len({document["text"] for document in known}) == len(known)
     found = [shingles(document["text"]) for document in known]
     for at, document in enumerate(known):
@@ -71,7 +63,7 @@ def test_documents_of_one_language_are_distinct_unless_a_note_says_so(code: str)
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_what_cleaning_must_leave_and_remove_stands_in_the_raw_text(code: str) -> None:
     checked = 0
-    for document in documents(code):
+    for document in all_documents(code):
         bare = " ".join(MARKUP.sub("", document["text"]).split())
         for piece in document.get("clean_has", ()):
             assert piece in bare or piece in document["text"], (document["id"], piece)
@@ -84,20 +76,20 @@ def test_what_cleaning_must_leave_and_remove_stands_in_the_raw_text(code: str) -
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_document_of_another_language_says_which(code: str) -> None:
-    planted = [document for document in documents(code) if document["expect"] == "wrong language"]
+    planted = [document for document in all_documents(code) if document["expect"] == "wrong language"]
     assert len(planted) >= 2
     assert all(document["really"] != code and "planted" in document["note"] for document in planted)
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_several_packages_feed_each_language(code: str) -> None:
-    sources = Counter(document["source"] for document in documents(code))
+    sources = Counter(document["source"] for document in all_documents(code))
     assert len(sources) >= 8
     assert max(sources.values()) <= 0.5 * sum(sources.values())
 
 
 def test_romanised_sentences_have_five_words_and_no_indic_letter() -> None:
-    known = documents("romanised")
+    known = all_documents("romanised")
     assert len(known) >= 60 and len({document["text"].lower() for document in known}) == len(known)
     assert all(count >= 20 for count in Counter(document["language"] for document in known).values())
     assert {document["language"] for document in known} == {"hi", "ta", "bn"}
@@ -107,8 +99,8 @@ def test_romanised_sentences_have_five_words_and_no_indic_letter() -> None:
 
 
 def test_the_folder_is_small_and_its_readme_names_every_package() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 2_000_000
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for name in (*LANGUAGES, "romanised"):
-        for document in documents(name):
+    assert sum(path.stat().st_size for path in REAL.iterdir()) < 2_000_000
+    readme = (REAL / "README.md").read_text(encoding="utf-8")
+    for name in FILES:
+        for document in all_documents(name):
             assert document["source"] in readme, document["source"]

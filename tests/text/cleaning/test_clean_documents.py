@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
+
+from tests.text.dumps import FILES, all_documents
 
 pytest.importorskip("ftfy", reason="cleaning needs the extra `text` (ftfy)")
 
 from vaak.text.cleaning.clean import clean
 
-FILES = sorted((Path(__file__).parents[2] / "data" / "text").glob("*.jsonl"))
 
-
-@pytest.mark.skipif(not FILES, reason="tests/data/text holds no documents")
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_documents_keep_their_words_and_lose_their_markup(path):
-    for line in path.read_text(encoding="utf-8").splitlines():
-        document = json.loads(line)
+@pytest.mark.parametrize("name", FILES)
+def test_documents_keep_their_words_and_lose_their_markup(name):
+    for document in all_documents(name):
         left = clean(document["text"])
         assert clean(left) == left
         words = " ".join(left.split())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.text.cleaning.fuzz import MARKUP, SENTENCES, strings
+from tests.text.dumps import FILES, all_documents
 
 pytest.importorskip("ftfy", reason="cleaning needs the extra `text` (ftfy)")
 
@@ -26,16 +24,13 @@ from vaak.text.cleaning.controls import without_controls
 from vaak.text.cleaning.links import _places
 from vaak.text.cleaning.spacing import spaced
 
-FILES = sorted((Path(__file__).parents[2] / "data" / "text").glob("*.jsonl"))
 NASTY = st.lists(st.sampled_from((*MARKUP, *SENTENCES)) | st.text(max_size=40), max_size=12).map("".join)
 
 
-@pytest.mark.skipif(not FILES, reason="tests/data/text holds no documents")
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_real_documents(path):
-    for line in path.read_text(encoding="utf-8").splitlines():
-        text = json.loads(line)["text"]
-        assert clean(text) == clean_in_whole_rounds(text)
+@pytest.mark.parametrize("name", FILES)
+def test_real_documents(name):
+    for document in all_documents(name):
+        assert clean(document["text"]) == clean_in_whole_rounds(document["text"])
 
 
 def test_strings_of_the_generator():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
+from tests.text.dumps import FILES, all_documents
 from vaak.languages import LANGUAGES
 
 pytest.importorskip("pycld2", reason="pycld2 is not installed: pip install 'vaak[text]'")
@@ -17,23 +16,14 @@ pytest.importorskip("py3langid", reason="py3langid is not installed: pip install
 from vaak.text.identifying.identify import identify
 from vaak.text.prepare import plain
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "text"
 LEAST_WORDS = 5
 IDENTIFIED, CAUGHT = 0.98, 0.95
 _END = re.compile(r"(?<=[.?!।॥])\s+|\n+")
 
 
 def rows() -> list[dict[str, str]]:
-    """Every document of the folder; skips, with the reason, where there is none."""
-    found = [
-        json.loads(line)
-        for path in sorted(FOLDER.glob("*.jsonl"))
-        for line in path.read_text("utf-8").splitlines()
-        if line.strip()
-    ]
-    if not found:
-        pytest.skip("tests/data/text has no documents yet: identification is judged on them")
-    return found
+    """Every document of the folder."""
+    return [row for name in FILES for row in all_documents(name)]
 
 
 def sentences(text: str) -> list[str]:
@@ -88,8 +78,6 @@ def test_sentences_in_native_script_are_identified():
 @pytest.mark.parametrize("source", [None, "en"], ids=["its own source", "an English source"])
 def test_romanised_sentences_are_caught(source):
     romanised = [row for row in rows() if row.get("script") == "Latn" and row["language"] != "en"]
-    if not romanised:
-        pytest.skip("tests/data/text has no romanised documents yet")
     shares, table = accuracy(romanised, source)
     assert min(shares.values()) >= CAUGHT, printed(shares, table)
 

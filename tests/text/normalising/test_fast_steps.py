@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from itertools import product
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.text.cleaning.fuzz import MARKUP, SENTENCES, strings
+from tests.text.dumps import FILES, all_documents
 from vaak.languages import LANGUAGES
 from vaak.text.normalising import characters, indic_punctuation, indic_signs
 from vaak.text.normalising.normalise import _assamese, normalise
 
-FILES = sorted((Path(__file__).parents[2] / "data" / "text").glob("*.jsonl"))
 INDIC = st.text(st.characters(min_codepoint=0x900, max_codepoint=0xD7F), max_size=8)
 ANY_TEXT = st.lists(st.sampled_from((*MARKUP, *SENTENCES, "|", "।।", "ः")) | st.text(max_size=8) | INDIC).map("".join)
 
@@ -62,13 +60,11 @@ def plain_punctuation(text: str) -> str:
     return indic_punctuation._COLON_AS_VISARGA.sub(indic_punctuation._visarga, text)
 
 
-@pytest.mark.skipif(not FILES, reason="tests/data/text holds no documents")
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_real_documents(path):
-    language = path.stem if path.stem in LANGUAGES else "en"
-    for line in path.read_text(encoding="utf-8").splitlines():
-        text = json.loads(line)["text"]
-        assert normalise(text, language) == in_whole_passes(text, language)
+@pytest.mark.parametrize("name", FILES)
+def test_real_documents(name):
+    language = name if name in LANGUAGES else "en"
+    for document in all_documents(name):
+        assert normalise(document["text"], language) == in_whole_passes(document["text"], language)
 
 
 def test_strings_of_the_generator():
