@@ -4,15 +4,8 @@ import json
 
 import pytest
 
+from tests.cli.test_doors import leave
 from tests.text.dumps import real_documents, write_configuration, write_jsonl
-from vaak.cli.main import main
-
-
-def leave(arguments, capsys):
-    with pytest.raises(SystemExit) as left:
-        main(arguments)
-    said = capsys.readouterr()
-    return int(left.value.code or 0), said.out, said.err
 
 
 @pytest.fixture

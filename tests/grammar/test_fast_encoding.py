@@ -95,8 +95,7 @@ def _unmade(source):
     model = source["model"]
     products = {left + right: [left, right] for left, right in model["merges"]}
     half = next(left for left, _ in reversed(model["merges"]) if left in products)
-    keep = [pair for pair in model["merges"] if pair != products[half]]
-    model["merges"] = [*keep[:-1], keep[-1]]
+    model["merges"] = [pair for pair in model["merges"] if pair != products[half]]
 
 
 def _prefixed(source):

@@ -197,7 +197,7 @@ def test_numerals_follow_the_policy_of_the_language(tmp_path):
     write_jsonl(tmp_path / "in" / "a.jsonl", [{"id": "1", "text": text, "language": "en"}])
     built(tmp_path, numerals={"en": "words"})
     group = open_corpus(tmp_path / "corpus").groups["text", "en", "clean"]
-    assert "twenty-five mangoes" in small_tokenizer().decode(group.tokens(0)).replace("twenty five", "twenty-five")
+    assert "twenty-five mangoes" in small_tokenizer().decode(group.tokens(0))
 
 
 def test_nothing_kept_is_said_and_the_reasons_are_left(tmp_path):
