@@ -219,6 +219,11 @@ def counts_of(folder: Path) -> list[dict[str, Any]]:
     return read_json(folder / DONE)["counts"]
 
 
+def examples_of(folder: Path) -> Examples:
+    """Of a whole folder, the dropped documents that were chosen to be shown."""
+    return Examples.from_json(read_json(folder / DONE)["examples"])
+
+
 def kept_rows(folder: Path) -> Iterator[KeptRows]:
     """The kept rows of a whole folder, some thousand at a time, in order."""
     ids = (

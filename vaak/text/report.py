@@ -35,7 +35,7 @@ from vaak.page import (
 )
 from vaak.storage.files import write_json
 from vaak.text.document import QUARANTINED, REASONS
-from vaak.text.examples import KEPT
+from vaak.text.examples import KEPT, SHOWN_CHARACTERS
 
 # A text may turn the reading order of the page around it, or hold what a browser shows as nothing; both are spelled out.
 _INVISIBLE = {point: chr(0x2400 + point) for point in range(0x20) if point not in (0x09, 0x0A)} | {
@@ -204,8 +204,8 @@ def _documents(page: Page, examples: Sequence[Mapping[str, str]]) -> None:
     if panels:
         page.section(
             "Documents to look at",
-            "Drawn at random for each language and reason, by their ids: their first 600 characters, the kept ones as they "
-            "are in the corpus.",
+            f"Drawn at random for each language and reason, by their ids: their first {SHOWN_CHARACTERS} characters, the kept "
+            "ones as they are in the corpus.",
             tabs(panels, "Languages"),
         )
 

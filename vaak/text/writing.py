@@ -20,13 +20,12 @@ from vaak.corpus.shards import GroupWriter, hashed_files
 from vaak.corpus.writer import corpus_metadata
 from vaak.errors import BadInput
 from vaak.grammar.tokenizer import TextTokenizer
-from vaak.storage.files import read_json
 from vaak.text.document import REASONS
 from vaak.text.duplicates.dedupe import EXACT, KEPT, NEAR, Decisions, DedupeStore
 from vaak.text.examples import SHOWN_CHARACTERS, Examples
 from vaak.text.lengths import Lengths
 from vaak.text.prepare import VERSION
-from vaak.text.prepared import DONE, DROPPED, KeptRows, dropped_rows, kept_rows
+from vaak.text.prepared import DROPPED, KeptRows, counts_of, dropped_rows, examples_of, kept_rows
 from vaak.text.settings import TextSettings
 
 # How the unfinished corpus names who writes it.
@@ -205,12 +204,11 @@ def _of_prepared(parts: Sequence[Part], seed: int) -> _Tallies:
     """The tallies of what happened before duplicates were looked for."""
     tallies = _Tallies(Counter(), Counter(), Counter(), Counter(), Counter(), Examples(seed), Lengths())
     for part in parts:
-        done = read_json(part.folder / DONE)
-        for row in done["counts"]:
+        for row in counts_of(part.folder):
             tallies.read[part.source, row["language"]] += row["read"]
             for reason, n in row["dropped"].items():
                 tallies.dropped[part.source, row["language"], reason] += n
-        tallies.examples.merge(Examples.from_json(done["examples"]))
+        tallies.examples.merge(examples_of(part.folder))
     return tallies
 
 
