@@ -8,8 +8,10 @@ from functools import cache
 from vaak.text.numbers.number_ordinals import suffixes
 from vaak.text.numbers.number_phrases import CURRENCY_SIGNS, LATIN_SCALES, PHRASES
 
+# The nine blocks, but for dandas and the digits of Devanagari; other digits are ASCII by now.
+_INDIC = r"\u0900-\u0963\u0970-\u0d7f"
 # A letter or sign of an Indic script, or of a Latin word: a figure beside one is part of a name (H2O, mp3) or unknown.
-_LETTER = r"[^\W\d]|[\u0900-\u0963\u0970-\u0d7f]"
+_LETTER = rf"[^\W\d]|[{_INDIC}]"
 # An ending ends there too: in 5%$5 the sign is no ending, or reading $5 would change what 5% is.
 NO_LETTER_BEHIND = rf"(?!{_LETTER}|[0-9{CURRENCY_SIGNS}])"
 
@@ -59,7 +61,7 @@ def written_number(language: str) -> re.Pattern[str]:
         rf"""
         (?P<phone>(?<![\w.,:/-])(?:{"|".join(_PHONES)}))(?![.,:/-]?[0-9])
         | (?P<sign>[+-])?
-          (?:(?P<money>(?<![\w\u0900-\u0963\u0970-\u0d7f])(?:US\$|{_RUPEES}|[$€£]))\ ?)?
+          (?:(?P<money>(?<![\w{_INDIC}])(?:US\$|{_RUPEES}|[$€£]))\ ?)?
           (?P<core>[0-9]+(?:[.,:/-][0-9]+)*)
           (?:(?:{"|".join(endings)}){NO_LETTER_BEHIND})?
         """,
