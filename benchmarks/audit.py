@@ -51,12 +51,12 @@ def found_figures(planted: Planted, report: AuditReport, folder: Path) -> list[F
     aside = set_aside(source, folder / "import")
     named = sum(aside.get(row) == name for name, row in source.truth.values())
     return [
-        at_least("samples examined", examined, 20_000, "the issue's 20,000 over twelve languages"),
+        at_least("samples examined", examined, 20_000, "the goal's 20,000 over twelve languages"),
         at_least("kinds of faults found at every planted sample", kinds, len(planted.truth), "kinds planted"),
         at_least(
             "kinds set aside by import with their row", named, len(source.truth), "kinds planted in what is imported"
         ),
-        at_most("clean samples flagged", 100 * flagged, 0.2, "the issue's 0.2%", "%"),
+        at_most("clean samples flagged", 100 * flagged, 0.2, "the goal's 0.2%", "%"),
     ]
 
 

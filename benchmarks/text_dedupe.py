@@ -73,18 +73,16 @@ def recall_figures(found: Found) -> list[Figure]:
                 for side in (0, 1)
             )
             name = f"recall of {100 * share:g}% edits, {low} to {high:,} characters, {len(own):,} pairs"
-            figures.append(
-                at_least(name, float(own.mean()), want, f"the issue; rensa's LSH of words {peer.mean():.3f}")
-            )
+            figures.append(at_least(name, float(own.mean()), want, f"the goal; rensa's LSH of words {peer.mean():.3f}"))
         for language in dict.fromkeys(key[0] for key in of_share):
             own = np.concatenate([one[0] for key, one in of_share.items() if key[0] == language])
             name = f"recall of {100 * share:g}% edits, {language}, {len(own):,} pairs"
-            figures.append(at_least(name, float(own.mean()), want, "the issue, each language"))
+            figures.append(at_least(name, float(own.mean()), want, "the goal, each language"))
         (language, size), worst = min(of_share.items(), key=lambda one: one[1][0].mean())
         name = (
             f"recall of {100 * share:g}% edits, lowest of languages and lengths ({language}, {size[0]} to {size[1]:,})"
         )
-        figures.append(at_least(name, float(worst[0].mean()), want, f"the issue; {len(worst[0])} pairs"))
+        figures.append(at_least(name, float(worst[0].mean()), want, f"the goal; {len(worst[0])} pairs"))
     return figures
 
 
@@ -109,11 +107,11 @@ def false_figures(pools: Pools, real: Pools, folder: Path) -> list[Figure]:
                 peer += int(peer_flags(texts).sum())
         if real.get(language):
             of_real.append(near(real[language], folder / f"{language}real"))
-    against = f"the issue's 0.1%; {own} of {total:,}, rensa's LSH flags {peer}"
+    against = f"the goal's 0.1%; {own} of {total:,}, rensa's LSH flags {peer}"
     figures = [at_most("false merges of documents that share no sentence", 100 * own / total, 0.1, against, "%")]
     if of_real:
         found = np.concatenate(of_real)
-        against = f"the issue's 0.1%; {found.sum()} of {len(found):,}"
+        against = f"the goal's 0.1%; {found.sum()} of {len(found):,}"
         figures.append(at_most("false merges of the real documents", 100 * float(found.mean()), 0.1, against, "%"))
     return figures
 

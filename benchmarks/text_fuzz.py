@@ -85,7 +85,7 @@ def main() -> int:
         print(line)
     print(f"{time.monotonic() - started:.0f} s")
     figures = [
-        at_least("strings", sum(done for done, _ in told), arguments.strings, "the issue's million"),
+        at_least("strings", sum(done for done, _ in told), arguments.strings, "the goal's million"),
         at_most("strings that raised or did not settle", len(wrong), 0, "none"),
     ]
     if arguments.json:

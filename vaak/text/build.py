@@ -34,7 +34,7 @@ from vaak.text.processes import default_processes, prepared_in_order
 from vaak.text.report import write_report
 from vaak.text.settings import TextSettings
 from vaak.text.sources import Source
-from vaak.text.writing import OWNER, Part, write_corpus
+from vaak.text.writing import OWNER, PreparedInput, write_corpus
 
 # Called with what is done and what there is to do, in megabytes, and a few words.
 Progress = Callable[[float, float, str], None]
@@ -163,7 +163,8 @@ def tasks_of(settings: TextSettings, tokenizer: TextTokenizer, work: Path) -> li
 
 def _own_folders(settings: TextSettings, work: Path) -> tuple[Path, ...]:
     """What the build itself writes, which is no input although it may stand in a folder of inputs."""
-    return tuple(folder.resolve() for folder in (settings.corpus, work, report_folder(settings)))
+    logs = settings.corpus.with_name(settings.corpus.name + ".logs")  # of a build on many machines
+    return tuple(folder.resolve() for folder in (settings.corpus, work, report_folder(settings), logs))
 
 
 def _library_versions() -> dict[str, str]:
@@ -277,7 +278,7 @@ def _freeze(
     progress: Progress | None,
 ) -> None:
     """Deduplicate what was prepared, write the corpus, and leave the report in the work folder just before it is frozen."""
-    parts = [Part(task.folder, task.source.name, task.source.tier) for task in tasks]
+    parts = [PreparedInput(task.folder, task.source.name, task.source.tier) for task in tasks]
     started = time.monotonic()
 
     def before_freezing(counts: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ _DUPLICATE = {EXACT: "exact duplicate", NEAR: "near duplicate"}
 
 
 @dataclass(frozen=True)
-class Part:
+class PreparedInput:
     """One prepared input: its folder, and the source and tier of its documents."""
 
     folder: Path
@@ -63,7 +63,7 @@ class _Tallies:
 class _Rows:
     """Those of some prepared rows that are of one language, and what was decided about each (0: it stays)."""
 
-    part: Part
+    part: PreparedInput
     language: str
     rows: KeptRows
     mine: NDArray[np.int64]
@@ -74,7 +74,7 @@ class _Rows:
 def write_corpus(
     settings: TextSettings,
     tokenizer: TextTokenizer,
-    parts: Sequence[Part],
+    parts: Sequence[PreparedInput],
     work: Path,
     before_freezing: Callable[[dict[str, Any]], None],
     said: Callable[[str], None],
@@ -88,6 +88,8 @@ def write_corpus(
     said("looking for duplicates")
     stores = _filled(parts, work / "dedupe")
     decided = {language: store.decide() for language, store in stores.items()}
+    for language, store in stores.items():
+        store.check(decided[language])
     said("writing the corpus")
     name = settings.name or settings.corpus.name
     claim_folder(settings.corpus, OWNER, name, STREAMS, restart=True)
@@ -113,7 +115,7 @@ def write_corpus(
     freeze_folder(settings.corpus, {**metadata, "text": _provenance(settings, tallies)}, hashed_files(groups))
 
 
-def _filled(parts: Sequence[Part], folder: Path) -> dict[str, DedupeStore]:
+def _filled(parts: Sequence[PreparedInput], folder: Path) -> dict[str, DedupeStore]:
     """A store per language with every document that could be kept, in the order of the parts."""
     stores: dict[str, DedupeStore] = {}
     for part in parts:
@@ -130,7 +132,7 @@ def _filled(parts: Sequence[Part], folder: Path) -> dict[str, DedupeStore]:
     return stores
 
 
-def _by_language(parts: Sequence[Part], decided: Mapping[str, Decisions]) -> Iterator[_Rows]:
+def _by_language(parts: Sequence[PreparedInput], decided: Mapping[str, Decisions]) -> Iterator[_Rows]:
     """The prepared rows once more, in the order in which `_filled` numbered them, with the decisions."""
     at: Counter[str] = Counter()
     for part in parts:
@@ -200,7 +202,7 @@ def _held_out(digests: NDArray[np.uint8], share: float) -> NDArray[np.bool_]:
     return digests[:, :8].copy().view(">u8")[:, 0] < np.float64(share) * 2.0**64
 
 
-def _of_prepared(parts: Sequence[Part], seed: int) -> _Tallies:
+def _of_prepared(parts: Sequence[PreparedInput], seed: int) -> _Tallies:
     """The tallies of what happened before duplicates were looked for."""
     tallies = _Tallies(Counter(), Counter(), Counter(), Counter(), Counter(), Examples(seed), Lengths())
     for part in parts:

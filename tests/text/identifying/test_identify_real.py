@@ -1,4 +1,4 @@
-"""Identification on real text that nobody tuned on: the documents of `tests/data/text`, sentence by sentence."""
+"""Identification on real text that it was not tuned on: the documents of `tests/data/text`, sentence by sentence."""
 
 from __future__ import annotations
 
