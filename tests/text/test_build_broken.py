@@ -169,7 +169,13 @@ def test_who_interrupts_is_told_what_is_kept(tmp_path):
     write_jsonl(tmp_path / "in" / "a.jsonl", [{**one, "id": f"{i}"} for i in range(3000) for one in ENGLISH[:4]])
     command = [sys.executable, "-m", "vaak.cli.main", "text", "build", str(write_configuration(tmp_path)), "--json"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Whoever runs the tests in the background may have them ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     until = time.monotonic() + 60
     while not (tmp_path / "corpus.build" / "inputs").exists() and time.monotonic() < until:

@@ -26,6 +26,8 @@ def records(run: Path) -> Iterator[Any]:
             at += left
             continue
         _, length, kind = struct.unpack("<IHB", data[at : at + _HEADER])
+        if at + _HEADER + length > len(data):  # it is being written
+            return
         parts += data[at + _HEADER : at + _HEADER + length]
         at += _HEADER + length
         if kind in (_WHOLE, _LAST):
