@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
+from vaak import workers
 from vaak.audit.finding import Around
 from vaak.corpus import Corpus
-from vaak.errors import BadInput
-from vaak.workers import end_with_parent
 
 # A process takes about as long to start as so many samples take to examine, a second or two.
 SAMPLES_PER_PROCESS = 20_000
@@ -49,28 +44,13 @@ def in_order(opened: Opened, calls: Sequence[Call], processes: int) -> Iterator[
         for function, task in calls:
             yield function(opened, task)
         return
-    # Fresh interpreters: a fork would inherit this process's threads in the middle of what they do.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_open, initargs=(opened,))
-    waiting: deque[Future[Any]] = deque()
-    try:
-        for call in calls:
-            waiting.append(pool.submit(_work, call))
-            if len(waiting) > 2 * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise BadInput(
-            "a process of the audit was ended (often there was too little memory); run it again with --processes 1"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    ended = "a process of the audit was ended (often there was too little memory); run it again with --processes 1"
+    yield from workers.in_order(_work, calls, processes, (_open, (opened,)), ended)
 
 
 def _open(opened: Opened) -> None:
     global _opened
-    end_with_parent()
+    workers.end_with_parent()
     _opened = opened
 
 

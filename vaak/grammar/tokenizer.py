@@ -52,7 +52,7 @@ class TextTokenizer:
             raise BadInput(f"{name} is not a tokenizer.json that can be read ({error})") from error
         vocabulary = self._decoder.get_vocab(with_added_tokens=True)
         self.size: int = max(vocabulary.values()) + 1
-        self.hash: str = hashlib.sha256(source.encode()).hexdigest()
+        self.hash: str = _hash(source)
         known = [vocabulary[spelling] for spelling in _END_OF_TEXT_SPELLINGS if spelling in vocabulary]
         if not known:
             raise BadInput(f"{name} has no end-of-text token; it must hold one of {', '.join(_END_OF_TEXT_SPELLINGS)}")
@@ -88,15 +88,27 @@ class TextTokenizer:
 
 def load_tokenizer(path: str | Path) -> TextTokenizer:
     """Read a `tokenizer.json`, named itself or by its folder. Raises `BadInput` naming the file."""
-    path = Path(path)
+    file, source = _read(Path(path))
+    return TextTokenizer(source, str(file))
+
+
+def tokenizer_hash(path: str | Path) -> str:
+    """The `hash` of `load_tokenizer(path)`, without the second that opening a large one takes."""
+    return _hash(_read(Path(path))[1])
+
+
+def _read(path: Path) -> tuple[Path, str]:
     file = path / "tokenizer.json" if path.is_dir() else path
     try:
-        source = file.read_bytes().decode()
+        return file, file.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(
             f"{file} cannot be read as a tokenizer ({error}); name a tokenizer.json or its folder"
         ) from error
-    return TextTokenizer(source, str(file))
+
+
+def _hash(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def train_tokenizer(texts: Iterable[str], size: int) -> TextTokenizer:

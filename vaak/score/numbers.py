@@ -32,7 +32,7 @@ _UNITS = [
 ]
 _TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
-_IRREGULAR_ORDINALS = {
+IRREGULAR_ORDINALS = {
     "one": "first",
     "two": "second",
     "three": "third",
@@ -72,8 +72,8 @@ def cardinal(number: int) -> list[str]:
 def ordinal(number: int) -> list[str]:
     """`number` as an ordinal: 21 is twenty first."""
     *head, last = cardinal(number)
-    if last in _IRREGULAR_ORDINALS:
-        return [*head, _IRREGULAR_ORDINALS[last]]
+    if last in IRREGULAR_ORDINALS:
+        return [*head, IRREGULAR_ORDINALS[last]]
     return [*head, last[:-1] + "ieth" if last.endswith("y") else last + "th"]
 
 

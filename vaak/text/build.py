@@ -22,7 +22,7 @@ from typing import Any
 from vaak.corpus.manifest import MANIFEST, check_unclaimed
 from vaak.corpus.work_folders import make_folder, work_folder
 from vaak.errors import BadInput
-from vaak.grammar.tokenizer import TextTokenizer, load_tokenizer
+from vaak.grammar.tokenizer import TextTokenizer, load_tokenizer, tokenizer_hash
 from vaak.languages import LANGUAGES
 from vaak.storage.files import read_json, room_on_disk, write_json
 from vaak.storage.locks import lock_file, only_one, unlock
@@ -177,6 +177,8 @@ def _library_versions() -> dict[str, str]:
 def prepare_tasks(tasks: Sequence[Task], tokenizer: TextTokenizer, processes: int, progress: Progress | None) -> None:
     """Prepare the inputs that are not done yet, and say how it goes."""
     left = [task for task in tasks if not done_with(task.folder, task.made_of)]
+    if not left:
+        return
     tally = _Tally(sum(task.input.bytes for task in tasks), sum(task.input.bytes for task in left), progress)
     writer: PreparedWriter | None = None
     try:
@@ -224,7 +226,7 @@ def finished_report(settings: TextSettings) -> dict[str, Any] | None:
         raise BadInput(
             f"{settings.corpus} is a frozen corpus, and {folder} does not say how it was built; name a new folder"
         )
-    if found["configuration"] != _configuration(settings, load_tokenizer(settings.tokenizer)):
+    if found["configuration"] != _configuration(settings, tokenizer_hash(settings.tokenizer)):
         raise BadInput(f"{settings.corpus} is frozen, and was built by another configuration; name a new folder")
     return found
 
@@ -286,7 +288,7 @@ def _freeze(
         seconds = time.monotonic() - started + sum(seconds_of(task.folder) for task in tasks)
         report = {
             "corpus": {"name": settings.name or settings.corpus.name, "folder": settings.corpus.name},
-            "configuration": _configuration(settings, tokenizer),
+            "configuration": _configuration(settings, tokenizer.hash),
             "seconds": round(seconds, 1),
             "documents_per_second": round(sum(row["read"] for row in counts["sources"]) / max(seconds, 1e-9), 1),
             **counts,
@@ -297,10 +299,10 @@ def _freeze(
     write_corpus(settings, tokenizer, parts, work, before_freezing, said)
 
 
-def _configuration(settings: TextSettings, tokenizer: TextTokenizer) -> dict[str, Any]:
+def _configuration(settings: TextSettings, tokenizer_hash: str) -> dict[str, Any]:
     """What the corpus was made by: the settings, but for where it stands and who did the work."""
     said = settings.model_dump(mode="json", exclude={"corpus", "tokenizer", "scale"})
-    return {**said, "tokenizer": tokenizer.hash, "version": VERSION}
+    return {**said, "tokenizer": tokenizer_hash, "version": VERSION}
 
 
 class _Tally:

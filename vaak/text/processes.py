@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from vaak.errors import BadInput
 from vaak.grammar.fast_encoding import encoder_elsewhere, fast_encoder
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.text.document import Raw
 from vaak.text.prepare import Encode, Steps, prepare
 from vaak.text.prepared import Packed, packed
-from vaak.workers import end_with_parent
+from vaak.workers import end_with_parent, in_order
 
 # What a caller wants to have back beside the result.
 _Mark = TypeVar("_Mark")
 
-# Batches in flight for each process: one in work, the others wait for it.
-_AHEAD = 3
+_ENDED = (
+    "a process was ended (often there was too little memory); inputs that are done are kept, run again with fewer "
+    "--processes"
+)
 
 _opened: tuple[Encode, int] | None = None
 
@@ -45,30 +43,16 @@ def prepared_in_order(
         for mark, documents, steps in batches:
             yield mark, packed(prepare(documents, steps, encode, tokenizer.end_of_text_id), steps.source)
         return
-    # Fresh interpreters: a fork would inherit this process's threads in the middle of what they do.
-    context = multiprocessing.get_context("spawn")
-    opening = (tokenizer.source, encoder.library, tokenizer.end_of_text_id)
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_open, initargs=opening)
-    waiting: deque[tuple[Any, Future[Packed]]] = deque()
-    try:
+    marks: deque[_Mark] = deque()
+
+    def pieces() -> Iterator[tuple[list[Raw], Steps]]:
         for mark, documents, steps in batches:
-            waiting.append((mark, pool.submit(_work, documents, steps)))
-            if len(waiting) > _AHEAD * processes:
-                yield _first(waiting)
-        while waiting:
-            yield _first(waiting)
-    except BrokenProcessPool as error:
-        raise BadInput(
-            "a process was ended (often there was too little memory); inputs that are done are kept, run again with "
-            "fewer --processes"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+            marks.append(mark)
+            yield documents, steps
 
-
-def _first(waiting: deque[tuple[Any, Future[Packed]]]) -> tuple[Any, Packed]:
-    mark, future = waiting.popleft()
-    return mark, future.result()
+    opening = (_open, (tokenizer.source, encoder.library, tokenizer.end_of_text_id))
+    for result in in_order(_work, pieces(), processes, opening, _ENDED):
+        yield marks.popleft(), result
 
 
 def _open(source: str, library: str, end_of_text_id: int) -> None:
@@ -79,6 +63,7 @@ def _open(source: str, library: str, end_of_text_id: int) -> None:
     _opened = encoder_elsewhere(source, library), end_of_text_id
 
 
-def _work(documents: list[Raw], steps: Steps) -> Packed:
+def _work(piece: tuple[list[Raw], Steps]) -> Packed:
     assert _opened is not None
+    documents, steps = piece
     return packed(prepare(documents, steps, *_opened), steps.source)

@@ -5,17 +5,8 @@ A suffix may follow a hyphen (5-ാം). An ending that is in no table is not gu
 
 from __future__ import annotations
 
+from vaak.score.numbers import IRREGULAR_ORDINALS
 from vaak.text.numbers.number_words import cardinal
-
-_IRREGULAR_ENGLISH = {
-    "one": "first",
-    "two": "second",
-    "three": "third",
-    "five": "fifth",
-    "eight": "eighth",
-    "nine": "ninth",
-    "twelve": "twelfth",
-}
 
 
 def _forms(ending_of: dict[str, str], words: dict[int, str]) -> dict[tuple[int, str], str]:
@@ -138,6 +129,6 @@ def _english(number: int, suffix: str) -> str | None:
     said = cardinal(number, "en")
     cut = max(said.rfind(" "), said.rfind("-")) + 1
     head, word = said[:cut], said[cut:]
-    if word in _IRREGULAR_ENGLISH:
-        return head + _IRREGULAR_ENGLISH[word]
+    if word in IRREGULAR_ORDINALS:
+        return head + IRREGULAR_ORDINALS[word]
     return head + (word[:-1] + "ieth" if word.endswith("y") else word + "th")
