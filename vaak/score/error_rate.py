@@ -87,11 +87,12 @@ def grapheme_counts(reference: str, hypothesis: str, language: str) -> Counts:
     The first figure for Indic languages: words are long there and often divided in two ways, and one wrong vowel sign is
     one wrong unit of those that a reader sees.
     """
-    wanted, given = (_units(text, language) for text in (reference, hypothesis))
+    wanted, given = (written_units(text, language) for text in (reference, hypothesis))
     return align(wanted, given)
 
 
-def _units(text: str, language: str) -> list[str]:
+def written_units(text: str, language: str) -> list[str]:
+    """The written units of `text` in `language` after `normalise_for_scoring`, spaces left out: what `grapheme_counts` counts."""
     return [unit for unit in graphemes(normalise_for_scoring(text, language)) if unit != " "]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from vaak.errors import BadInput
 
-_FRAME_S = 0.02
+FRAME_S = 0.02
 # A frame is speech when it is louder than -50 dB of full scale and within 35 dB of the loud frames of its wave.
 _FLOOR_DB = -50.0
 _RANGE_DB = 35.0
@@ -113,18 +113,24 @@ def loop_share(codes: np.ndarray, max_period: int = 16, copies: int = 4) -> floa
 
 def frame_levels(wave: np.ndarray, rate: int) -> np.ndarray:
     """RMS in dB of full scale of frames of 20 ms: float64[n], the remainder left out; -120 for digital silence."""
-    size = max(1, int(rate * _FRAME_S))
+    size = max(1, int(rate * FRAME_S))
     wave = np.nan_to_num(np.asarray(wave, dtype=np.float64).reshape(-1))
     frames = wave[: len(wave) // size * size].reshape(-1, size)
     return 10 * np.log10((frames**2).mean(1) + 1e-12) if len(frames) else np.zeros(0)
 
 
-def speech_share(wave: np.ndarray, rate: int) -> float:
-    """Share of 20 ms frames with energy like speech: above -50 dBFS and within 35 dB of the 95th percentile; 0.0 if empty."""
+def speech_frames(wave: np.ndarray, rate: int) -> np.ndarray:
+    """Which 20 ms frames have energy like speech: bool[n]; above -50 dBFS and within 35 dB of the 95th percentile."""
     levels = frame_levels(wave, rate)
     if not len(levels):
-        return 0.0
-    return float(np.mean(levels > max(_FLOOR_DB, float(np.quantile(levels, 0.95)) - _RANGE_DB)))
+        return np.zeros(0, bool)
+    return levels > max(_FLOOR_DB, float(np.quantile(levels, 0.95)) - _RANGE_DB)
+
+
+def speech_share(wave: np.ndarray, rate: int) -> float:
+    """Share of frames that are `speech_frames`; 0.0 if empty."""
+    frames = speech_frames(wave, rate)
+    return float(np.mean(frames)) if len(frames) else 0.0
 
 
 def silence_share(wave: np.ndarray, rate: int) -> float:
