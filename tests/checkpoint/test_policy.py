@@ -111,3 +111,11 @@ def test_the_newest_and_the_newest_full_and_milestones_always_stay(tmp_path_fact
     if any(saved.values()):
         assert left[max(step for step in saved if saved[step])]
     assert all(left[step] == saved[step] for step in saved if step % every == 0)
+
+
+def test_the_model_that_an_alignment_came_from_stays(tmp_path):
+    """Step 0 is what every later checkpoint of it is compared with."""
+    for step in (0, 10, 20, 30):
+        make(tmp_path, step)
+    prune(tmp_path, Kept(keep_last_full=1))
+    assert {one.step: one.full for one in list_checkpoints(tmp_path)} == {0: False, 30: True}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vaak.errors import BadInput
-from vaak.grammar.export import export_tokenizer
+from vaak.grammar.export import export_tokenizer, text_tokenizer
 from vaak.grammar.tokenizer import TextTokenizer, load_tokenizer
 from vaak.grammar.vocabulary import Vocabulary
 
@@ -69,3 +69,12 @@ def test_an_exported_tokenizer_is_not_exported_again(tokenizer, tmp_path):
     again: TextTokenizer = load_tokenizer(tmp_path)
     with pytest.raises(BadInput, match="already holds"):
         export_tokenizer(again, again.vocabulary(8), tmp_path / "again")
+
+
+def test_the_text_of_an_export_is_the_tokenizer_that_it_was_made_of(tokenizer, tmp_path):
+    vocabulary = tokenizer.vocabulary(300)
+    export_tokenizer(tokenizer, vocabulary, tmp_path)
+    text = text_tokenizer(load_tokenizer(tmp_path), vocabulary)
+    assert (text.size, text.end_of_text_id) == (tokenizer.size, tokenizer.end_of_text_id)
+    assert text.encode("the cat<|speech_start|>") == tokenizer.encode("the cat<|speech_start|>")
+    assert text_tokenizer(tokenizer, vocabulary) is tokenizer

@@ -182,3 +182,29 @@ def test_the_far_end_of_the_distribution_has_no_impossible_entry():
     almost_one = torch.tensor([1 - 2**-53], dtype=torch.float64)
     assert sample(logits, almost_one, 0, 1.0).item() == 1
     assert sample(logits, torch.zeros(1, dtype=torch.float64), 0, 1.0).item() == 0
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+def test_the_log_probability_of_each_draw_is_that_of_the_whole_distribution(temperature):
+    """Against one plain forward pass over prompt and codes, with nothing but codes and the stop token in the softmax."""
+    model = tiny_model()
+    prompts = prompts_of(model)
+    found = generate(model, prompts, max_codes=20, temperature=temperature, scored=True)
+    drawable = [model.vocabulary.speech_end, *range(model.vocabulary.first_speech_id, model.vocabulary.size)]
+    for prompt, one in zip(prompts, found, strict=True):
+        assert one.log_probabilities is not None and len(one.log_probabilities) == len(one.codes) + one.stopped
+        ids = torch.from_numpy(np.concatenate([prompt, model.vocabulary.speech_ids(one.codes)]))
+        with torch.no_grad():
+            logits = model.lm(ids[None]).logits[0, len(prompt) - 1 :, drawable] / temperature
+        picks = [*(one.codes.astype(int) + 1), *([0] if one.stopped else [])]
+        wanted = torch.log_softmax(logits, -1)[range(len(picks)), picks]
+        np.testing.assert_allclose(one.log_probabilities, wanted.numpy(), atol=1e-4)
+    assert same(found, generate(model, prompts, max_codes=20, temperature=temperature))
+
+
+def test_a_truncated_distribution_has_no_log_probabilities():
+    model = tiny_model()
+    choices: list[dict[str, Any]] = [{"temperature": 0.0}, {"top_k": 5}, {"top_p": 0.9}]
+    for sampling in choices:
+        with pytest.raises(BadInput, match="from the whole distribution"):
+            generate(model, prompts_of(model), max_codes=3, scored=True, **sampling)

@@ -54,7 +54,7 @@ def saves_waited_for() -> Iterator[None]:
     @wraps(after)
     def waited(saving, done):
         after(saving, done)
-        saving._settle()
+        saving.checkpointing._settle()
 
     with patch.object(Saving, "after", waited):
         yield

@@ -20,6 +20,12 @@ from vaak.track import read_jsonl
 
 FILL_IN = "TO FILL IN"
 _STREAMS = {"raw": "raw audio", "paired": "paired", "text": "text"}
+_KINDS = {
+    "pretrain": "pretraining",
+    "sft": "fine-tuning",
+    "grpo": "alignment by rewards (GRPO)",
+    "dpo": "alignment by preferences (DPO)",
+}
 _TAGS = ["speech", "speech-language-model", "neural-codec", "vaak"]
 
 
@@ -32,7 +38,8 @@ def model_card(checkpoint: Checkpoint, n_parameters: int, notes: str | None = No
     state, recipe = load_state(folder), _recipe(folder)
     plan = load_plan(folder) if (folder / "plan.json").is_file() else None
     mass = RealisedMass.from_state(state["mass"]) if "mass" in state else None
-    languages = _languages(plan, mass)
+    # An alignment has no mixture: its recipe names the languages of its prompts.
+    languages = _languages(plan, mass) or sorted((recipe.get("prompts") or {}).get("languages") or {})
     name = checkpoint.id.split("/")[0]
     sections = [
         f"# {name}, step {checkpoint.step:,}",
@@ -174,7 +181,7 @@ def _training(checkpoint: Checkpoint, state: dict[str, Any], recipe: dict[str, A
     rates = f"{schedule['peak_lr']:g} to {schedule.get('min_lr', 0):g}" if "peak_lr" in schedule else None
     rows = [
         ["stage", recipe.get("name")],
-        ["kind", {"pretrain": "pretraining", "sft": "fine-tuning"}.get(str(recipe.get("kind")))],
+        ["kind", _KINDS.get(str(recipe.get("kind")))],
         ["steps", step],
         ["context", _count(recipe.get("context"))],
         ["tokens per step", _count(recipe.get("tokens_per_step"))],
@@ -203,6 +210,11 @@ def _metrics(checkpoint: Checkpoint) -> str:
     if not path.is_file():
         return ""
     rows = [row for row in read_jsonl(path) if row.get("step", 0) <= checkpoint.step]
+    if any("reward" in row or "margin" in row for row in rows):  # the loss of an alignment says nothing by itself
+        newest = rows[-1]
+        names = sorted(name for name in newest if name.startswith("reward") or name == "margin")
+        values = [[f"`{name}`", f"{newest[name]:.4f}"] for name in names]
+        return f"## Metrics\n\nAlignment, at step {newest['step']:,}:\n\n" + _table(["figure", "mean"], values)
     parts = []
     for title, first, below in (("Training", "loss", "loss/"), ("Validation", "val/loss", "val/")):
         newest = next((row for row in reversed(rows) if first in row), None)

@@ -75,7 +75,7 @@ def prune(run: str | Path, policy: Policy, keep: Collection[int] = (), leases: L
     """Remove what the policy does not keep, and the remains of unfinished saves.
 
     `keep` names further steps to spare. Never removed, whatever the policy says: the newest complete checkpoint, the newest
-    full one, milestones, and what somebody holds a lease on, such as the parent of a running stage. An unfinished folder goes
+    full one, milestones, the model of step 0, and what somebody holds a lease on, such as the parent of a running stage. An unfinished folder goes
     only once a newer one is complete. `leases` should be the same from call to call, or no lease ever expires. Only one process
     prunes a run at a time: who calls this holds the run's lock.
     """
@@ -125,6 +125,8 @@ def kept(complete: Sequence[Kept], policy: Policy, keep: Collection[int] = ()) -
     whole |= set(full[-max(policy.keep_last_full, 1) :])
     rest = [one.step for one in complete if one.step not in whole]
     models = set(rest[max(len(rest) - policy.keep_last_model_only, 0) :]) | {complete[-1].step}
+    # Only an alignment saves a step 0, the model as it came: the others are compared with it to the end.
+    models |= {0} & set(rest)
     return whole, models
 
 

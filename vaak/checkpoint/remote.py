@@ -222,7 +222,8 @@ def prune_remote(
         if one.step in lost:
             stays = False
         elif one.complete:
-            stays = one.step in whole or (not one.full and one.step in models)
+            # At an address nothing becomes a model alone: step 0, which the others are compared with, stays as it is.
+            stays = one.step in whole or one.step == 0 or (not one.full and one.step in models)
         else:
             stays = one.step in keep or one.step > complete[-1].step
         if stays:

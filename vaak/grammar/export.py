@@ -55,6 +55,15 @@ def export_tokenizer(tokenizer: TextTokenizer, vocabulary: Vocabulary, folder: s
     vocabulary.save(folder / "vocabulary.json")
 
 
+def text_tokenizer(tokenizer: TextTokenizer, vocabulary: Vocabulary) -> TextTokenizer:
+    """The tokenizer of text alone, as `export_tokenizer` got it: of an export without its spellings, any other as it is."""
+    if tokenizer.size != vocabulary.size:
+        return tokenizer
+    file = json.loads(tokenizer.source)
+    file["added_tokens"] = [one for one in file["added_tokens"] if one["id"] < vocabulary.base_size]
+    return TextTokenizer(json.dumps(file, ensure_ascii=False))
+
+
 def _added(number: int, spelling: str, special: bool) -> dict[str, Any]:
     return {
         "id": number,

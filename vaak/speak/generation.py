@@ -24,10 +24,15 @@ _NUCLEUS = 512
 
 @dataclass(frozen=True)
 class Generation:
-    """codes: uint16[n], without the stop token; stopped: it was generated (else `max_codes` ended the item)."""
+    """codes: uint16[n], without the stop token; stopped: it was generated (else `max_codes` ended the item).
+
+    log_probabilities: where they were asked for, of every code and of the stop token, if it came, as they were drawn:
+    float32[n or n + 1], in nats.
+    """
 
     codes: np.ndarray
     stopped: bool
+    log_probabilities: np.ndarray | None = None
 
 
 @torch.inference_mode()
@@ -41,16 +46,18 @@ def generate(
     top_p: float = 1.0,
     seeds: Sequence[int] | None = None,
     batch_size: int = 32,
+    scored: bool = False,
 ) -> list[Generation]:
     """Continue each prompt (int64[n] ids, ending with speech_start or with speech ids) until it stops.
 
     `max_codes` bounds all items or each one; `temperature` 0 is greedy; `top_k` 0 and `top_p` 1.0 switch truncation
-    off. `seeds` default to 0, 1, 2 ... Raises `BadInput` for an empty prompt or one beyond the model's positions, and
-    `FloatingPointError` when the model gives infinities or not-a-number.
+    off. `seeds` default to 0, 1, 2 ... `scored` keeps the log-probability of each draw, which only a whole distribution has.
+    Raises `BadInput` for an empty prompt or one beyond the model's positions, and `FloatingPointError` when the model gives
+    infinities or not-a-number.
     """
     check_sampling(temperature, top_k, top_p)
     limits, seeds = check_requests(prompts, max_codes, seeds, positions_of(model))
-    sampler = _Sampler(model, temperature, top_k, top_p)
+    sampler = _Sampler(model, temperature, top_k, top_p, scored)
     results: dict[int, Generation] = {}
     # Neighbours of like length: little padding, and rows that end at about the same time.
     order = sorted(range(len(prompts)), key=lambda i: (limits[i], len(prompts[i])))
@@ -86,7 +93,7 @@ def stream_codes(
 def _one_by_one(
     model: SpeechLM, sampler: _Sampler, prompt: np.ndarray, limit: int, seed: int
 ) -> Generator[int, None, bool]:
-    for _, picks in _draws(model, sampler, [prompt], [limit], [seed]):
+    for _, picks, _ in _draws(model, sampler, [prompt], [limit], [seed]):
         pick = int(picks)
         if pick == 0:
             return True
@@ -139,21 +146,29 @@ def generation_of(vocabulary: Vocabulary, ids: Sequence[int] | np.ndarray, limit
 class _Sampler:
     """From hidden states to indices: 0 is the stop token, 1 + c is code c."""
 
-    def __init__(self, model: SpeechLM, temperature: float, top_k: int, top_p: float) -> None:
+    def __init__(self, model: SpeechLM, temperature: float, top_k: int, top_p: float, scored: bool = False) -> None:
+        if scored and (temperature == 0 or top_k or top_p < 1):
+            raise BadInput(
+                "log-probabilities are of draws from the whole distribution: give temperature, and no top_k or top_p"
+            )
         vocabulary, head = model.vocabulary, model.head
         # The two voice marks stand between the stop token and the codes.
         stop, codes = head[vocabulary.speech_end], head[vocabulary.first_speech_id : vocabulary.size]
         self._head = torch.cat([stop[None], codes])
-        self._temperature, self._top_k, self._top_p = temperature, top_k, top_p
+        self._temperature, self._top_k, self._top_p, self.scored = temperature, top_k, top_p, scored
 
-    def __call__(self, states: Tensor, uniforms: Tensor) -> Tensor:
-        """states [B, H], uniforms float64[B] in [0, 1) -> int64[B]."""
+    def __call__(self, states: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
+        """states [B, H], uniforms float64[B] in [0, 1) -> int64[B], and float32[B] log-probabilities where they are asked for."""
         if not bool(torch.isfinite(states).all()):
             raise FloatingPointError("the model's output is not finite")
         logits = F.linear(states, self._head).float()
         if self._temperature == 0:
-            return logits.argmax(-1)
-        return sample(logits / self._temperature, uniforms, self._top_k, self._top_p)
+            return logits.argmax(-1), None
+        logits = logits / self._temperature
+        picks = sample(logits, uniforms, self._top_k, self._top_p)
+        if not self.scored:
+            return picks, None
+        return picks, torch.log_softmax(logits, -1).gather(1, picks[:, None])[:, 0]
 
 
 def sample(logits: Tensor, uniforms: Tensor, top_k: int, top_p: float) -> Tensor:
@@ -199,15 +214,24 @@ def _generate_batch(
 ) -> list[Generation]:
     # -1: not generated (stopped, or over the item's own limit).
     drawn = torch.full((len(prompts), max(limits)), -1, dtype=torch.int64, device=model.device)
-    for place, (alive, picks) in enumerate(_draws(model, sampler, prompts, limits, seeds)):
+    scores = torch.zeros(drawn.shape, device=model.device) if sampler.scored else None
+    for place, (alive, picks, scored) in enumerate(_draws(model, sampler, prompts, limits, seeds)):
         drawn[alive, place] = picks
-    return [Generation((row[row > 0] - 1).astype(np.uint16), bool((row == 0).any())) for row in drawn.cpu().numpy()]
+        if scores is not None and scored is not None:
+            scores[alive, place] = scored
+    rows = drawn.cpu().numpy()
+    found = [None] * len(rows) if scores is None else list(scores.cpu().numpy())
+    return [
+        Generation((row[row > 0] - 1).astype(np.uint16), bool((row == 0).any()), None if one is None else one[row >= 0])
+        for row, one in zip(rows, found, strict=True)
+    ]
 
 
 def _draws(
     model: SpeechLM, sampler: _Sampler, prompts: list[np.ndarray], limits: list[int], seeds: list[int]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """The one loop: place by place the rows that still speak, int64[n], and what each draws, 0 to stop, 1 + c for code c."""
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """The one loop: place by place the rows that still speak, int64[n], what each draws, 0 to stop, 1 + c for code c, and
+    with which log-probability, if the sampler keeps it."""
     device, longest, most = model.device, max(map(len, prompts)), max(limits)
     ids = np.zeros((len(prompts), longest), np.int64)
     for row, prompt in enumerate(prompts):
@@ -224,8 +248,8 @@ def _draws(
         decoder.keep(alive)
         states, uniforms, ceiling = states[alive], uniforms[:, alive], ceiling[alive]
     for place in range(most):
-        picks = sampler(states, uniforms[place])
-        yield alive, picks
+        picks, scored = sampler(states, uniforms[place])
+        yield alive, picks, scored
         going = (picks != 0) & (ceiling > place + 1)
         if not bool(going.all()):
             rows = torch.nonzero(going)[:, 0]
