@@ -223,3 +223,15 @@ def test_steps_of_a_stage_that_counts_in_passes():
 
     assert steps_of(load_recipe("sft"), Planned()) == 3  # type: ignore[arg-type]
     assert steps_of(load_recipe("pt-s1-tiny"), Planned()) == 200  # type: ignore[arg-type]
+
+
+def test_the_policy_of_an_alignment_and_of_a_stage_are_found_alike(tmp_path):
+    from vaak.recipe import load_align_recipe, load_policy
+
+    aligned = load_align_recipe("grpo-tiny", ["checkpoints.every=7"])
+    save_recipe(aligned, tmp_path / "aligned.yaml")
+    save_recipe(load_recipe("sft-tiny", ["checkpoints.every=9"]), tmp_path / "stage.yaml")
+    assert load_policy(tmp_path / "aligned.yaml").every == 7 and load_policy(tmp_path / "stage.yaml").every == 9
+    assert load_policy("grpo-tiny") == load_align_recipe("grpo-tiny").checkpoints
+    assert load_policy("sft-tiny") == load_recipe("sft-tiny").checkpoints
+    assert load_align_recipe(tmp_path / "aligned.yaml") == aligned

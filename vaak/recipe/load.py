@@ -13,10 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from vaak.codec.settings import CodecRecipe
 from vaak.errors import BadInput
-from vaak.recipe.tree import Recipe
+from vaak.recipe.align_tree import AlignRecipe
+from vaak.recipe.tree import CheckpointSettings, Recipe
 from vaak.storage.files import write_bytes
 
 STAGES = Path(__file__).parent / "stages"
+ALIGNMENTS = Path(__file__).parent / "alignments"
 CODECS = Path(__file__).parent / "codecs"
 _EXAMPLE = "example:"
 Tree = TypeVar("Tree", bound=BaseModel)
@@ -34,6 +36,23 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
     to the working directory. Raises `BadInput` naming the file or override, the key, and the nearest known key.
     """
     return _load(Recipe, STAGES, str(name_or_path), overrides, _beside)
+
+
+def load_align_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> AlignRecipe:
+    """Read the recipe of an alignment by the name of one that comes with the package or by a file's path; as `load_recipe`."""
+    return _load(AlignRecipe, ALIGNMENTS, str(name_or_path), overrides, _beside)
+
+
+def load_policy(name_or_path: str | Path) -> CheckpointSettings:
+    """When the run of a recipe saves and what it keeps, whether it is of a training stage or of an alignment."""
+    path = Path(name_or_path)
+    kinds = get_args(AlignRecipe.model_fields["kind"].annotation)
+    try:
+        tree: Any = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        tree = None  # said by whoever reads it next
+    aligned = tree.get("kind") in kinds if isinstance(tree, dict) else (ALIGNMENTS / f"{name_or_path}.yaml").is_file()
+    return (load_align_recipe if aligned else load_recipe)(name_or_path).checkpoints
 
 
 def load_codec_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> CodecRecipe:
@@ -68,7 +87,7 @@ def _load(
         raise BadInput(_fault(str(path), error, kind)) from error
 
 
-def save_recipe(recipe: Recipe, path: str | Path) -> None:
+def save_recipe(recipe: Recipe | AlignRecipe, path: str | Path) -> None:
     """Write the whole tree, defaults included, as YAML that `load_recipe` reads back to an equal recipe."""
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
     write_bytes(path, text.encode())
@@ -126,7 +145,14 @@ def _beside(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     tree = dict(tree)
     if isinstance(tree.get("corpora"), list):
         tree["corpora"] = [place(one, False) for one in tree["corpora"]]
-    for key, may_be_name in (("pack", False), ("parent", False), ("tokenizer", True), ("codec", True)):
+    for key, may_be_name in (
+        ("pack", False),
+        ("parent", False),
+        ("pairs", False),
+        ("results", False),
+        ("tokenizer", True),
+        ("codec", True),
+    ):
         if key in tree:
             tree[key] = place(tree[key], may_be_name)
     if isinstance(tree.get("model"), dict) and "path" in tree["model"]:
