@@ -82,11 +82,17 @@ def make_pack(folder: Path, seed: int = 3) -> GoldPack:
     return open_pack(folder / "pack")
 
 
-def add_checkpoint(run: Path, step: int, seed: int = 0, tensors: Mapping[str, Tensor] | None = None) -> Checkpoint:
-    """A complete checkpoint of random weights; a full one with `tensors`."""
+def add_checkpoint(
+    run: Path,
+    step: int,
+    seed: int = 0,
+    tensors: Mapping[str, Tensor] | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> Checkpoint:
+    """A complete checkpoint of random weights, with these `files` beside the tokenizer; a full one with `tensors`."""
     tokenizer = tiny_tokenizer()
     model = tiny_model(seed=seed, base_size=tokenizer.size)
-    files = {"tokenizer.json": tokenizer.source.encode()}
+    files = {"tokenizer.json": tokenizer.source.encode()} | dict(files or {})
     return save_checkpoint(run, step, model, state={"step": step}, tensors=tensors, files=files)
 
 

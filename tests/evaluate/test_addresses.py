@@ -10,18 +10,20 @@ import torch
 
 from tests.checkpoint.remote_runs import stored
 from tests.evaluate.small_pack import AsrDouble, add_checkpoint
+from tests.evaluate.test_aligned import GRPO
 from tests.speak.tiny_speaker import ToneCodec
 from tests.storage.proxy import Fault, Request, gets
 from tests.storage.server import KEY, SECRET
-from vaak.checkpoint import Checkpoint, publish_checkpoint
+from vaak.checkpoint import Checkpoint, list_checkpoints, publish_checkpoint
 from vaak.checkpoint.ended import tell_end
 from vaak.cli.main import main
 from vaak.errors import BadInput
-from vaak.evaluate import evaluate_checkpoint, list_jobs, measures, open_results
+from vaak.evaluate import evaluate_checkpoint, list_jobs, measures, open_results, run_judges
 from vaak.evaluate import generations as generations_module
+from vaak.evaluate.aligned import aligned_of
 from vaak.evaluate.fetched import FOLDER, fetched
 from vaak.evaluate.following import follow
-from vaak.evaluate.places import RunAddress
+from vaak.evaluate.places import RunAddress, aligned_at
 from vaak.evaluate.turns import Stopped
 from vaak.storage.files import list_files, write_json
 from vaak.storage.objects import StorageFailed, delete_object, list_objects, open_objects, write_object
@@ -318,3 +320,19 @@ def test_the_door_follows_an_address_and_says_what_it_refuses(one, pack, s3, mon
     said = capsys.readouterr()
     assert left_with.value.code == 2 and "check the credentials" in said.err and said.err.count("\n") == 1
     assert "another-secret" not in said.out + said.err
+
+
+def test_a_run_at_an_address_says_by_its_newest_checkpoint_that_it_is_aligned(pack, options, s3, tmp_path, monkeypatch):
+    """Its recipe travels in each checkpoint: read once, and held-out judges hear the run."""
+    monkeypatch.setattr(run_judges, "open_held_out", lambda first, threads: None)
+    for step in (10, 20):
+        add_checkpoint(tmp_path / "one", step, step, files={"recipe.yaml": GRPO.encode()})
+    url = published(f"{s3}/one", [one for one in list_checkpoints(tmp_path / "one")])
+    published(f"{s3}/two", [add_checkpoint(tmp_path / "two", 10)])
+    assert aligned_at(url) == aligned_at(f"{url}/checkpoints/step-00000010") == aligned_of(GRPO)
+    assert aligned_at(f"{s3}/two") is None
+    done = follow([url, f"{s3}/two"], pack, tmp_path / "r.db", **options)
+    assert len(done.evaluated) == 3 and done.failed == {}
+    results = open_results(tmp_path / "r.db")
+    for identity in done.evaluated:
+        assert any(row.metric == "f0_spread" for row in results.read(identity)) == identity.startswith("one/")

@@ -6,7 +6,15 @@ import pytest
 
 from tests.evaluate.small_pack import AsrDouble
 from vaak.evaluate import evaluate_checkpoint, open_results, reference_scores, summary
-from vaak.evaluate.recognition import COUNTED, ORIGINAL, TRUST_LIMITS, first_figure, trusted_languages
+from vaak.evaluate.recognition import (
+    COUNTED,
+    HELD_OUT_COUNTED,
+    ORIGINAL,
+    TRUST_LIMITS,
+    first_figure,
+    trusted_languages,
+    trusted_with,
+)
 from vaak.evaluate.store import Result
 
 
@@ -59,3 +67,12 @@ def test_figures_are_summed_by_kind_of_prompt_too(pack, checkpoint, codec, asr, 
     assert {kind: one["items"] for kind, one in kinds.items()} == {"native": 6, "cross_lingual": 2, "extended": 4}
     assert kinds["cross_lingual"]["proxies"] == 2 and kinds["native"]["proxies"] == 0
     assert all(0 <= one["failure_rate"] <= 1 for one in kinds.values())
+
+
+def test_a_recording_that_one_recogniser_heard_under_both_names_counts_once(db):
+    heard(db, "en", 3, items="abc")
+    heard(db, "en", 3, metric="held_out_wer", items="abc")
+    assert trusted_languages(db, "p", "asr@1") == frozenset()  # three recordings, and no six
+    heard(db, "en", 3, metric="held_out_wer", items="d")
+    assert trusted_languages(db, "p", "asr@1") == {"en"}
+    assert trusted_with(db, db.read(ORIGINAL, "p"), HELD_OUT_COUNTED) == {"en"}

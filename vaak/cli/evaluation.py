@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from vaak.cli.models import named_model
 from vaak.cli.show import print_json, print_table
 
 Pack = Annotated[Path, typer.Option("--pack", help="The folder of a gold pack.")]
@@ -14,6 +15,13 @@ Database = Annotated[
     str,
     typer.Option(
         "--db", help="Results database: a SQLite file on a local disk, or postgresql+psycopg://user@host/name."
+    ),
+]
+HeldOut = Annotated[
+    bool,
+    typer.Option(
+        "--held-out",
+        help="Measure also what no reward is made of: a second recogniser, PLCMOS, spread of the pitch, speaking rate.",
     ),
 ]
 CodecName = Annotated[str, typer.Option("--codec", help="The codec that the pack was made with.")]
@@ -30,24 +38,26 @@ def evaluate(
         str,
         typer.Argument(
             help="A checkpoint, a run (its newest complete one), an export; a folder or an address, s3://bucket/run. "
-            "Or the id of a checkpoint that is gone: what it said is scored again."
+            "`demo` is the model that ships with Vaak. Or the id of a checkpoint that is gone: what it said is scored again."
         ),
     ],
     pack: Pack,
     db: Database = "results.db",
     codec: CodecName = "embedded",
     quick: Annotated[bool, typer.Option("--quick", help="A small part of the pack only.")] = False,
+    held_out: HeldOut = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")] = False,
 ) -> None:
     """Speak a gold pack's prompts with a checkpoint and measure every item; what is there is not done again.
 
     Example: `vaak evaluate demo-run/stages/sft --pack demo-run/pack --db demo-run/results.db`
     """
-    from vaak.evaluate import error_words, evaluate_checkpoint, proxy_words, summary
+    from vaak.evaluate import error_words, evaluate_checkpoint, proxy_words, reward_settings_of, summary
 
     say = (lambda line: None) if as_json else typer.echo
-    identity = evaluate_checkpoint(checkpoint, pack, codec, db, level="quick" if quick else "full", say=say)
-    found = summary(db, identity)
+    level, checkpoint = "quick" if quick else "full", named_model(checkpoint)
+    identity = evaluate_checkpoint(checkpoint, pack, codec, db, level=level, held_out=held_out, say=say)
+    found = summary(db, identity, reward=reward_settings_of(checkpoint) if held_out else None)
     if as_json:
         print_json(found)
         return
@@ -57,8 +67,22 @@ def evaluate(
         rows.append([language, one["items"], one.get("stop_rate"), one.get("duration_ratio_median"), one.get("dnsmos"),
                      one.get("similarity"), error_words(one, language)[0]])  # fmt: skip
     print_table(identity, columns, rows)
+    if held_out:
+        _print_held_out(found)
     if proxies := proxy_words(found["languages"]):
         typer.echo(proxies)
+
+
+def _print_held_out(found: dict[str, Any]) -> None:
+    from vaak.evaluate import held_out_words
+
+    columns = ["language", "reward", "errors heard", "PLCMOS", "pitch spread (semitones)", "units a second"]
+    names = ("plcmos", "f0_spread", "speaking_rate_median")
+    rows = [
+        [code, one.get("reward"), held_out_words(one, code), *(one.get(name) for name in names)]
+        for code, one in found["languages"].items()
+    ]
+    print_table("what the held-out judges heard, and the reward that the items would have had", columns, rows)
 
 
 def sidecar(
@@ -73,6 +97,7 @@ def sidecar(
     codec: CodecName = "embedded",
     full: Annotated[list[str] | None, typer.Option(help="A run or checkpoint that gets the full evaluation.")] = None,
     every: Annotated[int, typer.Option(help="Look at checkpoints whose step is a multiple of this.", min=1)] = 1,
+    held_out: HeldOut = False,
     track: Annotated[
         str | None, typer.Option(help="Also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH.")
     ] = None,
@@ -83,6 +108,8 @@ def sidecar(
     """Follow runs and score each complete checkpoint once, in this process. Training never waits for it.
 
     A metric of a newer version is added to what was scored before, also of checkpoints that are gone.
+    Aligned runs are also heard by held-out judges, with --held-out every run is; where the reward rises and these judges get
+    worse, it says so.
     Several may follow with one database and share the work: on one machine with SQLite, on any number with PostgreSQL.
 
     Example: `vaak sidecar runs/one --pack pack --db results.db --every 5000`
@@ -94,8 +121,8 @@ def sidecar(
 
     trackers = tracker_opener(track, job="evaluate", folder=folder_of(db), say=typer.echo) if track else None
     with stopping() as stop:
-        done = follow(runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, trackers=trackers,
-                      say=typer.echo, stop=stop)  # fmt: skip
+        done = follow(runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, held_out=held_out,
+                      trackers=trackers, say=typer.echo, stop=stop)  # fmt: skip
     typer.echo(
         f"{len(done.evaluated)} evaluated, {len(done.failed)} failed, {len(done.gone)} removed before their turn"
     )

@@ -254,10 +254,15 @@ def _model_folder(name: str) -> Path:
     The bare word `demo` is the shipped model, whatever lies in the working folder: what a page of the documentation
     says must not depend on where it is typed.
     """
-    if name == SHIPPED:
-        import vaak.demo
-
-        return vaak.demo.model_folder()
     from vaak.checkpoint import find_model
 
-    return find_model(name)[1]
+    return find_model(named_model(name))[1]
+
+
+def named_model(name: str) -> str:
+    """The folder of the shipped model for its bare word, whatever else is named as it is."""
+    if name != SHIPPED:
+        return name
+    import vaak.demo
+
+    return str(vaak.demo.model_folder())

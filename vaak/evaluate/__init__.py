@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from vaak.evaluate.notes import evaluation_notes
     from vaak.evaluate.outbox import Entry, drain_outbox
     from vaak.evaluate.panel import write_panel
+    from vaak.evaluate.places import reward_settings_of
     from vaak.evaluate.reference import reference_scores
     from vaak.evaluate.sidecar import start_sidecar
-    from vaak.evaluate.store import Results, open_results
+    from vaak.evaluate.store import Results, newest_versions, open_results
     from vaak.evaluate.summaries import (
         error_words,
+        held_out_words,
         item_results,
-        newest_versions,
         proxy_words,
         reference_summary,
         summary,
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate_checkpoint",
     "evaluation_notes",
     "follow",
+    "held_out_words",
     "item_results",
     "list_jobs",
     "newest_versions",
@@ -41,6 +43,7 @@ __all__ = [
     "proxy_words",
     "reference_scores",
     "reference_summary",
+    "reward_settings_of",
     "start_sidecar",
     "summary",
     "write_panel",
@@ -54,13 +57,15 @@ _HOME = {
     "evaluate_checkpoint": "checkpoint",
     "evaluation_notes": "notes",
     "follow": "following",
+    "held_out_words": "summaries",
     "item_results": "summaries",
     "list_jobs": "jobs",
-    "newest_versions": "summaries",
+    "newest_versions": "store",
     "open_results": "store",
     "proxy_words": "summaries",
     "reference_scores": "reference",
     "reference_summary": "summaries",
+    "reward_settings_of": "places",
     "start_sidecar": "sidecar",
     "summary": "summaries",
     "write_panel": "panel",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -12,12 +13,13 @@ from vaak.codec import Codec, open_codec
 from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput
-from vaak.evaluate.checkpoint import evaluate_subject, instruments
+from vaak.evaluate.checkpoint import evaluate_subject
 from vaak.evaluate.items import Level, check_pack_codec
 from vaak.evaluate.jobs import REFERENCE, Claim, Job, JobKey
 from vaak.evaluate.places import Place, open_places, opened_at, removed_from
 from vaak.evaluate.reference import reference_scores, round_trip_id
 from vaak.evaluate.rescoring import find_kept
+from vaak.evaluate.run_judges import RunJudges
 from vaak.evaluate.store import Results, open_results
 from vaak.evaluate.trackers import RunTrackers
 from vaak.evaluate.working import Followed, work_through
@@ -36,6 +38,7 @@ def follow(
     asr: Asr | None = None,
     full: Sequence[str] = (),
     every: int = 1,
+    held_out: bool = False,
     threads: int = 1,
     requests: str | Path | None = None,
     trackers: Callable[[str], Tracker] | None = None,
@@ -48,7 +51,9 @@ def follow(
     Every complete checkpoint whose step is a multiple of `every`, and the last one of each finished run, gets a quick
     look. A full evaluation gets the last checkpoint of each finished run whose folder name stands in `full`, and each
     checkpoint whose id, path or step folder stands there. `requests` is a JSON file {"full": [...]} that is read again
-    at every round, for wishes that come later. `threads` items are measured at once, each on one core. `trackers` opens the
+    at every round, for wishes that come later. Runs whose recipe is of an alignment, and with `held_out` all, are also heard by
+    judges that no reward listens with (`vaak.evaluate.held_out`); where the reward rises and these get worse, it is said and
+    told. `threads` items are measured at once, each on one core. `trackers` opens the
     tracker of a run by the run's name (`vaak.track.tracker_opener`); what it is told is in `vaak.evaluate.trackers`.
     What is at an address is fetched one checkpoint at a time to a folder beside the database, and removed once it has spoken.
     What was evaluated with other versions of metrics is scored again from the speech that is kept beside the database.
@@ -64,22 +69,23 @@ def follow(
     places = open_places(runs, results.folder, say)
     asr = asr or open_asr(threads=threads)
     say(f"following {', '.join(str(run) for run in runs)} with {asr.name}")
-    names = instruments(asr)
+    judges = RunJudges(asr, held_out, threads, say)
     told = RunTrackers(trackers, results, gold, opened, say, stop)
-    scale = Job(round_trip_id(opened.hash), gold.id, REFERENCE, names, place=str(gold.folder))
-    last_round = Path(stop_file).exists
+    scale_id, last_round = round_trip_id(opened.hash), Path(stop_file).exists
 
     def find() -> list[Job]:
         told.tell()
-        wanted = [*full, *_requested(requests, say)]
-        return [scale, *find_jobs(places, wanted, results, gold, names, every, last_round())]
+        wanted, groups = [*full, *_requested(requests, say)], judges.groups(places)
+        found = [find_jobs(group, wanted, results, gold, names, every, last_round()) for names, group in groups.items()]
+        scales = [Job(scale_id, gold.id, REFERENCE, names, place=str(gold.folder)) for names in groups]
+        return [*scales, *sorted(chain(*found), key=_turn, reverse=True)]
 
-    do = partial(_do, places, gold, opened, results, asr, threads, say)
+    do = partial(_do, places, gold, opened, results, asr, judges, threads, say)
     done = work_through(results.database, find, do, last_round=last_round, missing=removed_from(places),
                         poll_seconds=poll_seconds, say=say, stop=stop)  # fmt: skip
     told.close()
     results.close()
-    done.evaluated = [identity for identity in done.evaluated if identity != scale.checkpoint_id]
+    done.evaluated = [identity for identity in done.evaluated if identity != scale_id]
     return done
 
 
@@ -110,7 +116,11 @@ def find_jobs(
         jobs.setdefault(job.key, job)
     for job in find_kept(results, pack, instrument_names, places, rows):
         jobs.setdefault(job.key, job)
-    return sorted(jobs.values(), key=lambda job: (job.level == "full", job.completed_at), reverse=True)
+    return sorted(jobs.values(), key=_turn, reverse=True)
+
+
+def _turn(job: Job) -> tuple[bool, float]:
+    return job.level == "full", job.completed_at
 
 
 def _do(
@@ -119,6 +129,7 @@ def _do(
     codec: Codec,
     results: Results,
     asr: Asr,
+    judges: RunJudges,
     threads: int,
     say: Callable[[str], None],
     claim: Claim,
@@ -126,12 +137,14 @@ def _do(
 ) -> None:
     """One job, all of whose writes are under its claim."""
     job, under = claim.job, results.under(claim)
+    others = judges.of(job, places)
     if job.level == REFERENCE:
-        reference_scores(gold, codec, asr, under, threads=threads, say=say, stop=stopped)
+        reference_scores(gold, codec, asr, under, held_out=others, threads=threads, say=say, stop=stopped)
         return
     level, identity = cast(Level, job.level), job.checkpoint_id
     folder = partial(opened_at, places, identity, job.place, stopped)
-    evaluate_subject(identity, folder, gold, codec, under, level=level, asr=asr, threads=threads, say=say, stop=stopped)
+    evaluate_subject(identity, folder, gold, codec, under, level=level, asr=asr, held_out=others, threads=threads, say=say,
+                     stop=stopped)  # fmt: skip
     gc.collect()
 
 

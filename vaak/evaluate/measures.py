@@ -10,12 +10,15 @@ import numpy as np
 
 from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import Prompt
+from vaak.evaluate import held_out as others
 from vaak.evaluate.generations import DECODING, Spoken
+from vaak.evaluate.held_out import HeldOut
 from vaak.evaluate.items import most_codes
-from vaak.evaluate.recognition import COUNTED
+from vaak.evaluate.recognition import COUNTED, HELD_OUT_COUNTED
 from vaak.languages import language_of
 from vaak.score import sanity, voice_activity
 from vaak.score.asr import Asr
+from vaak.score.error_rate import Counts
 from vaak.score.quality import dnsmos
 from vaak.score.similarity import embed_voice, open_embedder, similarity
 from vaak.score.utmos import open_utmos
@@ -45,8 +48,9 @@ VERSIONS = {
 _OF_CODES = {"crashed", "stopped", "truncated", "repeat_rate", "ngram_repetition", "loop_share", "invalid_rate"}
 
 
-def versions(asr: Asr, generated: bool = True) -> dict[str, str]:
-    """Metric -> version; a network that measures is named with its hash, and of generated speech the sampling is."""
+def versions(asr: Asr, generated: bool = True, held_out: HeldOut | None = None) -> dict[str, str]:
+    """Metric -> version; a network that measures is named with its hash, and of generated speech the sampling is. Those of
+    the held-out judges are among them where there are some."""
     embedder = open_embedder()
     named = {metric: str(number) for metric, number in VERSIONS.items()}
     for metric in COUNTED:
@@ -62,6 +66,8 @@ def versions(asr: Asr, generated: bool = True) -> dict[str, str]:
         named["utmos"] += f"+{judge.name}@{judge.hash[:12]}"
     else:
         del named["utmos"]
+    if held_out is not None:
+        named |= others.versions(held_out)
     return {metric: f"{version}+{DECODING}" if generated else version for metric, version in named.items()}
 
 
@@ -90,7 +96,9 @@ class Sound:
     voice: Callable[[], tuple[np.ndarray | None, str]] | None = None
 
 
-def metrics_of(prompt: Prompt, asr: Asr, *, generated: bool, has_voice: bool) -> set[str]:
+def metrics_of(
+    prompt: Prompt, asr: Asr, *, generated: bool, has_voice: bool, held_out: HeldOut | None = None
+) -> set[str]:
     """The metrics that exist for an item: decided by the prompt and what is installed, never by how the speech turned out."""
     names = {"silence_share", "dnsmos"}
     if voice_activity.is_installed():
@@ -105,24 +113,43 @@ def metrics_of(prompt: Prompt, asr: Asr, *, generated: bool, has_voice: bool) ->
         names |= _OF_CODES
         if prompt.reference_codes is not None and len(prompt.reference_codes):
             names.add("duration_ratio")
-    return names
+    return names if held_out is None else names | others.metrics_of(prompt, held_out, generated=generated)
 
 
-def measure(sound: Sound, asr: Asr, names: Iterable[str]) -> dict[str, Figure]:
+def measure(sound: Sound, asr: Asr, names: Iterable[str], held_out: HeldOut | None = None) -> dict[str, Figure]:
     """The named metrics of one item. Silence and crashes get the worst value of each, they never drop out."""
-    item = _Item(sound, asr)
-    return {name: item.counted(name) if name in COUNTED else _MEASURES[name](item) for name in sorted(names)}
+    item = _Item(sound, asr, held_out)
+    return {name: item.figure(name) for name in sorted(names)}
 
 
 class _Item:
-    """One sound with what several metrics share: the transcript is made once, and only if one of them needs it."""
+    """One sound with what several metrics share: a transcript is made once, and only if one of them needs it."""
 
-    def __init__(self, sound: Sound, asr: Asr) -> None:
-        self.sound, self.asr = sound, asr
+    def __init__(self, sound: Sound, asr: Asr, held_out: HeldOut | None) -> None:
+        self.sound, self.asr, self.held_out = sound, asr, held_out
+
+    def figure(self, name: str) -> Figure:
+        if name in COUNTED:
+            return self.counted(COUNTED[name], self.heard, "heard" if name == "wer" else "")
+        if name in HELD_OUT_COUNTED:
+            return self.counted(
+                HELD_OUT_COUNTED[name], self.held_out_heard, "held_out_heard" if name == "held_out_wer" else ""
+            )
+        if name in others.VERSIONS:
+            codes = np.zeros(0) if self.sound.generated is None else self.codes
+            return Figure(others.value_of(name, self.sound.prompt, self.sound.wave, self.sound.rate, codes), {})
+        return _MEASURES[name](self)
 
     @cached_property
     def heard(self) -> str:
         return self.asr.transcribe(self.sound.wave, self.sound.rate, self.sound.prompt.language)
+
+    @cached_property
+    def held_out_heard(self) -> str:
+        assert self.held_out is not None and self.held_out.asr is not None, (
+            "metrics_of names it only where there is one"
+        )
+        return self.held_out.asr.transcribe(self.sound.wave, self.sound.rate, self.sound.prompt.language)
 
     @property
     def spoken(self) -> Spoken:
@@ -133,9 +160,9 @@ class _Item:
     def codes(self) -> np.ndarray:
         return self.spoken.codes
 
-    def counted(self, name: str) -> Figure:
-        counts = COUNTED[name](self.sound.prompt.text, self.heard, self.sound.prompt.language)
-        return Figure(counts.rate, ({"heard": self.heard} if name == "wer" else {}) | asdict(counts))
+    def counted(self, edits: Callable[[str, str, str], Counts], heard: str, kept_as: str) -> Figure:
+        counts = edits(self.sound.prompt.text, heard, self.sound.prompt.language)
+        return Figure(counts.rate, ({kept_as: heard} if kept_as else {}) | asdict(counts))
 
 
 def _similarity(item: _Item) -> Figure:

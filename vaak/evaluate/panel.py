@@ -13,14 +13,18 @@ from vaak.codec import Codec, open_codec
 from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput
+from vaak.evaluate.aligned import aligned_of, recipe_text
 from vaak.evaluate.checkpoint import check_pack_codec
+from vaak.evaluate.held_out_changes import Comparison, alarms_of, compare_run
 from vaak.evaluate.panel_alarms import Alarm, alarm_parts, find_alarms
 from vaak.evaluate.panel_curves import curve_parts
 from vaak.evaluate.panel_figures import EVERY, Evaluation, Figures, evaluations_of
+from vaak.evaluate.panel_held_out import held_out_alarms, held_out_parts
 from vaak.evaluate.panel_run import audit_parts, gate_alarms, launch_of, mixture_parts
 from vaak.evaluate.panel_sounds import Panel, listening_parts, to_hear
 from vaak.evaluate.store import Results, open_results
 from vaak.page import KeyFigure, Page, details, key_figures, table
+from vaak.score.reward_settings import RewardSettings
 
 # No panel is larger; what its curves and tables leave of this is for sound.
 LARGEST_BYTES = 24_000_000
@@ -35,6 +39,7 @@ class _Run:
     name: str  # what the ids of its checkpoints begin with
     complete: list[Checkpoint]
     figures: Figures
+    compared: list[Comparison]  # of an aligned run, its first checkpoint with its newest
     unclear: list[str]  # ids of other checkpoints with the same run name and step
 
     @property
@@ -109,7 +114,12 @@ def _opened(folder: Path, results: Results, pack: GoldPack, codec: Codec, db: st
     complete = [one for one in list_checkpoints(folder) if one.complete]
     name = complete[-1].id.rsplit("/", 2)[0] if complete else folder.resolve().name
     evaluations, unclear = evaluations_of(finished, name, [one.id for one in complete])
-    return _Run(folder, name, complete, Figures(results, pack.id, codec.hash, evaluations), unclear)
+    aligned = aligned_of(recipe_text(folder))
+    reward = RewardSettings() if aligned is None else aligned.reward
+    figures = Figures(results, pack.id, codec.hash, evaluations, reward)
+    # Of an alignment alone: a training that begins with noise changes everything, and was made for no reward.
+    compared = compare_run(results, pack.id, name, reward) if aligned is not None and reward is not None else []
+    return _Run(folder, name, complete, figures, compared, unclear)
 
 
 def _page(run: _Run, pack: GoldPack, codec: Codec, results_folder: Path, launch: Path | None) -> Page:
@@ -118,7 +128,11 @@ def _page(run: _Run, pack: GoldPack, codec: Codec, results_folder: Path, launch:
     newest = figures.evaluations[-1] if figures.evaluations else None
     heard = to_hear(figures.evaluations)
     sections: dict[str, Sequence[Markup | str]] = {
-        "Alarms": alarm_parts(alarms, newest.step if newest else None, run.missing, _about_evaluations(run)),
+        "Alarms": [
+            *held_out_alarms(run.compared),
+            *alarm_parts(alarms, newest.step if newest else None, run.missing, _about_evaluations(run)),
+        ],
+        "Reward and held-out judges": held_out_parts(run.compared),
         "Curves": curve_parts(figures),
         "Checkpoints": [_checkpoint_table(figures, heard, alarms)] if newest else [],
         "Mixture: wanted, planned and realised": mixture_parts(run.folder),
@@ -151,6 +165,12 @@ def _in_short(run: _Run, newest: Evaluation | None, alarms: Sequence[Alarm]) -> 
         now = sum(one.step == newest.step for one in alarms)
         cards.append(KeyFigure("newest step", f"{newest.step:,}", f"{newest.level} evaluation, {newest.items} items"))
         cards.append(KeyFigure("alarms of the newest", f"{now:,}", f"{len(alarms):,} of all checkpoints", now == 0))
+    if run.compared:
+        one = run.compared[0]
+        worse = len({judge for each in alarms_of(run.compared) for judge in each.fallen})
+        note = f"step {one.first:,} against step {one.newest:,}; {worse} held-out judges got worse while it rises"
+        good = worse == 0 if one.rises or worse else None
+        cards.append(KeyFigure("reward", f"{one.reward.before:.3f} → {one.reward.after:.3f}", note, good))
     for metric, name in (("wer", "word error rate"), ("stopped", "stopped by itself")):
         curve = figures.curve(metric, EVERY)
         if curve is not None and newest is not None and curve.steps[-1] == newest.step:

@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from vaak.evaluate.panel_figures import EVERY, Curve, Figures
-from vaak.evaluate.recognition import COUNTED, ERROR_NAMES, TRUST_ITEMS, TRUST_LIMITS, first_figure
+from vaak.evaluate.recognition import ALL_COUNTED, COUNTED, ERROR_NAMES, TRUST_ITEMS, TRUST_LIMITS, first_figure
 from vaak.languages import LANGUAGES
 from vaak.page import Cell, alarm, details, grid, line_chart, table, tabs
 from vaak.page.axis import number
@@ -31,6 +31,14 @@ _NAMES = {
     "dnsmos": ("DNSMOS", "1 to 5"),
     "utmos": ("UTMOS", "1 to 5"),
     "similarity": ("Voice similarity", "cosine"),
+    "reward": ("Reward of an alignment", "0 to 1"),
+    "held_out_wer": ("Word error rate, held-out recogniser", "errors per word"),
+    "held_out_cer": ("Error rate of written units, held-out recogniser", "errors per unit"),
+    "plcmos": ("PLCMOS", "1 to 5"),
+    "f0_spread": ("Spread of the pitch", "semitones"),
+    "speaking_rate": ("Speaking rate (median)", "units a second"),
+    "copied": ("Codes copied from the recording", "share of codes"),
+    "level_db": ("Level of the loud frames", "dB of full scale"),
     "crashed": ("Crashed", "share of items"),
     "invalid_rate": ("Ids that are no codes", "share of ids"),
 }
@@ -79,7 +87,7 @@ def title_of(curve: Curve) -> str:
     """The metric in words, with whatever has to stand beside its numbers: how many items, a proxy, no trust."""
     count = len(curve.items)
     words = f"{_NAMES.get(curve.metric, (curve.metric, ''))[0]}, {count} item{'s' if count > 1 else ''}"
-    if curve.metric in COUNTED and curve.language == EVERY:
+    if curve.metric in ALL_COUNTED and curve.language == EVERY:
         words += " in languages with a trusted recogniser"
     if curve.proxies:
         of = "" if curve.proxies == count else f" for {curve.proxies} of them"

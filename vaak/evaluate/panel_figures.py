@@ -8,9 +8,20 @@ from functools import cached_property
 
 import numpy as np
 
-from vaak.evaluate.recognition import COUNTED, ORIGINAL, counts_of, recogniser_of, trusted_languages
+from vaak.evaluate.recognition import (
+    ALL_COUNTED,
+    COUNTED,
+    HELD_OUT_COUNTED,
+    ORIGINAL,
+    counts_of,
+    recogniser_of,
+    trusted_languages,
+    trusted_with,
+)
 from vaak.evaluate.reference import WRONG_TEXT, round_trip_id
-from vaak.evaluate.store import Result, Results
+from vaak.evaluate.rewards import reward_rows
+from vaak.evaluate.store import Result, Results, newest_versions
+from vaak.score.reward_settings import RewardSettings
 
 # Draws of the bootstrap, and its seed: those of `vaak.score.error_rate.bootstrap_interval`, so that figures agree.
 _DRAWS, _SEED, _LEVEL = 1000, 0, 0.95
@@ -19,8 +30,11 @@ _AT_ONCE = 32
 # The order in which a page shows them; a metric that is not here comes after.
 METRICS = (
     "wer", "cer", "code_point_cer", "wrong_script", "stopped", "truncated", "duration_ratio", "loop_share", "repeat_rate",
-    "ngram_repetition", "silence_share", "voice_share", "dnsmos", "utmos", "similarity", "crashed", "invalid_rate",
+    "ngram_repetition", "silence_share", "voice_share", "dnsmos", "utmos", "similarity", "reward", "held_out_wer",
+    "held_out_cer", "plcmos", "f0_spread", "speaking_rate", "crashed", "invalid_rate", "copied", "level_db",
 )  # fmt: skip
+# Metrics whose figure over items is the median; of an error rate it is that of summed counts, of all else the mean.
+MEDIANS = ("duration_ratio", "speaking_rate")
 EVERY = "all"  # in place of a language: the items of all of them together
 
 
@@ -100,21 +114,36 @@ class Figures:
     """The rows of a run's evaluations and of the pack's references, read once and kept as numbers.
 
     `versions` names the version of each metric that is shown: the one written last in the newest evaluation that has it.
+    With `reward` there is a metric "reward" of the items that have one, told by these settings.
     """
 
-    def __init__(self, results: Results, pack_id: str, codec_hash: str, evaluations: Sequence[Evaluation]) -> None:
+    def __init__(
+        self,
+        results: Results,
+        pack_id: str,
+        codec_hash: str,
+        evaluations: Sequence[Evaluation],
+        reward: RewardSettings | None = None,
+    ) -> None:
         self.pack_id, self.evaluations = pack_id, list(evaluations)
         # One indexed query for each checkpoint: the work grows with their number, the memory holds one's rows.
         self._of: dict[str, dict[tuple[str, str], dict[str, Points]]] = {}
         self.versions: dict[str, str] = {}
         for one in sorted(self.evaluations, key=lambda one: one.finished_at):
             rows = results.read(one.checkpoint_id, pack_id)
+            if reward is not None:
+                current = newest_versions(rows)
+                rows += reward_rows(current, trusted_with(results, current, COUNTED), reward)
             self.versions |= {row.metric: row.metric_version for row in rows}
             self._of[one.checkpoint_id] = _grouped(rows)
         subjects = {"original": ORIGINAL, "round trip": round_trip_id(codec_hash), "wrong text": WRONG_TEXT}
         self._references = {name: _grouped(results.read(subject, pack_id)) for name, subject in subjects.items()}
-        recogniser = recogniser_of(self.versions["wer"]) if "wer" in self.versions else ""
-        self.trusted = trusted_languages(results, pack_id, recogniser) if recogniser else frozenset()
+        self.trusted, self.held_out_trusted = (
+            trusted_languages(results, pack_id, recogniser_of(self.versions[metric]))
+            if metric in self.versions
+            else frozenset()
+            for metric in ("wer", "held_out_wer")
+        )
 
     def points(self, checkpoint_id: str, metric: str) -> dict[str, Points]:
         """Language -> item -> point of one checkpoint, in the version that is shown."""
@@ -158,14 +187,17 @@ class Figures:
             if row:
                 references[name] = float(_centre(metric, [row])[0])
         steps = np.array([step for step, _ in chosen], np.int64)
-        decides = metric not in COUNTED or language == EVERY or language in self.trusted
+        decides = metric not in ALL_COUNTED or language == EVERY or language in self._trusted_of(metric)
         return Curve(metric, language, steps, values, low, high, items, proxies, references, decides)
 
     def _points_in(self, checkpoint_id: str, metric: str, language: str) -> Points:
         points = self.points(checkpoint_id, metric)
-        if language == EVERY and metric in COUNTED:
-            points = {code: one for code, one in points.items() if code in self.trusted}
+        if language == EVERY and metric in ALL_COUNTED:
+            points = {code: one for code, one in points.items() if code in self._trusted_of(metric)}
         return _in(points, language)
+
+    def _trusted_of(self, metric: str) -> frozenset[str]:
+        return self.held_out_trusted if metric in HELD_OUT_COUNTED else self.trusted
 
     def _plain(self, metric: str) -> str:
         """The version under which references have a metric: that of generated speech without its sampling."""
@@ -178,21 +210,21 @@ def summed(metric: str, table: Sequence[Sequence[Point]]) -> tuple[np.ndarray, n
     """(figure, low, high) of each row of points, float64 [n]: rows are checkpoints, columns one and the same items.
 
     The percentile bootstrap over items (Bisani and Ney 2004), with the same draws for every checkpoint. A rate is of
-    summed counts, `duration_ratio` a median, all else means. One item has no interval: NaN.
+    summed counts, `MEDIANS` are medians, all else means. One item has no interval: NaN.
     """
     centre = _centre(metric, table)
     count = len(table[0])
     if count < 2:
         return centre, np.full(len(table), np.nan), np.full(len(table), np.nan)
     picks = np.random.default_rng(_SEED).integers(0, count, size=(_DRAWS, count))
-    if metric == "duration_ratio":
+    if metric in MEDIANS:
         values = _values(table)
         parts = [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
         drawn = np.concatenate([np.median(part[:, picks], axis=2) for part in parts])
     else:
         times = np.zeros((_DRAWS, count))  # how often each draw has each item
         np.add.at(times, (np.arange(_DRAWS)[:, None], picks), 1)
-        if metric in COUNTED:
+        if metric in ALL_COUNTED:
             errors, words = _edits(table)
             drawn = (errors @ times.T) / np.maximum(words @ times.T, 1)
         else:
@@ -202,10 +234,10 @@ def summed(metric: str, table: Sequence[Sequence[Point]]) -> tuple[np.ndarray, n
 
 
 def _centre(metric: str, table: Sequence[Sequence[Point]]) -> np.ndarray:
-    if metric in COUNTED:
+    if metric in ALL_COUNTED:
         errors, words = _edits(table)
         return errors.sum(1) / np.maximum(words.sum(1), 1)
-    return np.median(_values(table), axis=1) if metric == "duration_ratio" else _values(table).mean(1)
+    return np.median(_values(table), axis=1) if metric in MEDIANS else _values(table).mean(1)
 
 
 def _values(table: Sequence[Sequence[Point]]) -> np.ndarray:
@@ -233,7 +265,7 @@ def _grouped(rows: Iterable[Result]) -> dict[tuple[str, str], dict[str, Points]]
 
 
 def _point(row: Result) -> Point:
-    if row.metric in COUNTED:
+    if row.metric in ALL_COUNTED:
         counts = counts_of(row)
         return Point(row.value, counts.errors, counts.ref, str(row.detail.get("heard", "")))
     return Point(row.value, proxy="proxy" in str(row.detail.get("reference", "")))

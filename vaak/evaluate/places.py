@@ -18,18 +18,22 @@ from vaak.checkpoint import CheckpointGone, find_model, lease, list_checkpoints,
 from vaak.checkpoint.claim import run_of
 from vaak.checkpoint.ended import ended_with
 from vaak.checkpoint.folder import COMPLETE, step_name
-from vaak.checkpoint.remote import split_address
+from vaak.checkpoint.remote import split_address, step_address
 from vaak.errors import BadInput
+from vaak.evaluate.aligned import RECIPE, Aligned, aligned_of, recipe_text
 from vaak.evaluate.fetched import fetched
 from vaak.evaluate.turns import Stopped
 from vaak.evaluate.working import Postponed
-from vaak.storage.objects import StorageFailed
+from vaak.score.reward_settings import RewardSettings
+from vaak.storage.objects import ObjectMissing, StorageFailed, open_objects, read_object
 
 # Seconds between two looks at an address: each costs a request and one for every checkpoint there.
 LOOK_SECONDS = 30.0
 # What a checkpoint is called everywhere: run, step and the hash of its manifest.
 _ID = re.compile(r".+/\d+/[0-9a-f]{64}")
 Opened = Callable[[], AbstractContextManager[Path]]
+_STEP = re.compile(r"step-\d+$")
+_MOST_RECIPE = 1 << 20
 _DONE = "DONE.json"
 _GONE = "removed by the run's retention before it was evaluated"
 
@@ -76,6 +80,10 @@ class RunFolder:
         """What the ids of its checkpoints may begin with."""
         return {self.run.resolve().name, *(run_of(one.id) for one in list_checkpoints(self.run) if one.complete)}
 
+    def aligned(self) -> Aligned | None:
+        """What its recipe says of an alignment; None for a training, or while there is no recipe."""
+        return aligned_of(recipe_text(self.run))
+
     def holds(self, place: str) -> bool:
         """Whether the place of a checkpoint is in this run."""
         return "://" not in place and Path(place).parent.parent == self.run.resolve()
@@ -114,6 +122,7 @@ class RunAddress:
             raise BadInput(f"{url} is the address of a checkpoint; name the one of its run")
         self._folder, self._say = results_folder, say
         self._seen: list[Seen] = []
+        self._recipe: bytes | None = None
         self._ended: str | None = None  # with which checkpoint, once the run has said so
         self._away, self._look_at = False, 0.0
         self._look(must=True)
@@ -129,6 +138,13 @@ class RunAddress:
     def run_names(self) -> set[str]:
         """What the ids of its checkpoints may begin with."""
         return {self.url.rpartition("/")[2], *(run_of(one.id) for one in self._seen)}
+
+    def aligned(self) -> Aligned | None:
+        """The same by the recipe in its newest checkpoint, which is read once; None before there is one."""
+        if self._recipe is None and self._seen:
+            with suppress(BadInput):  # away: it is asked again
+                self._recipe = recipe_at(self.url, self._seen[-1].step)
+        return aligned_of(self._recipe)
 
     def holds(self, place: str) -> bool:
         """Whether the place of a checkpoint is at this address."""
@@ -244,6 +260,37 @@ def _find_at_address(url: str, results_folder: Path, stop: Callable[[], bool]) -
 def step_of(identity: str) -> int | None:
     """The step in a checkpoint's id, `run/step/hash`; None for an export, which has none."""
     return int(identity.rsplit("/", 2)[1]) if _ID.fullmatch(identity) else None
+
+
+def aligned_at(checkpoint: str | Path) -> Aligned | None:
+    """What the recipe of a checkpoint says of an alignment, that of its run where it has none of its own; of a run, too.
+
+    None for a training, and where there is no recipe: of an export, or of an id whose checkpoint is gone.
+    """
+    if is_address(checkpoint):
+        run, step = split_address(str(checkpoint))
+        steps = [one.step for one in list_remote(run) if one.complete and step in (None, one.step)]
+        return aligned_of(recipe_at(run, steps[-1])) if steps else None
+    folder = Path(checkpoint)
+    text = recipe_text(folder)
+    return aligned_of(
+        recipe_text(folder.resolve().parent.parent) if text is None and _STEP.match(folder.name) else text
+    )
+
+
+def reward_settings_of(checkpoint: str | Path) -> RewardSettings | None:
+    """The reward that a checkpoint was aligned to, as its recipe has it; the default one of a training and an export, None
+    where a recipe has one that cannot be read."""
+    aligned = aligned_at(checkpoint)
+    return RewardSettings() if aligned is None else aligned.reward
+
+
+def recipe_at(url: str, step: int) -> bytes:
+    """The recipe of a checkpoint at the address of a run; empty where it has none. Raises as `read_object` does."""
+    try:
+        return read_object(open_objects(step_address(url, step)), RECIPE, _MOST_RECIPE)
+    except ObjectMissing:
+        return b""
 
 
 def _trust(path: Path) -> None:

@@ -7,7 +7,7 @@ original recordings, in that language's first figure: above the limit its number
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 from vaak.evaluate.store import Result, Results
 from vaak.languages import language_of
@@ -36,6 +36,11 @@ COUNTED: dict[str, Callable[[str, str, str], Counts]] = {
 }
 
 
+# The same of the second recogniser, which no reward listens with (`vaak.evaluate.held_out`).
+_HELD_OUT = "held_out_"
+HELD_OUT_COUNTED = {_HELD_OUT + metric: COUNTED[metric] for metric in ("wer", "cer")}
+# Every metric whose rows are edit counts.
+ALL_COUNTED = COUNTED | HELD_OUT_COUNTED
 # What stands behind a rate for a reader.
 ERROR_NAMES = {"wer": "of words", "cer": "of written units"}
 
@@ -43,6 +48,11 @@ ERROR_NAMES = {"wer": "of words", "cer": "of written units"}
 def first_figure(language: str) -> str:
     """The metric that speaks for the words of a language, and decides whether its recogniser is trusted."""
     return "wer" if language_of(language) == "en" else "cer"
+
+
+def held_out_figure(language: str) -> str:
+    """The metric of the second recogniser that is this language's first figure."""
+    return _HELD_OUT + first_figure(language)
 
 
 def counts_of(row: Result) -> Counts:
@@ -56,19 +66,32 @@ def recogniser_of(version: str) -> str:
 
 
 def trusted_languages(db: Results, pack_id: str, recogniser: str) -> frozenset[str]:
-    """Languages in which this recogniser's figures count, by its errors on the pack's original recordings."""
+    """Languages in which this recogniser's figures count, by its errors on the pack's original recordings, whether it
+    heard them as the first recogniser or as the held-out one."""
     rows = [
         row
         for row in db.read(ORIGINAL, pack_id)
-        if row.metric == first_figure(row.language) and recogniser_of(row.metric_version) == recogniser
+        if row.metric in (first_figure(row.language), held_out_figure(row.language))
+        and recogniser_of(row.metric_version) == recogniser
     ]
     newest = {row.metric: row.metric_version for row in rows}
-    floors: dict[str, list[Counts]] = {}
+    floors: dict[str, dict[str, Counts]] = {}  # by item: each recording counts once
     for row in rows:
         if row.metric_version == newest[row.metric]:
-            floors.setdefault(row.language, []).append(counts_of(row))
+            floors.setdefault(row.language, {})[row.item] = counts_of(row)
     return frozenset(
         language
         for language, counts in floors.items()
-        if len(counts) >= TRUST_ITEMS and total(counts).rate <= TRUST_LIMITS[first_figure(language)]
+        if len(counts) >= TRUST_ITEMS and total(counts.values()).rate <= TRUST_LIMITS[first_figure(language)]
+    )
+
+
+def trusted_with(db: Results, rows: Sequence[Result], metrics: Collection[str]) -> frozenset[str]:
+    """Languages whose recogniser is trusted on these rows' packs: the one that the last row of these metrics names."""
+    counted = [row for row in rows if row.metric in metrics]
+    if not counted:
+        return frozenset()
+    recogniser = recogniser_of(counted[-1].metric_version)
+    return frozenset.intersection(
+        *(trusted_languages(db, pack, recogniser) for pack in {row.pack_id for row in counted})
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from vaak.codec import Codec, read_audio
 from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.evaluate import measures
+from vaak.evaluate.held_out import HeldOut
 from vaak.evaluate.items import check_pack_codec
 from vaak.evaluate.recognition import COUNTED, ORIGINAL
 from vaak.evaluate.store import Result, Results
@@ -32,6 +33,7 @@ def reference_scores(
     asr: Asr,
     db: Results,
     *,
+    held_out: HeldOut | None = None,
     threads: int = 1,
     say: Callable[[str], None] = lambda line: None,
     stop: Callable[[], bool] = lambda: False,
@@ -39,12 +41,13 @@ def reference_scores(
 ) -> None:
     """Measure the three references of a pack; what is in the database already is not measured again.
 
+    With `held_out` its judges measure them too, which says in which languages its recogniser is trusted.
     `threads` prompts are measured at once, each on one core (a recogniser opened for as many); `progress` is told how
     many prompts are done and how many there are. Raises `BadInput` when the pack's codes are of another codec, and
     `Stopped` when `stop` turned true.
     """
     check_pack_codec(pack, codec)
-    version_of = measures.versions(asr, generated=False)
+    version_of = measures.versions(asr, generated=False, held_out=held_out)
     subjects = (ORIGINAL, round_trip_id(codec.hash))
     done = {subject: db.items_with(subject, pack.id, version_of) for subject in subjects}
 
@@ -52,7 +55,7 @@ def reference_scores(
         return [
             row
             for subject in subjects
-            for row in _measure_one(subject, prompt, pack, codec, asr, done[subject].get(prompt.item, set()))
+            for row in _measure_one(subject, prompt, pack, codec, asr, held_out, done[subject].get(prompt.item, set()))
         ]
 
     for number, rows in enumerate(in_turn(measured, pack.prompts, threads, stop)):
@@ -63,13 +66,20 @@ def reference_scores(
 
 
 def _measure_one(
-    subject: str, prompt: Prompt, pack: GoldPack, codec: Codec, asr: Asr, written: set[str]
+    subject: str,
+    prompt: Prompt,
+    pack: GoldPack,
+    codec: Codec,
+    asr: Asr,
+    held_out: HeldOut | None,
+    written: set[str],
 ) -> list[Result]:
     original = subject == ORIGINAL
     if prompt.reference_audio is None if original else prompt.reference_codes is None:
         return []
     voice = None if original or prompt.reference_audio is None else measures.voice_of(prompt, codec)
-    wanted = measures.metrics_of(prompt, asr, generated=False, has_voice=voice is not None) - written
+    has_voice = voice is not None
+    wanted = measures.metrics_of(prompt, asr, generated=False, has_voice=has_voice, held_out=held_out) - written
     if not wanted:
         return []
     if original:
@@ -78,8 +88,8 @@ def _measure_one(
     else:
         assert prompt.reference_codes is not None
         wave, rate = codec.decode(prompt.reference_codes), codec.output_rate
-    figures = measures.measure(measures.Sound(prompt, wave, rate, voice=voice), asr, wanted)
-    version_of = measures.versions(asr, generated=False)
+    figures = measures.measure(measures.Sound(prompt, wave, rate, voice=voice), asr, wanted, held_out)
+    version_of = measures.versions(asr, generated=False, held_out=held_out)
     return [
         Result(subject, pack.id, name, version_of[name], prompt.language, prompt.item, one.value, one.detail)
         for name, one in figures.items()

@@ -37,6 +37,7 @@ def start_sidecar(
     codec: str = "embedded",
     full: Sequence[str] = (),
     every: int = 1,
+    held_out: bool = False,
     threads: int = 1,
     requests: str | Path | None = None,
     track: str | None = None,
@@ -49,7 +50,7 @@ def start_sidecar(
     database, secret = without_password(db)
     command = [sys.executable, "-m", "vaak.evaluate.sidecar", *map(str, runs), "--pack", str(pack), "--db", database]
     command += ["--stop-file", str(stop_file), "--codec", codec, "--every", str(every)]
-    command += ["--threads", str(threads)]
+    command += ["--threads", str(threads), *(["--held-out"] if held_out else [])]
     command += [part for name in full for part in ("--full", name)]
     command += ["--requests", str(requests)] if requests is not None else []
     command += ["--track", track] if track is not None else []
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--codec", default="embedded")
     parser.add_argument("--full", action="append", default=[], help="run or checkpoint that gets the full evaluation")
     parser.add_argument("--every", type=int, default=1, help="look at checkpoints whose step is a multiple of this")
+    parser.add_argument("--held-out", action="store_true", help="judges that no reward listens with hear every run")
     parser.add_argument("--threads", type=int, default=1, help="cores to use; more only where nothing trains beside it")
     parser.add_argument("--requests", help='JSON file {"full": [names]}, read again at every round')
     parser.add_argument(
@@ -120,6 +122,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
             codec=options.codec,
             full=options.full,
             every=options.every,
+            held_out=options.held_out,
             threads=options.threads,
             requests=options.requests,
             trackers=options.track

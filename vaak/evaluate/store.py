@@ -6,7 +6,7 @@ A row that is there is never changed: writing it again does nothing, so work tha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,6 +128,12 @@ class Results:
 
     def close(self) -> None:
         self.database.close()
+
+
+def newest_versions(rows: Sequence[Result]) -> list[Result]:
+    """Rows of the version of each metric that was written last: figures of two versions are never put together."""
+    newest = {row.metric: row.metric_version for row in rows}
+    return [row for row in rows if newest[row.metric] == row.metric_version]
 
 
 def open_results(db: str | Path) -> Results:

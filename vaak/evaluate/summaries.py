@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +12,45 @@ import numpy as np
 from vaak.evaluate.items import kind_of
 from vaak.evaluate.outbox import Entry
 from vaak.evaluate.recognition import (
+    ALL_COUNTED,
     COUNTED,
     ERROR_NAMES,
+    HELD_OUT_COUNTED,
     ORIGINAL,
     TRUST_ITEMS,
     TRUST_LIMITS,
     counts_of,
     first_figure,
+    held_out_figure,
     recogniser_of,
-    trusted_languages,
+    trusted_with,
 )
 from vaak.evaluate.reference import WRONG_TEXT, round_trip_id
-from vaak.evaluate.store import Result, Results, open_results
+from vaak.evaluate.rewards import reward_rows
+from vaak.evaluate.store import Result, Results, newest_versions, open_results
 from vaak.score.error_rate import bootstrap_interval, total
+from vaak.score.reward_settings import RewardSettings
 from vaak.score.sanity import LIMITS, failures
 
 NO_ASR = "no trusted ASR here"
 _MEANS = (
     "crashed", "truncated", "repeat_rate", "ngram_repetition", "loop_share", "invalid_rate", "silence_share",
-    "voice_share", "dnsmos", "utmos", "similarity",
+    "voice_share", "dnsmos", "utmos", "similarity", "plcmos", "f0_spread", "reward",
 )  # fmt: skip
+_MEDIANS = ("duration_ratio", "speaking_rate")
 
 
-def summary(db: Results | str | Path, checkpoint_id: str, pack_id: str | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Trusted:
+    """Languages in which the first recogniser is trusted, and those of the held-out one."""
+
+    first: frozenset[str]
+    held_out: frozenset[str]
+
+
+def summary(
+    db: Results | str | Path, checkpoint_id: str, pack_id: str | None = None, *, reward: RewardSettings | None = None
+) -> dict[str, Any]:
     """Figures of a checkpoint (or of a reference): `items`, `languages` {code: figures}, `kinds` {kind of prompt: figures}
     and `all`, their figures together.
 
@@ -44,17 +61,22 @@ def summary(db: Results | str | Path, checkpoint_id: str, pack_id: str | None = 
     trusted}: of summed counts (`words`: what they are over) with a 95% bootstrap interval over items, of all languages
     whose recogniser is trusted; None with the reason in `wer_note` where there is none. `untrusted` has the same for
     the others: shown in grey, deciding nothing.
+
+    Where held-out judges heard it: means of `plcmos` and `f0_spread`, `speaking_rate_median`, `held_out_wer` and
+    `held_out_cer` as the other rates, and with `reward` (settings of it) the mean `reward` of the items that have one.
     """
     results = db if isinstance(db, Results) else open_results(db)
     rows = newest_versions(results.read(checkpoint_id, pack_id))
-    trusted = trusted_in(results, rows)
+    trusted = Trusted(trusted_in(results, rows), trusted_with(results, rows, HELD_OUT_COUNTED))
+    if reward is not None:
+        rows += reward_rows(rows, trusted.first, reward)
     languages = sorted({row.language for row in rows})
     kinds = dict.fromkeys(kind_of(row.item) for row in rows)
     return {
         "checkpoint_id": checkpoint_id,
         "pack_ids": sorted({row.pack_id for row in rows}),
         "items": len({row.item for row in rows}),
-        "versions": {row.metric: row.metric_version for row in rows},
+        "versions": {row.metric: row.metric_version for row in rows if row.metric != "reward"},
         "all": _figures(rows, trusted),
         "languages": {code: _figures([row for row in rows if row.language == code], trusted) for code in languages},
         "kinds": {kind: _figures([row for row in rows if kind_of(row.item) == kind], trusted) for kind in kinds},
@@ -84,19 +106,37 @@ def item_results(db: Results | str | Path, checkpoint_id: str, pack_id: str | No
     return items
 
 
-def tracker_entry(results: Results, checkpoint_id: str, pack_id: str, level: str, instruments: str, step: int) -> Entry:
+def tracker_entry(
+    results: Results,
+    checkpoint_id: str,
+    pack_id: str,
+    level: str,
+    instruments: str,
+    step: int,
+    reward: RewardSettings | None = None,
+) -> Entry:
     """What a tracker is told of a finished evaluation: its figures as `evaluate/LEVEL/FIGURE[/language/CODE|/kind/KIND]`,
     of all languages together, of each and of each kind of prompt, and its own step axis `evaluate/step`. Error rates only
     where they are trusted."""
-    found = summary(results, checkpoint_id, pack_id)
+    found = summary(results, checkpoint_id, pack_id, reward=reward)
     values: dict[str, Any] = {"evaluate/step": step, "evaluate/checkpoint": checkpoint_id, "evaluate/pack": pack_id}
     parts = {"": found["all"]} | {f"/language/{code}": one for code, one in found["languages"].items()}
     parts |= {f"/kind/{kind}": one for kind, one in found["kinds"].items()}
     for ending, figures in parts.items():
-        rates = {name: figures[name]["rate"] for name in COUNTED if figures[name]}
+        rates = {name: figures[name]["rate"] for name in ALL_COUNTED if figures.get(name)}
         plain = {name: value for name, value in figures.items() if isinstance(value, int | float)}
         values |= {f"evaluate/{level}/{name}{ending}": value for name, value in (plain | rates).items()}
     return Entry(f"{checkpoint_id} {pack_id} {level} {instruments}", step, values)
+
+
+def held_out_words(figures: dict[str, Any], language: str) -> str:
+    """The errors that the held-out recogniser heard, as `error_words`; "–" where it offers no such language."""
+    metric = held_out_figure(language)
+    found, name = figures.get(metric), ERROR_NAMES[first_figure(language)]
+    if found is not None:
+        return f"{found['rate']:.3f} ({found['low']:.3f}–{found['high']:.3f}) {name}"
+    found = figures.get("untrusted", {}).get(metric)
+    return "–" if found is None else f"{found['rate']:.3f} {name}, decides nothing: {found['asr']} is not trusted here"
 
 
 def error_words(figures: dict[str, Any], language: str | None = None) -> tuple[str, bool]:
@@ -118,24 +158,12 @@ def proxy_words(languages: dict[str, dict[str, Any]]) -> str:
     return f"Proxies: similarities to decoded codes in place of a recording, {', '.join(found)}." if found else ""
 
 
-def newest_versions(rows: Sequence[Result]) -> list[Result]:
-    """Rows of the version of each metric that was written last: figures of two versions are never put together."""
-    newest = {row.metric: row.metric_version for row in rows}
-    return [row for row in rows if newest[row.metric] == row.metric_version]
-
-
 def trusted_in(results: Results, rows: Sequence[Result]) -> frozenset[str]:
     """Languages whose recogniser is trusted on these rows' packs."""
-    counted = [row for row in rows if row.metric in COUNTED]
-    if not counted:
-        return frozenset()
-    recogniser = recogniser_of(counted[-1].metric_version)
-    return frozenset.intersection(
-        *(trusted_languages(results, pack, recogniser) for pack in {row.pack_id for row in counted})
-    )
+    return trusted_with(results, rows, COUNTED)
 
 
-def _figures(rows: Sequence[Result], trusted: frozenset[str]) -> dict[str, Any]:
+def _figures(rows: Sequence[Result], trusted: Trusted) -> dict[str, Any]:
     values: dict[str, list[float]] = {}
     for row in rows:
         values.setdefault(row.metric, []).append(row.value)
@@ -143,8 +171,7 @@ def _figures(rows: Sequence[Result], trusted: frozenset[str]) -> dict[str, Any]:
     if "stopped" in values:
         figures["stop_rate"] = float(np.mean(values["stopped"]))
         figures["failure_rate"] = _failure_rate(rows)
-    if "duration_ratio" in values:
-        figures["duration_ratio_median"] = float(np.median(values["duration_ratio"]))
+    figures |= {f"{name}_median": float(np.median(values[name])) for name in _MEDIANS if name in values}
     figures |= {name: float(np.mean(values[name])) for name in _MEANS if name in values}
     if "similarity" in values:
         figures["proxies"] = sum(is_proxy(row) for row in rows)
@@ -167,12 +194,15 @@ def _failure_rate(rows: Sequence[Result]) -> float:
     return float(np.mean([bool(failures(item)) for item in items.values()]))
 
 
-def _error_rates(rows: Sequence[Result], trusted: frozenset[str]) -> dict[str, Any]:
+def _error_rates(rows: Sequence[Result], trusted: Trusted) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    for metric in COUNTED:
+    for metric in ALL_COUNTED:
         scored = [row for row in rows if row.metric == metric]
-        figures[metric] = _rate([row for row in scored if row.language in trusted], True)
-        others = _rate([row for row in scored if row.language not in trusted], False)
+        if metric in HELD_OUT_COUNTED and not scored:
+            continue
+        believed = trusted.held_out if metric in HELD_OUT_COUNTED else trusted.first
+        figures[metric] = _rate([row for row in scored if row.language in believed], True)
+        others = _rate([row for row in scored if row.language not in believed], False)
         if others is not None:
             figures.setdefault("untrusted", {})[metric] = others
     if figures["wer"] is not None:

@@ -12,8 +12,8 @@ from vaak.corpus.pack_items import GoldPack, Prompt
 from vaak.evaluate.generations import Spoken, generations_folder, load_generation
 from vaak.evaluate.items import items_of
 from vaak.evaluate.recognition import first_figure
-from vaak.evaluate.store import Result, Results
-from vaak.evaluate.summaries import newest_versions, trusted_in
+from vaak.evaluate.store import Result, Results, newest_versions
+from vaak.evaluate.summaries import trusted_in
 from vaak.page.sound import encoded
 from vaak.track import Sound
 

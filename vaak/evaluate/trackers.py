@@ -8,6 +8,7 @@ from collections.abc import Callable
 from vaak.codec import Codec
 from vaak.corpus.pack_items import GoldPack
 from vaak.evaluate.database import DatabaseGone
+from vaak.evaluate.held_out_changes import ALARM
 from vaak.evaluate.outbox import Entry, drain_outbox
 from vaak.evaluate.store import Results
 from vaak.evaluate.tracker_sounds import sound_table
@@ -78,7 +79,8 @@ class RunTrackers:
         if run not in self._trackers:
             self._trackers[run] = self._open(run)
         self._trackers[run].log(entry.values, entry.step)
-        self._send_sounds(self._trackers[run], entry)
+        if ALARM not in entry.values:  # that is of two checkpoints, and its sounds go with the evaluation of the newest
+            self._send_sounds(self._trackers[run], entry)
 
     def _send_sounds(self, tracker: Tracker, entry: Entry) -> None:
         """A table that fails must not have its figures told twice, so what goes wrong is only said."""
