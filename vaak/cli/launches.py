@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from vaak.cli.default_verb import with_default
 from vaak.cli.show import print_json
 from vaak.errors import BadInput
 
@@ -19,23 +19,8 @@ Overrides = Annotated[list[str] | None, typer.Option("--override", help="Go on p
 Because = Annotated[str, typer.Option("--because", help="Why; recorded, and shown in every later report.")]
 
 
-class _LaunchGroup(TyperGroup):
-    """`vaak launch PROJECT` walks; `vaak launch status` looks. What is no verb of the group is a project file."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0] not in self.commands:
-            args = ["walk", *args]
-        return super().resolve_command(ctx, args)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # An option first, as in `vaak launch --out runs/first project.yaml`, belongs to the walk; only help is the group's own.
-        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
-            args = ["walk", *args]
-        return super().parse_args(ctx, args)
-
-
 launch_app = typer.Typer(
-    cls=_LaunchGroup,
+    cls=with_default("walk"),
     no_args_is_help=True,
     help="""Walk a project's launch order, each gate opened only on evidence; see where it stands.
 

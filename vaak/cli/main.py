@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import typer
 
-from vaak.cli import auditing, checkpoints, codecs, corpora, costs, evaluation, launches, models, texts
+from vaak.cli import aligning, auditing, checkpoints, codecs, corpora, costs, evaluation, launches, models, texts
 from vaak.errors import BadInput, CheckFailed, Interrupted
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 launches.add_verbs(app)
 costs.add_verbs(app)
 models.add_verbs(app)
+aligning.add_verbs(app)
 checkpoints.add_verbs(app)
 evaluation.add_verbs(app)
 corpora.add_verbs(app)
