@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 import vaak.demo
-from vaak.score import voice_activity
+from vaak.score import packaged_network, voice_activity
 from vaak.score.sanity import speech_share
 from vaak.score.voice_activity import voice_probabilities, voice_share
 
@@ -58,7 +58,7 @@ def test_one_wave_has_one_figure(detector, speech):
 
 
 def test_without_the_wheel_there_is_no_figure(monkeypatch):
-    monkeypatch.setattr(voice_activity.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(packaged_network.importlib.util, "find_spec", lambda name: None)
     voice_activity._network.cache_clear()
     try:
         assert voice_share(np.ones(RATE), RATE) is None and voice_probabilities(np.ones(RATE), RATE) is None

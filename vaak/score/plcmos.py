@@ -8,14 +8,13 @@ has one figure. 0.15 s for a clip of three seconds on one idle core.
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from vaak.errors import BadInput
 from vaak.score.asr import RATE, at_rate
+from vaak.score.packaged_network import open_packaged
 from vaak.score.quality import BOTTOM
 from vaak.score.sanity import MIN_SPEECH_SHARE, speech_share
 
@@ -30,18 +29,7 @@ _RATERS = np.random.default_rng(0).standard_normal((15, 64)).astype(np.float32)
 
 @cache
 def _network():
-    """The opened network, or None where its weights or onnxruntime are not installed."""
-    spec = importlib.util.find_spec("speechmos")
-    if spec is None or spec.origin is None or importlib.util.find_spec("onnxruntime") is None:
-        return None
-    path = Path(spec.origin).parent / "plcmos_models" / _WEIGHTS
-    if not path.is_file():
-        return None
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return open_packaged("speechmos", "plcmos_models", _WEIGHTS)
 
 
 def is_installed() -> bool:

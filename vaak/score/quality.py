@@ -9,14 +9,13 @@ times the cost. Only the network that is asked for runs, on one thread: 0.45 s a
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from vaak.errors import BadInput
 from vaak.score.asr import RATE, at_rate
+from vaak.score.packaged_network import open_packaged
 from vaak.score.sanity import MIN_SPEECH_SHARE, speech_share
 
 BOTTOM = 1.0
@@ -30,15 +29,10 @@ _OVERALL = np.poly1d([-0.06766283, 1.11546468, 0.04602535])
 
 @cache
 def _network():
-    import onnxruntime
-
-    spec = importlib.util.find_spec("speechmos")
-    if spec is None or spec.origin is None:
-        raise BadInput("DNSMOS needs the package speechmos; `pip install speechmos`")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    path = Path(spec.origin).parent / "dnsmos_models" / "sig_bak_ovr.onnx"
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    network = open_packaged("speechmos", "dnsmos_models", "sig_bak_ovr.onnx")
+    if network is None:
+        raise BadInput("DNSMOS needs the packages speechmos and onnxruntime; `pip install speechmos onnxruntime`")
+    return network
 
 
 def dnsmos(wave: np.ndarray, rate: int) -> float:

@@ -7,13 +7,12 @@ one figure on one machine.
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from vaak.score.asr import at_rate
+from vaak.score.packaged_network import open_packaged
 
 WEIGHTS = "silero_vad_v6.onnx"
 NAME = "silero-v6"
@@ -25,20 +24,7 @@ SPEECH_FROM = 0.5
 
 @cache
 def _network():
-    """The opened network, or None where its weights or onnxruntime are not installed."""
-    if importlib.util.find_spec("onnxruntime") is None:
-        return None
-    spec = importlib.util.find_spec("faster_whisper")
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).parent / "assets" / WEIGHTS
-    if not path.is_file():
-        return None
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return open_packaged("faster_whisper", "assets", WEIGHTS)
 
 
 def is_installed() -> bool:
