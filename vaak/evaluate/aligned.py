@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from vaak.recipe.align_tree import KINDS
 from vaak.score.asr import WHISPER, Asr
 from vaak.score.reward_settings import RewardSettings
 from vaak.score.weights import PACKAGED_NAME
 
 RECIPE = "recipe.yaml"
-KINDS = ("grpo", "dpo")
 
 
 @dataclass(frozen=True)

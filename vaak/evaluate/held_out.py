@@ -17,7 +17,7 @@ import numpy as np
 from vaak.corpus.pack_items import Prompt
 from vaak.errors import BadInput
 from vaak.evaluate.aligned import Aligned
-from vaak.evaluate.recognition import HELD_OUT_COUNTED
+from vaak.evaluate.recognition import HELD_OUT_COUNTED, id_of
 from vaak.languages import language_of
 from vaak.score import plcmos
 from vaak.score.asr import POCKETSPHINX, WHISPER_TINY, Asr, is_installed, open_asr
@@ -90,7 +90,7 @@ def versions(held_out: HeldOut) -> dict[str, str]:
         if held_out.asr is None:
             del named[metric]
         else:
-            named[metric] += f"+{held_out.asr.name.replace('+', '_')}@{held_out.asr.hash[:12]}"
+            named[metric] += f"+{id_of(held_out.asr)}"
     if plcmos.is_installed():
         named["plcmos"] += f"+{plcmos.NAME}"
     else:

@@ -14,7 +14,7 @@ from vaak.evaluate import held_out as others
 from vaak.evaluate.generations import DECODING, Spoken
 from vaak.evaluate.held_out import HeldOut
 from vaak.evaluate.items import most_codes
-from vaak.evaluate.recognition import COUNTED, HELD_OUT_COUNTED
+from vaak.evaluate.recognition import COUNTED, HELD_OUT_COUNTED, id_of
 from vaak.languages import language_of
 from vaak.score import sanity, voice_activity
 from vaak.score.asr import Asr
@@ -54,8 +54,7 @@ def versions(asr: Asr, generated: bool = True, held_out: HeldOut | None = None) 
     embedder = open_embedder()
     named = {metric: str(number) for metric, number in VERSIONS.items()}
     for metric in COUNTED:
-        # The parts of a version are told apart by their plus signs (`recogniser_of`).
-        named[metric] += f"+{asr.name.replace('+', '_')}@{asr.hash[:12]}"
+        named[metric] += f"+{id_of(asr)}"
     named["similarity"] += f"+{embedder.name}@{embedder.hash[:12]}"
     if voice_activity.is_installed():
         named["voice_share"] += f"+{voice_activity.NAME}"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from vaak.evaluate.store import Result, Results
 from vaak.languages import language_of
+from vaak.score.asr import Asr
 from vaak.score.error_rate import Counts, char_counts, grapheme_counts, total, word_counts
 from vaak.score.script import script_counts
 
@@ -58,6 +59,11 @@ def held_out_figure(language: str) -> str:
 def counts_of(row: Result) -> Counts:
     """The edit counts of a row of one of the metrics that count."""
     return Counts(*(int(row.detail[name]) for name in ("sub", "dele", "ins", "ref")))
+
+
+def id_of(asr: Asr) -> str:
+    """A recogniser's name and the beginning of its hash, as the versions of metrics have it, whose parts stand between plus signs."""
+    return f"{asr.name.replace('+', '_')}@{asr.hash[:12]}"
 
 
 def recogniser_of(version: str) -> str:

@@ -81,10 +81,17 @@ def sampling_parameters(
         top_p=top_p,
         seed=seed,
         max_tokens=limit,
-        allowed_token_ids=[vocabulary.speech_end, *range(vocabulary.first_speech_id, vocabulary.size)],
-        stop_token_ids=[vocabulary.speech_end],
-        detokenize=False,
+        **speech_only(vocabulary),
     )
+
+
+def speech_only(vocabulary: Vocabulary) -> dict[str, Any]:
+    """Fields of vLLM's `SamplingParams`: only codes and the stop token, which ends an item, and nothing is detokenized."""
+    return {
+        "allowed_token_ids": [vocabulary.speech_end, *range(vocabulary.first_speech_id, vocabulary.size)],
+        "stop_token_ids": [vocabulary.speech_end],
+        "detokenize": False,
+    }
 
 
 def _result(vocabulary: Vocabulary, said: Any, limit: int) -> Generation:
