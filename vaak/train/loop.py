@@ -55,7 +55,7 @@ def train(
         done = finished(run) if world.is_first else None
         if world.any(done is not None):
             check_same_recipe(recipe, run)
-            return done or _last_folder(run)
+            return done or last_folder(run)
         keep_freed_memory()
         say = say if world.is_first else _say_nothing
         parent = Path(parent) if parent is not None else None
@@ -77,11 +77,12 @@ def finished(run: Path) -> Path | None:
     """The final checkpoint of a run that has reached its end, or None; also None if it is damaged: its last steps are due again."""
     if not (run / "DONE.json").is_file():
         return None
-    path = _last_folder(run)
+    path = last_folder(run)
     return None if verify_checkpoint(path) else path
 
 
-def _last_folder(run: Path) -> Path:
+def last_folder(run: Path) -> Path:
+    """The final checkpoint of a run that says that it is done."""
     return run / "checkpoints" / read_json(run / "DONE.json")["folder"]
 
 

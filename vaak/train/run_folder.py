@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from vaak.checkpoint import Checkpoint, lease, list_checkpoints, verify_checkpoint
 from vaak.checkpoint.folder import distrust
@@ -14,6 +15,19 @@ from vaak.storage.locks import only_one
 from vaak.train.world import World
 
 Say = Callable[[str], None]
+_SETTLED = ("precision",)
+
+
+def check_same_fields(path: Path, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Raise `BadInput` naming the first field of a recipe in which a run that began with `before` and goes on with `after`
+    differs; `auto` and nothing leave open what was settled at the beginning. path: of the recipe that is kept."""
+    for name, began_with in before.items():
+        left_open = name in _SETTLED and after[name] in (None, "auto")
+        if not left_open and began_with != after[name]:
+            raise BadInput(
+                f"{path}: this run began with {name} = {began_with}, the recipe now says {after[name]}; "
+                "restore it, or start a new run folder"
+            )
 
 
 @contextmanager

@@ -43,7 +43,7 @@ from vaak.train.adapters import begin_lora, check_lora, is_lora, resume_lora
 from vaak.train.early_checks import check_start, check_vocabulary
 from vaak.train.optimizer import build_optimizer, load_optimizer
 from vaak.train.parallel import check_shards, parallelise
-from vaak.train.run_folder import Say, newest_trusted
+from vaak.train.run_folder import Say, check_same_fields, newest_trusted
 from vaak.train.world import World
 
 # A short stage over many cells has a note for each that gets no row: all are in plan.json, these are said aloud.
@@ -176,7 +176,7 @@ def _resolved(recipe: Recipe, run: Path, world: World, begun: bool) -> Recipe:
     path = run / "recipe.yaml"
     if path.is_file():
         saved = load_recipe(path)
-        _check_same(saved, recipe, path)
+        check_same_fields(path, lasting_part(saved), lasting_part(recipe))
         # Data may have moved since; the plan's fingerprint makes sure that it is the same data.
         moved = {name: getattr(recipe, name) for name in _MAY_CHANGE}
         moved["parent"] = recipe.parent or saved.parent
@@ -218,7 +218,6 @@ _MAY_CHANGE = (
     "compile",
     "profile",
 )
-_RESOLVED = ("precision",)
 
 
 def lasting_part(recipe: Recipe) -> dict[str, Any]:
@@ -230,18 +229,7 @@ def lasting_part(recipe: Recipe) -> dict[str, Any]:
 def check_same_recipe(recipe: Recipe, run: Path) -> None:
     """Raise `BadInput` if a run folder was made with another recipe than this one; where data lies may change, and who loads it."""
     path = run / "recipe.yaml"
-    _check_same(load_recipe(path), recipe, path)
-
-
-def _check_same(saved: Recipe, now: Recipe, path: Path) -> None:
-    before, after = saved.model_dump(mode="json"), now.model_dump(mode="json")
-    for name in before:
-        left_open = name in _RESOLVED and after[name] in (None, "auto")
-        if name not in _MAY_CHANGE and not left_open and before[name] != after[name]:
-            raise BadInput(
-                f"{path}: this run began with {name} = {before[name]}, the recipe now says {after[name]}; "
-                "restore it, or start a new run folder"
-            )
+    check_same_fields(path, lasting_part(load_recipe(path)), lasting_part(recipe))
 
 
 def _plan(recipe: Recipe, run: Path, data: Data, say: Say) -> Plan:
