@@ -46,7 +46,7 @@ def dpo_stage(folder: Path, recipe: AlignRecipe, pairs=None, model=None) -> Alig
     model = model or make_model()
     order = PairOrder(open_pairs(folder / "pairs"), VOCABULARY, recipe.seed)
     optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr)
-    return AlignStage(recipe, folder, World(), TOKENIZER, open_codec("embedded"), order, frozenset(), model, optimizer, 0,
+    return AlignStage(recipe, folder, World(), TOKENIZER, open_codec("embedded"), order, None, frozenset(), model, optimizer, 0,
                       {"parent": "toy/0/0"})  # fmt: skip
 
 
@@ -54,9 +54,9 @@ def run_stage(stage: AlignStage[PairOrder], reference=None, stop=lambda: False) 
     """The rows of metrics.jsonl after `stage` has run to its end; the reference is a model as it was made, if none is given."""
     reference = reference or make_model()
     with ExitStack() as opened:
-        opened.enter_context(patch.object(run, "open_reference", lambda stage: reference.requires_grad_(False)))
+        opened.enter_context(patch("vaak.align.dpo.open_reference", lambda stage: reference.requires_grad_(False)))
         tracker = opened.enter_context(JsonlTracker(stage.folder / "metrics.jsonl", stage.step, lambda _: None))
-        run.run_dpo(stage, [tracker], None, stop, lambda _: None)
+        run.run_stage(stage, [tracker], None, stop, lambda _: None)
     return read_jsonl(stage.folder / "metrics.jsonl")
 
 

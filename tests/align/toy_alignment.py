@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -104,20 +105,20 @@ def make_stage(folder: Path, recipe: AlignRecipe, prompts: Sequence[AlignPrompt]
         pools.setdefault(prompt.language, []).append(prompt)
     order = PromptOrder(pools, dict(recipe.prompts.languages), recipe.seed)
     optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr)
-    return AlignStage(recipe, folder, World(), TOKENIZER, open_codec("embedded"), order, frozenset(), model, optimizer, 0,
+    return AlignStage(recipe, folder, World(), TOKENIZER, open_codec("embedded"), order, None, frozenset(), model, optimizer, 0,
                       {"parent": find_model(parent)[0]})  # fmt: skip
 
 
 def run_stage(stage: AlignStage, judges, draw=None, stop=lambda: False) -> list[dict]:
     """The rows of metrics.jsonl after `stage` has run to its end, with these judges and, if it is given, this way to draw."""
-    replaced = [patch.object(run, "open_judges", lambda stage: judges)]
+    replaced: list[Any] = [patch.object(run, "open_judges", lambda stage: judges)]
     if draw is not None:
-        replaced.append(patch.object(run, "own_draw", lambda stage: draw))
+        replaced.append(patch.object(run, "own_draw", lambda model, rollouts: draw))
     with ExitStack() as opened:
         for one in replaced:
             opened.enter_context(one)
         tracker = opened.enter_context(JsonlTracker(stage.folder / "metrics.jsonl", stage.step, lambda _: None))
-        run.run_grpo(stage, [tracker], None, stop, lambda _: None)
+        run.run_stage(stage, [tracker], None, stop, lambda _: None)
     return read_jsonl(stage.folder / "metrics.jsonl")
 
 

@@ -75,13 +75,8 @@ class Batches:
         return found
 
 
-def own_draw(stage: AlignStage) -> Draw:
-    """Vaak's own loop with the model of a stage, as it is when it is asked."""
-    return model_draw(stage.model, stage.recipe.rollouts)
-
-
-def model_draw(model: SpeechLM, rollouts: RolloutSettings) -> Draw:
-    """Vaak's own loop, which keeps the log-probability of every draw."""
+def own_draw(model: SpeechLM, rollouts: RolloutSettings) -> Draw:
+    """Vaak's own loop with a model as it is when it is asked, which keeps the log-probability of every draw."""
 
     def draw(prompts: Sequence[Any], limits: Sequence[int], seeds: Sequence[int]):
         return generate(

@@ -7,68 +7,62 @@ log-probabilities over what can be drawn; and the optimizer, the rates, what is 
 from __future__ import annotations
 
 import os
-import types
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 
-# What it says of `rollout_func`, that it may change, is known: the version is pinned.
+# What TRL says of `rollout_func`, that it may change, is known: the version is pinned.
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from vaak.align.log_probabilities import log_probabilities
+from vaak.align.prompts import PromptOrder
 from vaak.align.rollouts import Rollout, completion_ids
-from vaak.host import Precision
-from vaak.model.speech_lm import SpeechLM
-from vaak.recipe.align_tree import AlignRecipe
+from vaak.align.stage import AlignStage, open_reference
+from vaak.align.trl_border import on_one_gpu, optimizers, score_by_policy, shared_settings, trl_tokenizer
 
 # From numbers of prompts in the run to their completions, judged.
 RollOut = Callable[[Sequence[int]], list[Rollout]]
 
 
 class SpeechGRPO(GRPOTrainer):
-    """TRL's trainer with a policy over codes and the stop token. reference: the parent, frozen, where `kl` has a weight."""
+    """TRL's trainer with a policy over codes and the stop token, for the steps of a stage that are left."""
 
     def __init__(
         self,
-        model: SpeechLM,
-        reference: SpeechLM | None,
+        stage: AlignStage[PromptOrder],
         roll_out: RollOut,
-        tokenizer: PreTrainedTokenizerFast,
-        optimizers: tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR],
-        recipe: AlignRecipe,
-        config: GRPOConfig,
-        first_number: int,
+        vllm: dict[str, Any],
         callbacks: list[TrainerCallback],
     ) -> None:
-        self._roll_out, self._recipe, self._speech = roll_out, recipe, model
+        """vllm: of `vaak.align.vllm_rollouts.vllm_settings`."""
+        recipe = stage.recipe
+        self._roll_out, self._recipe, self._vocabulary = roll_out, recipe, stage.model.vocabulary
+        self._last = torch.zeros(0)
         self._differences: list[Tensor] = []
-        assert recipe.precision != "auto"
-        count = (config.max_steps // recipe.updates_per_batch) * recipe.prompts_per_step
-        numbers = [str(first_number + i) for i in range(count)]
+        first, end = recipe.prompts_by(stage.step), recipe.prompts_by(recipe.steps)
         super().__init__(
-            model=model.lm,
+            model=stage.model.lm,
             reward_funcs=[_reward],
-            args=config,
-            train_dataset=Dataset.from_dict({"prompt": numbers}),
-            processing_class=tokenizer,
+            args=grpo_config(stage, vllm),
+            train_dataset=Dataset.from_dict({"prompt": [str(number) for number in range(first, end)]}),
+            processing_class=trl_tokenizer(stage),
             rollout_func=self._completions,
-            optimizers=optimizers,
+            optimizers=optimizers(stage),
             callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)
-        add_log_probabilities(model, recipe.rollouts.temperature, recipe.precision)
-        if reference is not None:
+        score_by_policy(stage.model, recipe)
+        if recipe.kl:
             # TRL would read it from where the model came from, which may be no folder that transformers opens.
-            add_log_probabilities(reference, recipe.rollouts.temperature, recipe.precision)
+            reference = open_reference(stage)
+            score_by_policy(reference, recipe)
             self.ref_model, self.beta = reference.lm, recipe.kl
 
     def _completions(self, prompts: list[str], trainer: GRPOTrainer) -> dict[str, Any]:
@@ -79,40 +73,30 @@ class SpeechGRPO(GRPOTrainer):
         np.random.seed((self._recipe.seed + numbers[0]) % (1 << 32))
         rollouts = self._roll_out(numbers)
         said = [one for rollout in rollouts for one in rollout.generations]
-        ids = [completion_ids(self._speech.vocabulary, one) for one in said]
+        ids = [completion_ids(self._vocabulary, one) for one in said]
         counted = [not rollout.dropped for rollout in rollouts for _ in rollout.generations]
-        own = [one.log_probabilities for one in said]
+        drawn_with = [one.log_probabilities.tolist() for one in said if one.log_probabilities is not None]
         return {
             "prompt_ids": [rollout.prompt.ids.tolist() for rollout in rollouts for _ in rollout.generations],
             "completion_ids": ids,
-            "logprobs": [one.tolist() for one in own if one is not None]
-            if all(one is not None for one in own)
-            else None,
+            "logprobs": drawn_with if len(drawn_with) == len(said) else None,
             # A dropped group has no token that counts, not even for the mean over tokens.
             "env_mask": [[int(counts)] * len(one) for one, counts in zip(ids, counted, strict=True)],
             "judged": [one.reward for rollout in rollouts for one in rollout.judged],
         }
 
-    def _get_per_token_logps_and_entropies(
-        self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int, batch_size: int | None = None,
-        compute_entropy: bool = False, **_: Any,
-    ) -> tuple[Tensor, Tensor | None, None]:  # fmt: skip
-        """float32[rows, logits_to_keep] each, 0 where a row has no completion any more."""
-        found, entropies = [], []
-        for start in range(0, len(input_ids), batch_size or len(input_ids)):
-            rows = slice(start, start + (batch_size or len(input_ids)))
-            logps, entropy = _padded(model, input_ids[rows], attention_mask[rows], logits_to_keep)
-            found.append(logps)
-            entropies.append(entropy)
-        self._last = torch.cat(found)
-        return self._last, torch.cat(entropies) if compute_entropy else None, None
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        """TRL's own, of which `_compute_loss` keeps what it is compared with."""
+        found = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        self._last = found[0].detach()
+        return found
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         loss = super()._compute_loss(model, inputs)
-        drawn = inputs.get("sampling_per_token_logps")
-        if drawn is not None and self.state.global_step % self._recipe.updates_per_batch == 0:
+        drawn_with = inputs.get("sampling_per_token_logps")
+        if drawn_with is not None and self.state.global_step % self._recipe.updates_per_batch == 0:
             there = (inputs["completion_mask"] * inputs["tool_mask"]).bool()
-            away = (self._last.detach() - drawn)[there].abs()
+            away = (self._last - drawn_with)[there].abs()
             self._differences.append(away[~away.isnan()])  # of another engine, where it gave none
         return loss
 
@@ -131,53 +115,17 @@ def _reward(judged: list[float | None], **_: Any) -> list[float | None]:
     return judged
 
 
-def add_log_probabilities(model: SpeechLM, temperature: float, precision: Precision) -> None:
-    """Let `model.lm(prompts=…, completions=…)` give `log_probabilities`: by its own call, so that what wraps it for several
-    processes hears of it."""
-    before = model.lm.forward
-
-    def forward(self: Any, *args: Any, prompts: Any = None, completions: Any = None, **kwargs: Any) -> Any:
-        if prompts is None:
-            return before(*args, **kwargs)
-        return log_probabilities(model, prompts, completions, temperature=temperature, precision=precision)
-
-    model.lm.forward = types.MethodType(forward, model.lm)
-
-
-def _padded(model: Any, ids: Tensor, mask: Tensor, keep: int) -> tuple[Tensor, Tensor]:
-    """The log-probabilities of padded rows: prompts to the left, completions to the right, [rows, keep] each."""
-    prompts = [row[:-keep][there[:-keep].bool()] for row, there in zip(ids, mask, strict=True)]
-    said = mask[:, -keep:].bool()
-    completions = [row[-keep:][there] for row, there in zip(ids, said, strict=True)]
-    logps, entropies = model(prompts=prompts, completions=completions)
-    empty = torch.zeros(said.shape, device=ids.device)
-    return empty.masked_scatter(said, logps), empty.masked_scatter(said, entropies)
-
-
-def grpo_config(
-    recipe: AlignRecipe,
-    folder: Path,
-    *,
-    steps: int,
-    world: int,
-    device: torch.device,
-    longest: int,
-    vllm: dict[str, Any],
-) -> GRPOConfig:
-    """TRL's settings of a run of `steps` steps (those that are left); nothing is saved, reported or evaluated by TRL.
-
-    longest: most codes of a completion. vllm: of `vaak.align.vllm_rollouts.vllm_settings`.
-    """
-    completions = recipe.prompts_per_step * recipe.group // world
+def grpo_config(stage: AlignStage[PromptOrder], vllm: dict[str, Any]) -> GRPOConfig:
+    """TRL's settings of a run. vllm: of `vaak.align.vllm_rollouts.vllm_settings`."""
+    recipe, shared = stage.recipe, shared_settings(stage)
     config = GRPOConfig(
-        output_dir=str(folder),
-        max_steps=steps,
+        **shared,
         per_device_train_batch_size=recipe.microbatch,
-        gradient_accumulation_steps=completions // recipe.microbatch,
-        steps_per_generation=completions // recipe.microbatch,
+        # One batch is drawn for each step, and used for `updates_per_batch` of them.
+        steps_per_generation=shared["gradient_accumulation_steps"],
         num_iterations=recipe.updates_per_batch,
         num_generations=recipe.group,
-        max_completion_length=longest,
+        max_completion_length=max(prompt.limit for prompt in stage.prompts.all),
         temperature=recipe.rollouts.temperature,
         top_p=1.0,
         top_k=0,
@@ -186,23 +134,7 @@ def grpo_config(
         epsilon=recipe.clip,
         loss_type="dapo",
         scale_rewards="group" if recipe.normalise else "none",
-        max_grad_norm=recipe.optimizer.grad_clip,
         shuffle_dataset=False,
-        gradient_checkpointing=False,
-        bf16=False,
-        seed=recipe.seed,
-        use_cpu=device.type == "cpu",
-        save_strategy="no",
-        logging_steps=1,
-        report_to=[],
-        disable_tqdm=True,
-        dataloader_num_workers=0,
         **vllm,
     )
     return on_one_gpu(config)
-
-
-def on_one_gpu(config: Any) -> Any:
-    """TRL's settings, of which a process has one GPU, also where it sees more: others would make transformers divide batches."""
-    config._n_gpu = min(config.n_gpu, 1)
-    return config

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaak.align.batches import MOST_LOST, model_draw
+from vaak.align.batches import MOST_LOST, own_draw
 from vaak.align.judges import Judged, Judges
 from vaak.align.pairs import CHOSEN, REJECTED, PairFolder, identity, open_pairs, write_pairs
 from vaak.align.prompts import PromptOrder
 from vaak.align.rollouts import BegunGroup, Draw, Rollout, at_once, begin_groups
-from vaak.align.stage import excluded_of, prompts_of
+from vaak.align.stage import judges_of, open_asr_of, pack_of, prompts_of
 from vaak.align.trust import trust_of
 from vaak.checkpoint import find_model
 from vaak.codec import open_codec
@@ -33,7 +33,6 @@ from vaak.grammar.tokenizer import load_tokenizer
 from vaak.model.open import open_model
 from vaak.recipe import resolve_path
 from vaak.recipe.align_tree import AlignRecipe
-from vaak.score.asr import open_asr
 from vaak.speak.generation import Generation
 from vaak.speak.speech import check_codec
 from vaak.storage.files import read_json, room_on_disk, write_json
@@ -84,7 +83,7 @@ def make_pairs(
         raise BadInput(
             f"pairs are drawn by Vaak's own loop, not by {recipe.rollouts.engine}; say --set rollouts.engine=own"
         )
-    count = prompts or recipe.steps // recipe.updates_per_batch * recipe.prompts_per_step
+    count = prompts or recipe.prompts_by(recipe.steps)
     asked = asked_of(recipe, count)
     work = work_folder(out, ".unfinished", _WORK)
     if out.exists():
@@ -120,7 +119,7 @@ def asked_of(recipe: AlignRecipe, prompts: int) -> dict[str, Any]:
 
 def _by_whom(recipe: AlignRecipe) -> dict[str, Any]:
     """Who speaks and who hears, of the recipe as it is now."""
-    asr = open_asr(recipe.judges.asr)
+    asr = open_asr_of(recipe)
     return {
         "parent": find_model(resolve_path(recipe.parent))[0],
         "codec_hash": open_codec(recipe.codec).hash,
@@ -146,15 +145,13 @@ def _opened(
     codec = open_codec(recipe.codec)
     check_codec(model.vocabulary, codec)
     tokenizer = text_tokenizer(load_tokenizer(parent), model.vocabulary)
-    asr = open_asr(recipe.judges.asr, threads=recipe.judges.threads)
+    pack, asr = pack_of(recipe, codec), open_asr_of(recipe)
     say(f"{parent_id} speaks {count} prompts, {recipe.group} times each")
-    trusted = trust_of(recipe, work, say, stop)
-    languages = ", ".join(sorted(trusted & set(recipe.prompts.languages))) or "no language"
-    say(f"content counts in {languages}, where {asr.name} is trusted")
+    trusted = trust_of(recipe, pack, codec, asr, work, say, stop)
     if stop():  # what is half measured decides nothing
         raise Interrupted(f"stopped before the first prompt; what was measured is kept in {work}")
-    order = prompts_of(recipe, model, tokenizer, codec, excluded_of(recipe, codec), count)
-    judges = Judges(codec, asr, recipe.reward, trusted, threads=recipe.judges.threads, timeout_s=recipe.judges.seconds)
+    order = prompts_of(recipe, model, tokenizer, codec, pack, count)
+    judges = judges_of(recipe, codec, asr, trusted)
     opened.callback(judges.close)
     settings = {
         **identity(parent_id, model.vocabulary, tokenizer, codec),
@@ -163,7 +160,7 @@ def _opened(
         "fingerprint": order.fingerprint,
         **asked,
     }
-    draw = model_draw(model, recipe.rollouts)
+    draw = own_draw(model, recipe.rollouts)
     return Drawing(order, count, recipe.group, recipe.seed, recipe.rollouts.batch, draw, settings), judges
 
 

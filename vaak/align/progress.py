@@ -105,7 +105,9 @@ class Progress(TrainerCallback):
     def _content(self, full: bool) -> Content:
         stage, recipe = self.stage, self.stage.recipe
         training = None
-        if full:
+        if (
+            full
+        ):  # with the random state, which nothing here needs, a step 0 without moments has a file to go on from, too
             training = {**optimizer_tensors(stage.model, stage.optimizer), **random_state(stage.world)}
         state = {
             "stage": recipe.name,

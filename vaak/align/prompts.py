@@ -89,6 +89,11 @@ class PromptOrder:
         return pool[int(permute(np.array([place]), np.array([len(pool)]), key)[0])]
 
     @property
+    def all(self) -> list[AlignPrompt]:
+        """Every prompt once, in no order that means anything."""
+        return [prompt for pool in self.pools.values() for prompt in pool]
+
+    @property
     def fingerprint(self) -> str:
         """Names the prompts and their order: another one is another run."""
         items = {language: [one.item for one in pool] for language, pool in self.pools.items()}
@@ -148,6 +153,28 @@ def gather_prompts(
     return PromptOrder(pools, dict(settings.languages), seed)
 
 
+def as_item(
+    sample_id: str, language: str, text: str, speaker: str | None, voice_description: str | None, codes: np.ndarray
+) -> Prompt:
+    """A paired sample of training as an item of a gold pack: its voice and its text are known, and its sound is its codes."""
+    return Prompt(
+        item=sample_id,
+        language=language,
+        kind="native",
+        text=text,
+        speaker=speaker,
+        voice_description=voice_description,
+        reference_codes=codes,
+        reference_audio=None,
+        voice_text=None,
+        voice_codes=None,
+        voice_language=None,
+        seen_voice=True,
+        seen_text=True,
+        sample_id=sample_id,
+    )
+
+
 def _parts(sizes: Sequence[int], count: int) -> list[int]:
     """How many of `count` samples each group gives, in proportion to its size."""
     if not sum(sizes):
@@ -194,21 +221,8 @@ def _prompt(
     assert sample.transcript is not None
     if not len(codes):
         return None
-    item = Prompt(
-        item=sample.sample_id,
-        language=sample.language,
-        kind="native",
-        text=sample.transcript,
-        speaker=sample.speaker,
-        voice_description=sample.voice_description,
-        reference_codes=codes,
-        reference_audio=None,
-        voice_text=None,
-        voice_codes=None,
-        voice_language=None,
-        seen_voice=True,
-        seen_text=True,
-        sample_id=sample.sample_id,
+    item = as_item(
+        sample.sample_id, sample.language, sample.transcript, sample.speaker, sample.voice_description, codes
     )
     ids = prompt_of(item, vocabulary, tokenizer)
     limit = most_codes(item)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,6 +17,7 @@ from vaak.checkpoint import Checkpoint, find_model, list_checkpoints, load_state
 from vaak.codec import Codec, open_codec
 from vaak.corpus import open_corpus
 from vaak.corpus.pack import open_pack
+from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput, Interrupted
 from vaak.evaluate.items import check_pack_codec
 from vaak.grammar.export import text_tokenizer
@@ -28,11 +29,11 @@ from vaak.model.open import open_model
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import load_align_recipe, resolve_path, save_recipe
 from vaak.recipe.align_tree import AlignRecipe
-from vaak.score.asr import open_asr
+from vaak.score.asr import Asr, open_asr
 from vaak.speak.generation import positions_of
 from vaak.speak.speech import check_codec
 from vaak.train.optimizer import build_optimizer, load_optimizer
-from vaak.train.run_folder import Say, newest_trusted
+from vaak.train.run_folder import Say, check_same_fields, newest_trusted
 from vaak.train.world import World
 
 # Where data lies, how the work is cut and what is kept do not change what a step means.
@@ -46,7 +47,8 @@ Order = TypeVar("Order", bound=PromptOrder | PairOrder)
 
 @dataclass
 class AlignStage(Generic[Order]):
-    """Everything that an alignment needs. `step`: how many optimizer steps are done; `tokenizer` is of text."""
+    """Everything that an alignment needs. `step`: how many optimizer steps are done; `tokenizer` is of text; `asr`: who hears, None
+    where nobody does."""
 
     recipe: AlignRecipe
     folder: Path
@@ -54,6 +56,7 @@ class AlignStage(Generic[Order]):
     tokenizer: TextTokenizer
     codec: Codec
     prompts: Order
+    asr: Asr | None
     trusted: frozenset[str]
     model: SpeechLM
     optimizer: torch.optim.Optimizer
@@ -90,24 +93,22 @@ def prepare(
     codec = open_codec(recipe.codec)
     check_codec(model.vocabulary, codec)
     tokenizer = text_tokenizer(load_tokenizer(checkpoint.path if checkpoint else parent), model.vocabulary)
+    say(f"aligns {parent_id}")
+    asr = None
     if recipe.kind == "dpo":
         prompts, trusted = _pairs(recipe, identity(parent_id, model.vocabulary, tokenizer, codec), say)
-        say(f"aligns {parent_id} by {len(prompts.pairs.rows)} pairs")
     else:
+        pack, asr = pack_of(recipe, codec), open_asr_of(recipe)
         with world.first_before_others():
-            trusted = trust_of(recipe, folder, say, stop)
+            trusted = trust_of(recipe, pack, codec, asr, folder, say, stop)
         if world.any(stop()):  # what is half measured decides nothing
             raise Interrupted(f"{recipe.name}: stopped before its first step")
-        prompts = prompts_of(recipe, model, tokenizer, codec, excluded_of(recipe, codec))
-        say(
-            f"aligns {parent_id}; content counts in {', '.join(sorted(trusted & set(recipe.prompts.languages))) or 'no language'}, "
-            f"where {recipe.judges.asr or 'the recogniser'} is trusted"
-        )
+        prompts = prompts_of(recipe, model, tokenizer, codec, pack)
     model = model.to(world.device)
     recompute_layers(model, recipe.activation_checkpointing)
     optimizer = build_optimizer(model, recipe.optimizer, recipe.schedule.peak_lr, recipe.precision)  # pyright: ignore
     stage = AlignStage(
-        recipe, folder, world, tokenizer, codec, prompts, trusted, model, optimizer, 0, {"parent": parent_id}
+        recipe, folder, world, tokenizer, codec, prompts, asr, trusted, model, optimizer, 0, {"parent": parent_id}
     )
     if checkpoint is not None:
         continue_from(stage, checkpoint, say)
@@ -119,14 +120,7 @@ def _resolved(recipe: AlignRecipe, folder: Path, world: World) -> AlignRecipe:
     precision = choose_precision(recipe.precision, world.device)
     if path.is_file():
         saved = load_align_recipe(path)
-        before, after = _lasting(saved), _lasting(recipe)
-        for name in before:
-            open_now = name == "precision" and after[name] == "auto"
-            if not open_now and before[name] != after[name]:
-                raise BadInput(
-                    f"{path}: this run began with {name} = {before[name]}, the recipe now says {after[name]}; "
-                    "restore it, or start a new run folder"
-                )
+        check_same_fields(path, _lasting(saved), _lasting(recipe))
         recipe = recipe.model_copy(update={"precision": saved.precision})
         # What keeps and sends checkpoints reads the policy there; a parent that was wrong may be put right before the first.
         moved = {"checkpoints": recipe.checkpoints} | ({} if list_checkpoints(folder) else {"parent": recipe.parent})
@@ -138,6 +132,12 @@ def _resolved(recipe: AlignRecipe, folder: Path, world: World) -> AlignRecipe:
     return recipe
 
 
+def check_same_recipe(recipe: AlignRecipe, run: Path) -> None:
+    """Raise `BadInput` if a run folder was made with another recipe than this one; where data lies may change, and how work is cut."""
+    path = run / "recipe.yaml"
+    check_same_fields(path, _lasting(load_align_recipe(path)), _lasting(recipe))
+
+
 def _lasting(recipe: AlignRecipe) -> dict[str, Any]:
     """What of a recipe a continued run must have as it began."""
     tree = {name: value for name, value in recipe.model_dump(mode="json").items() if name not in _MAY_CHANGE}
@@ -146,13 +146,13 @@ def _lasting(recipe: AlignRecipe) -> dict[str, Any]:
     return tree
 
 
-def excluded_of(recipe: AlignRecipe, codec: Codec) -> Collection[str]:
-    """Ids of the samples that the recipe's pack keeps for evaluations. Raises `BadInput` for a pack of another codec."""
+def pack_of(recipe: AlignRecipe, codec: Codec) -> GoldPack | None:
+    """The recipe's pack, opened. Raises `BadInput` for one of another codec."""
     if not recipe.pack:
-        return ()
+        return None
     pack = open_pack(resolve_path(recipe.pack))
     check_pack_codec(pack, codec)
-    return pack.excluded_ids
+    return pack
 
 
 def prompts_of(
@@ -160,10 +160,10 @@ def prompts_of(
     model: SpeechLM,
     tokenizer: TextTokenizer,
     codec: Codec,
-    excluded: Collection[str],
+    pack: GoldPack | None,
     wanted: int | None = None,
 ) -> PromptOrder:
-    """The prompts of the whole run, or `wanted` ones. Raises `BadInput` for a corpus of another codec, and as `gather_prompts` does."""
+    """The prompts of the whole run, or `wanted` ones; none of the pack's. Raises `BadInput` for a corpus of another codec, and as `gather_prompts` does."""
     corpora = [open_corpus(resolve_path(path)) for path in recipe.corpora]
     for corpus in corpora:
         if corpus.codec_hash is not None and corpus.codec_hash != codec.hash:
@@ -177,10 +177,10 @@ def prompts_of(
         model.vocabulary,
         tokenizer,
         codec,
-        wanted=wanted or recipe.steps // recipe.updates_per_batch * recipe.prompts_per_step,
+        wanted=wanted or recipe.prompts_by(recipe.steps),
         seed=recipe.seed,
         positions=positions_of(model),
-        excluded=excluded,
+        excluded=pack.excluded_ids if pack else (),
     )
 
 
@@ -189,6 +189,7 @@ def _pairs(recipe: AlignRecipe, model: dict[str, Any], say: Say) -> tuple[PairOr
     assert recipe.pairs is not None
     pairs = open_pairs(resolve_path(recipe.pairs))
     check_pairs(pairs, model)
+    say(f"{len(pairs.rows)} pairs of {pairs.folder}")
     if pairs.manifest["parent"] != model["parent"]:
         say(f"{pairs.folder} was spoken by {pairs.manifest['parent']}, so its completions are not this model's own")
     return PairOrder(pairs, Vocabulary(**model["vocabulary"]), recipe.seed), frozenset(pairs.manifest["trusted"])
@@ -225,14 +226,18 @@ def open_reference(stage: AlignStage) -> SpeechLM:
     return model.requires_grad_(False)
 
 
+def open_asr_of(recipe: AlignRecipe) -> Asr:
+    """Who hears, for as many threads as the recipe says."""
+    return open_asr(recipe.judges.asr, threads=recipe.judges.threads)
+
+
 def open_judges(stage: AlignStage[PromptOrder]) -> Judges:
-    """The judges of a run, as its recipe names them; each process has its own."""
-    recipe = stage.recipe
-    return Judges(
-        stage.codec,
-        open_asr(recipe.judges.asr, threads=recipe.judges.threads),
-        recipe.reward,
-        stage.trusted,
-        threads=recipe.judges.threads,
-        timeout_s=recipe.judges.seconds,
-    )
+    """The judges of a run; each process has its own."""
+    assert stage.asr is not None
+    return judges_of(stage.recipe, stage.codec, stage.asr, stage.trusted)
+
+
+def judges_of(recipe: AlignRecipe, codec: Codec, asr: Asr, trusted: frozenset[str]) -> Judges:
+    """The judges as a recipe sets them."""
+    settings = recipe.judges
+    return Judges(codec, asr, recipe.reward, trusted, threads=settings.threads, timeout_s=settings.seconds)

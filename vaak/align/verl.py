@@ -20,13 +20,11 @@ import pyarrow.parquet as pq
 import yaml
 
 from vaak.align.prompts import AlignPrompt
-from vaak.align.stage import prompts_of
+from vaak.align.stage import pack_of, prompts_of
 from vaak.checkpoint import find_checkpoint, find_model
 from vaak.checkpoint.export import export_checkpoint
 from vaak.codec import open_codec
-from vaak.corpus.pack import open_pack
 from vaak.errors import BadInput
-from vaak.evaluate.items import check_pack_codec
 from vaak.grammar.export import text_tokenizer
 from vaak.grammar.tokenizer import load_tokenizer
 from vaak.grammar.vocabulary import Vocabulary
@@ -320,11 +318,8 @@ def _prompts(recipe: AlignRecipe, model: SpeechLM, folder: Path) -> list[AlignPr
     codec = open_codec(recipe.codec)
     check_codec(model.vocabulary, codec)
     tokenizer = text_tokenizer(load_tokenizer(folder), model.vocabulary)
-    pack = open_pack(resolve_path(recipe.pack)) if recipe.pack else None
-    if pack is not None:
-        check_pack_codec(pack, codec)
-    order = prompts_of(recipe, model, tokenizer, codec, pack.excluded_ids if pack else ())
-    return [order[number] for number in range(_batches(recipe) * recipe.prompts_per_step)]
+    order = prompts_of(recipe, model, tokenizer, codec, pack_of(recipe, codec))
+    return [order[number] for number in range(recipe.prompts_by(recipe.steps))]
 
 
 def _batches(recipe: AlignRecipe) -> int:

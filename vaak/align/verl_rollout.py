@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from vaak.align.judges import Judged, Judges
-from vaak.align.prompts import AlignPrompt
+from vaak.align.prompts import AlignPrompt, as_item
+from vaak.align.stage import judges_of, open_asr_of
 from vaak.codec import Codec, open_codec
-from vaak.corpus.pack_items import Prompt
 from vaak.grammar.vocabulary import Vocabulary
 from vaak.recipe.align_tree import AlignRecipe
-from vaak.score.asr import open_asr
 from vaak.speak.generation import Generation, generation_of
+from vaak.speak.vllm import speech_only
 from vaak.storage.files import read_json
 
 
@@ -60,14 +60,7 @@ def open_desk(folder: str) -> Desk:
     run = read_json(Path(folder) / "alignment.json")
     recipe = AlignRecipe.model_validate(run["recipe"])
     codec = open_codec(recipe.codec)
-    judges = Judges(
-        codec,
-        open_asr(recipe.judges.asr, threads=recipe.judges.threads),
-        recipe.reward,
-        frozenset(run["trusted"]),
-        threads=recipe.judges.threads,
-        timeout_s=recipe.judges.seconds,
-    )
+    judges = judges_of(recipe, codec, open_asr_of(recipe), frozenset(run["trusted"]))
     record = Path(folder) / "judged" / f"{socket.gethostname()}-{os.getpid()}.jsonl"
     return Desk(Vocabulary.load(Path(folder) / "model"), codec, judges, {}, record)
 
@@ -167,30 +160,14 @@ def speech_parameters(vocabulary: Vocabulary, limit: int) -> dict[str, Any]:
     """Fields of vLLM's `SamplingParams`, to which verl hands on whatever a loop gives: codes and the stop token alone."""
     return {
         "max_tokens": limit,
-        "allowed_token_ids": [vocabulary.speech_end, *range(vocabulary.first_speech_id, vocabulary.size)],
-        "stop_token_ids": [vocabulary.speech_end],
-        "detokenize": False,
+        **speech_only(vocabulary),
     }
 
 
 def prompt_of_row(row: Mapping[str, Any], codec: Codec) -> AlignPrompt:
     """The inverse of `vaak.align.verl.prompt_table` for the `extra_info` of one row."""
-    sample = Prompt(
-        item=row["item"],
-        language=row["language"],
-        kind="native",
-        text=row["text"],
-        speaker=row["speaker"],
-        voice_description=row["voice_description"],
-        reference_codes=np.asarray(row["reference_codes"], np.uint16),
-        reference_audio=None,
-        voice_text=None,
-        voice_codes=None,
-        voice_language=None,
-        seen_voice=True,
-        seen_text=True,
-        sample_id=row["item"],
-    )
+    codes = np.asarray(row["reference_codes"], np.uint16)
+    sample = as_item(row["item"], row["language"], row["text"], row["speaker"], row["voice_description"], codes)
     return AlignPrompt(sample, np.asarray(row["ids"], np.int64), int(row["limit"]), codec)
 
 

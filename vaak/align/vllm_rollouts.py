@@ -18,6 +18,7 @@ from vaak.grammar.vocabulary import Vocabulary
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe.align_tree import AlignRecipe
 from vaak.speak.generation import Generation, generation_of
+from vaak.speak.vllm import speech_only
 
 
 def vllm_settings(recipe: AlignRecipe, vocabulary: Vocabulary, positions: int) -> dict[str, Any]:
@@ -26,9 +27,11 @@ def vllm_settings(recipe: AlignRecipe, vocabulary: Vocabulary, positions: int) -
     rollouts = recipe.rollouts
     if rollouts.engine == "own":
         return {}
-    drawable = [vocabulary.speech_end, *range(vocabulary.first_speech_id, vocabulary.size)]
-    only_codes = {"allowed_token_ids": drawable, "stop_token_ids": [vocabulary.speech_end], "detokenize": False}
-    found: dict[str, Any] = {"use_vllm": True, "generation_kwargs": only_codes, "vllm_max_model_length": positions}
+    found: dict[str, Any] = {
+        "use_vllm": True,
+        "generation_kwargs": speech_only(vocabulary),
+        "vllm_max_model_length": positions,
+    }
     if rollouts.engine == "vllm_server":
         return found | {"vllm_mode": "server", "vllm_server_base_url": rollouts.server}
     return found | {"vllm_mode": "colocate", "vllm_gpu_memory_utilization": rollouts.gpu_memory}

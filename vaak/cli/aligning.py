@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from vaak.cli.default_verb import with_default
 from vaak.cli.models import Json, Set
+from vaak.cli.running import beside, is_first
 from vaak.cli.show import print_json, print_table
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="An alignment's name (grpo-tiny) or a YAML file.")]
@@ -46,29 +46,11 @@ def run(
     `vaak sidecar runs/aligned --pack demo-run/pack` (in another terminal: judges that were no rewards)
     """
     from vaak.align.run import align
-    from vaak.launch.console import Console, stopping
     from vaak.recipe import load_align_recipe
-    from vaak.track import opened_tracker
 
-    console = Console()
-    first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
-    with (
-        stopping() as stop,
-        opened_tracker(
-            track if first else None, run=out.resolve().name, job="align", folder=out, say=console.line
-        ) as tracker,
-        console.progress("align") as bar,
-    ):
-        final = align(
-            load_align_recipe(recipe, overrides or []),
-            out,
-            resume=resume,
-            tracker=tracker,
-            on_step=bar if first else None,
-            stop=stop,
-            say=console.line,
-        )
-    if first:
+    with beside("align", out, track) as arguments:
+        final = align(load_align_recipe(recipe, overrides or []), out, resume=resume, **arguments)
+    if is_first():
         typer.echo(f"done; the last checkpoint is {final}")
 
 
@@ -129,13 +111,16 @@ def verl(
     """
     import tempfile
 
+    from vaak.align.stage import open_asr_of, pack_of
     from vaak.align.trust import trust_of
     from vaak.align.verl import export_verl
+    from vaak.codec import open_codec
     from vaak.launch.console import Console
     from vaak.recipe import load_align_recipe
 
     tree = load_align_recipe(recipe, overrides or [])
+    codec = open_codec(tree.codec)
     with tempfile.TemporaryDirectory() as scratch:
-        trusted = trust_of(tree, Path(scratch), Console().line)
+        trusted = trust_of(tree, pack_of(tree, codec), codec, open_asr_of(tree), Path(scratch), Console().line)
     folder = export_verl(tree, out, trusted, nodes=nodes, gpus_per_node=gpus_per_node)
     typer.echo(f"{folder}: start `{folder / 'run.sh'}` on every machine; it was never run without GPUs")

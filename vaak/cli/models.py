@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vaak.cli.running import beside, is_first
 from vaak.cli.show import print_json, print_table
 from vaak.errors import BadInput, CheckFailed
 from vaak.model.sampling import TEMPERATURE
@@ -132,31 +132,13 @@ def train(
     `torchrun --nproc-per-node 8 -m vaak.cli.main train pt-s1 --out runs/s1` (one process for each GPU; ops/ has launch files)
     """
     from vaak.checkpoint import find_checkpoint
-    from vaak.launch.console import Console, stopping
     from vaak.recipe import load_recipe
-    from vaak.track import opened_tracker
     from vaak.train.loop import train as run
 
-    console = Console()
-    first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
     start = find_checkpoint(parent).path if parent is not None else None
-    told = track if first else None
-    with (
-        stopping() as stop,
-        opened_tracker(told, run=out.resolve().name, job="train", folder=out, say=console.line) as tracker,
-        console.progress("train") as bar,
-    ):
-        final = run(
-            load_recipe(recipe, overrides or []),
-            out,
-            parent=start,
-            resume=resume,
-            tracker=tracker,
-            on_step=bar if first else None,
-            stop=stop,
-            say=console.line,
-        )
-    if first:
+    with beside("train", out, track) as arguments:
+        final = run(load_recipe(recipe, overrides or []), out, parent=start, resume=resume, **arguments)
+    if is_first():
         typer.echo(f"done; the last checkpoint is {final}")
 
 

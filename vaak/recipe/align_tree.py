@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,6 +12,8 @@ from vaak.recipe.tree import CheckpointSettings, Count, OptimizerSettings, Posit
 from vaak.score.reward_settings import RewardSettings
 
 Engine = Literal["own", "vllm_colocated", "vllm_server"]
+Kind = Literal["grpo", "dpo"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class PromptSettings(Frozen):
@@ -85,7 +87,7 @@ class AlignRecipe(Frozen):
     """
 
     name: str
-    kind: Literal["grpo", "dpo"]
+    kind: Kind
     seed: Annotated[int, Field(ge=0)] = 1
     parent: str
     corpora: tuple[str, ...]
@@ -137,6 +139,10 @@ class AlignRecipe(Frozen):
                 f"checkpoints and the end fall inside the {self.updates_per_batch} updates of a batch; give multiples of it"
             )
         return self
+
+    def prompts_by(self, step: int) -> int:
+        """How many prompts, or pairs, a run has been through after so many steps: a batch serves `updates_per_batch` of them."""
+        return step // self.updates_per_batch * self.prompts_per_step
 
     @property
     def completions_per_step(self) -> int:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from vaak.codec.settings import CodecRecipe
 from vaak.errors import BadInput
-from vaak.recipe.align_tree import AlignRecipe
+from vaak.recipe.align_tree import KINDS, AlignRecipe
 from vaak.recipe.tree import CheckpointSettings, Recipe
 from vaak.storage.files import write_bytes
 
@@ -46,12 +46,11 @@ def load_align_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -
 def load_policy(name_or_path: str | Path) -> CheckpointSettings:
     """When the run of a recipe saves and what it keeps, whether it is of a training stage or of an alignment."""
     path = Path(name_or_path)
-    kinds = get_args(AlignRecipe.model_fields["kind"].annotation)
     try:
         tree: Any = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         tree = None  # said by whoever reads it next
-    aligned = tree.get("kind") in kinds if isinstance(tree, dict) else (ALIGNMENTS / f"{name_or_path}.yaml").is_file()
+    aligned = tree.get("kind") in KINDS if isinstance(tree, dict) else (ALIGNMENTS / f"{name_or_path}.yaml").is_file()
     return (load_align_recipe if aligned else load_recipe)(name_or_path).checkpoints
 
 
