@@ -21,10 +21,13 @@ from codec import Figure, at_least, at_most
 import vaak.demo
 from vaak.align.run import align
 from vaak.checkpoint import list_checkpoints
+from vaak.codec import open_codec
 from vaak.corpus import open_corpus
 from vaak.corpus.pack import build_pack, open_pack
 from vaak.evaluate.checkpoint import evaluate_checkpoint
+from vaak.evaluate.held_out import HeldOut, open_held_out
 from vaak.evaluate.held_out_changes import Change, Comparison, Judge, change_words, compare_run
+from vaak.evaluate.reference import reference_scores
 from vaak.evaluate.store import open_results
 from vaak.recipe import load_align_recipe
 from vaak.score.asr import open_asr
@@ -50,12 +53,14 @@ def trained(run: Path, pack: Path, steps: int, overrides: list[str]) -> float:
 
 
 def compared(run: Path, pack: Path) -> Comparison:
-    """The last step against step 0 on the pack's English prompts."""
-    results = open_results(run / "results.db")
-    asr = open_asr("whisper", threads=THREADS)
+    """The last step against step 0 on the pack's English prompts, as a sidecar compares them."""
+    results, gold, codec = open_results(run / "results.db"), open_pack(pack), open_codec("embedded")
+    asr, reward = open_asr("whisper", threads=THREADS), load_align_recipe(run / "recipe.yaml").reward
+    held_out = HeldOut(open_held_out(asr, threads=THREADS), reward, aligned=True)
+    reference_scores(gold, codec, asr, results, held_out=held_out, threads=THREADS)
     for checkpoint in (list_checkpoints(run)[0], list_checkpoints(run)[-1]):
-        evaluate_checkpoint(checkpoint.path, pack, "embedded", results, asr=asr, held_out=True, threads=THREADS)
-    found = compare_run(results, open_pack(pack).id, run.name, load_align_recipe(run / "recipe.yaml").reward)
+        evaluate_checkpoint(checkpoint.path, gold, codec, results, asr=asr, held_out=True, threads=THREADS)
+    found = compare_run(results, gold.id, run.name, reward)
     return next(one for one in found if one.language == "en")
 
 
