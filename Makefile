@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= passive
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup system demo test lint format bench clean
+.PHONY: setup system demo test lint format bench ops clean
 
 setup: $(READY)
 
@@ -58,6 +58,10 @@ format: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
+
+# What is generated and committed: the Grafana dashboards.
+ops: setup
+	$(BIN)/python -m ops.dashboards
 
 clean:
 	rm -rf demo-run build dist *.egg-info
