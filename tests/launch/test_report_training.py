@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.train.toy_stage import make_recipe
 from vaak.launch.project import Stage
 from vaak.launch.report_training import StageRun, stage_table
+from vaak.track.curves import Curves
 
 
 def test_the_table_shows_how_many_steps_were_skipped_in_all(tmp_path: Path) -> None:
@@ -17,6 +18,8 @@ def test_the_table_shows_how_many_steps_were_skipped_in_all(tmp_path: Path) -> N
         for step in (1, 2, 3, 4)
     ]
     stage = Stage(name="one", recipe="toy.yaml")
-    table = stage_table([StageRun(stage, tmp_path, make_recipe(tmp_path), rows, [], None, None, 0)])
+    curves = Curves()
+    curves.add(rows)
+    table = stage_table([StageRun(stage, tmp_path, make_recipe(tmp_path), curves, None, None, 0)])
     cells = re.findall(r"<td[^>]*>(.*?)</td>", str(table))
     assert cells[-1] == "1"

@@ -112,12 +112,17 @@ def report(
     codec: Annotated[
         str, typer.Option("--codec", help="Of a run: the codec that the pack was made with.")
     ] = "embedded",
-    page: Annotated[Path, typer.Option("--out", "-o", help="Of a run: the page to write.")] = Path("panel.html"),
+    page: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Of a run: the page to write; report.html in its folder if not given."),
+    ] = None,
 ) -> None:
-    """Write a run's listening panel: checkpoints to hear, curves, alarms. Of a launch: its page again, `index.html` in its folder.
+    """Write a run's report, at any time: curves, checkpoints, skipped steps, where its time goes. Of a launch: its page again.
 
-    Examples: `vaak report runs/one --pack pack --db results.db -o panel.html` · `vaak report demo-run/stages/sft` ·
-    `vaak report demo-run`
+    With a gold pack and results, or of a stage of a launch, it is the listening panel as well: checkpoints to hear, alarms.
+
+    Examples: `vaak report runs/one` · `vaak report runs/one --pack pack --db results.db -o panel.html` ·
+    `vaak report demo-run/stages/sft` · `vaak report demo-run`
     """
     from vaak.launch import write_report_of
 

@@ -1,4 +1,4 @@
-"""Doors to training and its results: `mixture`, `overfit`, `train`, `speak`."""
+"""Doors to training and its results: `mixture`, `overfit`, `train`, `speak`, `replay`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def add_verbs(app: typer.Typer) -> None:
     app.command("overfit")(overfit)
     app.command("train")(train)
     app.command("speak")(speak)
+    app.command("replay")(replay)
 
 
 def mixture_plan(
@@ -140,6 +141,34 @@ def train(
         final = run(load_recipe(recipe, overrides or []), out, parent=start, resume=resume, **arguments)
     if is_first():
         typer.echo(f"done; the last checkpoint is {final}")
+
+
+def replay(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or its metrics.jsonl.")],
+    track: Annotated[
+        list[str],
+        typer.Option(
+            help="Whom to tell: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH; may be given several times."
+        ),
+    ],
+) -> None:
+    """Tell a run's metrics again, from its metrics.jsonl: to a tracker that was down, or that nobody had then.
+
+    All rows are told, training, validation and checkpoints, in order. trackio has a row once however often it is told; W&B gets
+    a new run each time.
+
+    Examples: `vaak replay runs/one --track trackio` · `vaak replay runs/one --track wandb:speech --track jsonl:copy.jsonl`
+    """
+    from vaak.launch.console import Console, stopping
+    from vaak.launch.replaying import replay_run
+
+    console = Console()
+    with stopping() as stop, console.progress("replay") as bar:
+        told = replay_run(run, track, on_step=bar, stop=stop, say=console.line)
+        stopped = stop()
+    typer.echo(f"{'stopped: ' if stopped else ''}told {told:,} rows of {run} to {', '.join(track)}")
+    if stopped:
+        raise typer.Exit(130)
 
 
 def speak(

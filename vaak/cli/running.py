@@ -8,23 +8,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_STOPPING = "asked to stop: the step that is under way is saved first; once more ends it at once"
+
 
 @contextmanager
 def beside(job: str, out: Path, track: str | None) -> Iterator[dict[str, Any]]:
     """Arguments of a run in the folder `out`, as `vaak.train.loop.train` and `vaak.align.run.align` take them. job: its name for
     people and trackers. Of several processes one speaks."""
     from vaak.launch.console import Console, stopping
+    from vaak.launch.run_figures import Both
     from vaak.track import opened_tracker
 
-    console = Console()
+    console = Console(quiet=not is_first())
     with (
-        stopping() as stop,
+        stopping(_STOPPING if console.rich.is_terminal and is_first() else "", console) as stop,
         opened_tracker(
             track if is_first() else None, run=out.resolve().name, job=job, folder=out, say=console.line
         ) as tracker,
-        console.progress(job) as bar,
+        console.screen(job, out) as screen,
     ):
-        yield {"tracker": tracker, "on_step": bar if is_first() else None, "stop": stop, "say": console.line}
+        both = Both(screen.figures, tracker)
+        yield {"tracker": both, "on_step": screen.on_step if is_first() else None, "stop": stop, "say": screen.say}
 
 
 def is_first() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,10 +55,11 @@ def write_panel(
     pack: str | Path | None = None,
     db: str | Path | None = None,
     codec: Codec | str = "embedded",
+    beside: Mapping[str, Sequence[Markup | str]] | None = None,
 ) -> Path:
     """Write the listening panel of a run folder to the file `out`; it is at most `LARGEST_BYTES` large.
 
-    `pack` and `db` are by default those of the launch that the run is a stage of. Raises `BadInput` for a folder that is
+    beside: what else is known of the run, sections that come after what is heard. `pack` and `db` are by default those of the launch that the run is a stage of. Raises `BadInput` for a folder that is
     no run, a pack or database that is not there, a database that knows other packs only, another codec than the pack's, or
     a file that cannot be written.
     """
@@ -72,7 +73,7 @@ def write_panel(
     check_pack_codec(gold, codec)
     results = open_results(db)
     try:
-        page = _page(_opened(folder, results, gold, codec, db), gold, codec, results.folder, launch)
+        page = _page(_opened(folder, results, gold, codec, db), gold, codec, results.folder, launch, beside or {})
     finally:
         results.close()
     try:
@@ -122,7 +123,14 @@ def _opened(folder: Path, results: Results, pack: GoldPack, codec: Codec, db: st
     return _Run(folder, name, complete, figures, compared, unclear)
 
 
-def _page(run: _Run, pack: GoldPack, codec: Codec, results_folder: Path, launch: Path | None) -> Page:
+def _page(
+    run: _Run,
+    pack: GoldPack,
+    codec: Codec,
+    results_folder: Path,
+    launch: Path | None,
+    beside: Mapping[str, Sequence[Markup | str]],
+) -> Page:
     figures = run.figures
     alarms = find_alarms(figures)
     newest = figures.evaluations[-1] if figures.evaluations else None
@@ -135,6 +143,7 @@ def _page(run: _Run, pack: GoldPack, codec: Codec, results_folder: Path, launch:
         "Reward and held-out judges": held_out_parts(run.compared),
         "Curves": curve_parts(figures),
         "Checkpoints": [_checkpoint_table(figures, heard, alarms)] if newest else [],
+        **beside,
         "Mixture: wanted, planned and realised": mixture_parts(run.folder),
         "Audit": audit_parts(launch) if launch else [],
         "Where this comes from": [_provenance(run, pack, codec)],

@@ -7,13 +7,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-# Without a terminal a line every so many seconds is enough to see that the work goes on.
-PLAIN_SECONDS = 15.0
+from vaak.launch.live_screen import PLAIN_SECONDS, LiveScreen
 
 
 class Console:
@@ -21,6 +21,7 @@ class Console:
 
     def __init__(self, quiet: bool = False) -> None:
         self.rich = RichConsole(highlight=False, soft_wrap=True, quiet=quiet)
+        self._screen: LiveScreen | None = None
 
     def step(self, number: int, total: int, name: str, text: str) -> None:
         self.rich.print(f"[bold]{number:>2}/{total} {escape(name):<9}[/bold] {escape(text)}")
@@ -44,6 +45,23 @@ class Console:
         )
         with Progress(*columns, console=self.rich, transient=True) as live:
             yield Bar(self, what, live)
+
+    @contextmanager
+    def screen(self, what: str, run: Path, evaluated: Callable[[], str] | None = None) -> Iterator[LiveScreen]:
+        """The screen of a training in the folder `run`; see `LiveScreen`."""
+        with LiveScreen(self, what, run, evaluated) as screen:
+            self._screen = screen
+            try:
+                yield screen
+            finally:
+                self._screen = None
+
+    def answer(self, text: str) -> None:
+        """Tell a person who asks for an end, from inside a signal: whatever the console is in the middle of."""
+        if self._screen is not None:
+            self._screen.answer(text)
+        else:
+            os.write(2, f"\n{text}\n".encode())
 
 
 class Bar:
@@ -70,11 +88,13 @@ _ONE_REQUEST = 2.0
 
 
 @contextmanager
-def stopping(answer: str = "") -> Iterator[Callable[[], bool]]:
+def stopping(answer: str = "", console: Console | None = None) -> Iterator[Callable[[], bool]]:
     """A flag that the first Ctrl-C, SIGTERM or SIGUSR1 raises, so that work ends cleanly; another one later ends it at once.
 
-    `answer` is what the person who asks is told meanwhile, on standard error.
+    `answer` is what the person who asks is told meanwhile: by the console, else on standard error.
     """
+    tell = console.answer if console is not None else lambda text: os.write(2, f"\n{text}\n".encode())
+
     asked: list[float] = []
 
     def ask(number: int, frame: object) -> None:
@@ -83,7 +103,7 @@ def stopping(answer: str = "") -> Iterator[Callable[[], bool]]:
         if asked and now - asked[0] > _ONE_REQUEST:
             raise KeyboardInterrupt
         if answer and not asked:
-            os.write(2, f"\n{answer}\n".encode())  # the console may be in the middle of a line
+            tell(answer)
         asked.append(now)
 
     before = {number: signal.signal(number, ask) for number in _ASKING}

@@ -11,7 +11,6 @@ from typing import Any
 from vaak.codec import open_codec
 from vaak.corpus.pack import open_pack
 from vaak.errors import BadInput, CheckFailed, Interrupted
-from vaak.evaluate import write_panel
 from vaak.evaluate.generations import DECODING
 from vaak.evaluate.measures import VERSIONS
 from vaak.grammar.tokenizer import load_tokenizer
@@ -23,6 +22,7 @@ from vaak.launch.ledger import Ledger
 from vaak.launch.project import Project, load_project
 from vaak.launch.publisher import Publisher, milestones_step, publish_step
 from vaak.launch.report import write_report
+from vaak.launch.report_run import write_run_report
 from vaak.launch.report_speech import open_speech
 from vaak.launch.stages import check_recipes, claim_stage, resolve, stage_steps
 from vaak.launch.walk import Launch, Override, Step, held, walk
@@ -42,10 +42,11 @@ def run_launch(
     overrides: (gate, reason) pairs. Raises `CheckFailed` at a gate, `BadInput` for bad input, and `KeyboardInterrupt`
     once the work has been put down safely after Ctrl-C or SIGTERM.
     """
-    with room_on_disk(out), held(out), stopping(_STOPPING) as stop:
+    console = Console()
+    with room_on_disk(out), held(out), stopping(_STOPPING, console) as stop:
         settings = load_project(project, minutes)
         _check_same_launch(settings, out)
-        console, ledger = Console(), Ledger(out / "ledger.jsonl")
+        ledger = Ledger(out / "ledger.jsonl")
         launch = Launch(settings, out, ledger, console, stop, tuple(Override(*one) for one in overrides))
         check_recipes(launch)
         check_launcher(settings.launcher)
@@ -69,14 +70,14 @@ def run_launch(
 
 
 def write_report_of(
-    folder: Path, page: Path, *, pack: Path | None = None, db: str | None = None, codec: str = "embedded"
+    folder: Path, page: Path | None = None, *, pack: Path | None = None, db: str | None = None, codec: str = "embedded"
 ) -> Path:
-    """Write the page of a launch again, in its folder; of any other folder, a run's, the listening panel to `page`.
+    """Write the page of a launch again, in its folder; of any other folder, a run's, its report to `page`, or into the folder.
 
-    `pack`, `db` and `codec` are those of a run; see `vaak.evaluate.write_panel`.
+    `page`, `pack`, `db` and `codec` are those of a run; see `vaak.launch.report_run.write_run_report`.
     """
     if not (folder / _PROJECT).exists():
-        return write_panel(folder, page, pack=pack, db=db, codec=codec)
+        return write_run_report(folder, page, pack=pack, db=db, codec=codec)
     if pack is not None or db is not None:
         raise BadInput(
             f"{folder}: is a launch with its own pack and results; leave out --pack and --db, or name a stage"

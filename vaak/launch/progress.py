@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from vaak.launch.new_rows import NewRows
 from vaak.mixture import load_plan
 from vaak.recipe import load_recipe, steps_of
 
@@ -68,3 +69,8 @@ class LastStep:
 
     def _row(self) -> dict[str, Any]:
         return last_row(self.run / "metrics.jsonl")
+
+
+def last_step(metrics: Path) -> int:
+    """The step of the newest row of any kind; 0 where there is none."""
+    return max((int(row["step"]) for row in NewRows(metrics).read()), default=0)

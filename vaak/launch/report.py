@@ -42,6 +42,7 @@ def write_report(project: Project, out: Path, ledger: Ledger) -> Path:
     if runs:
         page.section("Training", report_training.stage_table(runs), *report_training.curves(runs))
         page.add(details("Each loss at the two ends of its stage", report_training.loss_table(runs)))
+        page.section("Where the time goes", *report_training.profiles(runs, out))
         page.section(
             "Mixture: wanted and realised",
             "Shares of target tokens: in pretraining every token but the first of a document, in SFT the codes and their "
@@ -81,7 +82,7 @@ def _key_figures(speech: Speech | None, runs: list[StageRun]) -> Markup:
         good = worst <= MASS_TOLERANCE
         figures.append(KeyFigure("furthest share of the mixture", f"{worst:.2f} points", "wanted ≤ 1 point", good))
     if runs:
-        tokens = sum(int(run.rows[-1]["tokens"]) for run in runs if run.rows)
+        tokens = sum(run.tokens for run in runs)
         minutes = sum(run.seconds for run in runs) / 60
         figures.append(KeyFigure("training", f"{tokens / 1e6:.2f} M tokens", f"{minutes:.1f} minutes in steps"))
     return key_figures(figures)

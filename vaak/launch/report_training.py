@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from vaak.evaluate.panel_run import MASS_TOLERANCE, STREAM_NAMES, furthest, mixture_table, served_mass
-from vaak.languages import LANGUAGES
 from vaak.launch.project import Project, Stage
+from vaak.launch.report_curves import LANGUAGE_NAMES, Stretch, chart, family
+from vaak.launch.report_profile import link, profile_parts
 from vaak.mixture import Plan, RealisedMass, load_plan
-from vaak.page import Cell, alarm, bar_chart, details, grid, line_chart, table
+from vaak.page import Cell, alarm, bar_chart, details, grid, table
 from vaak.recipe import Recipe, load_recipe
-from vaak.track import read_jsonl
+from vaak.track.curves import Curves, read_curves
+
+_AXIS, _NATS = "tokens trained", "nats per target token"
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,15 @@ class StageRun:
     stage: Stage
     folder: Path
     recipe: Recipe
-    rows: list[dict[str, Any]]  # metrics.jsonl, training rows
-    validation: list[dict[str, Any]]
+    curves: Curves  # metrics.jsonl
     plan: Plan | None
     mass: RealisedMass | None
     begins: int  # tokens seen by the stages before it
+
+    @property
+    def tokens(self) -> int:
+        """Positions in rows that it was trained on so far."""
+        return int(self.curves.last.get("tokens", 0))
 
     @property
     def mass_tokens(self) -> int:
@@ -37,13 +44,22 @@ class StageRun:
 
     @property
     def seconds(self) -> float:
-        """Seconds spent in steps: the tokens of each row divided by its measured speed."""
-        spent, before = 0.0, 0.0
-        for row in self.rows:
-            if row.get("tokens_per_s"):
-                spent += (row["tokens"] - before) / row["tokens_per_s"]
-            before = row["tokens"]
-        return spent
+        """Seconds spent in steps."""
+        return step_seconds(self.curves, self.recipe.tokens_per_step)
+
+    @property
+    def stretch(self) -> Stretch:
+        """Where it lies on the axis of all tokens trained."""
+        return Stretch(self.curves, self.begins, self.recipe.tokens_per_step)
+
+
+def step_seconds(curves: Curves, tokens_per_step: int) -> float:
+    """Seconds spent in steps: their sum, or, of a run that did not note them, the tokens of each over its measured speed."""
+    if "step_s" in curves:
+        steps = curves.curve("step_s")
+        return float(np.nansum(steps.mean * steps.count))
+    speed = curves.curve("tokens_per_s")
+    return float(np.nansum(tokens_per_step * speed.count / np.where(speed.mean > 0, speed.mean, np.nan)))
 
 
 def stage_runs(project: Project, out: Path) -> list[StageRun]:
@@ -53,87 +69,56 @@ def stage_runs(project: Project, out: Path) -> list[StageRun]:
         folder = out / "stages" / stage.name
         if not (folder / "metrics.jsonl").exists():
             continue
-        rows = read_jsonl(folder / "metrics.jsonl")
-        training = [row for row in rows if "loss" in row]
         served = served_mass(folder)
         mass = served[0] if served else None
         plan = load_plan(folder / "plan") if (folder / "plan" / "plan.json").exists() else None
         recipe = load_recipe(str(folder / "recipe.yaml"), [])
-        validation = [row for row in rows if "val/loss" in row]
-        found.append(StageRun(stage, folder, recipe, training, validation, plan, mass, seen))
-        seen += int(training[-1]["tokens"]) if training else 0
+        run = StageRun(stage, folder, recipe, read_curves(folder / "metrics.jsonl"), plan, mass, seen)
+        found.append(run)
+        seen += run.tokens
     return found
 
 
 def curves(runs: list[StageRun]) -> list[Markup]:
     """Loss by stream and by language over all tokens trained, stages one after another."""
     marks = {run.stage.name: float(run.begins) for run in runs}
-    parts = [
-        _chart(runs, "loss/stream/", "Training loss by stream", marks, STREAM_NAMES),
-        _chart(runs, "loss/language/", "Training loss by language", marks, _language_names()),
+    along, every = [run.stretch for run in runs], [run.curves for run in runs]
+    streams, languages = family(every, "loss/stream/", STREAM_NAMES), family(every, "loss/language/", LANGUAGE_NAMES)
+    both = {"val/loss": "validation", "loss": "training"}
+    title = "Training and validation loss (each stage's own kind of label)"
+    rate = chart(along, {"lr": "learning rate"}, "Learning rate", _AXIS, marks=marks)
+    speed = chart(along, {"tokens_per_s": "tokens/s"}, "Tokens per second", _AXIS, smooth=9, marks=marks)
+    return [
+        chart(along, streams, "Training loss by stream", _AXIS, _NATS, smooth=15, marks=marks),
+        chart(along, languages, "Training loss by language", _AXIS, _NATS, smooth=15, marks=marks),
+        chart(along, both, title, _AXIS, _NATS, smooth=5, marks=marks),
+        details("Learning rate and speed", rate, speed),
     ]
-    validation = {}
+
+
+def profiles(runs: list[StageRun], page_folder: Path) -> list[Markup | str]:
+    """Of each stage where its time went, with its traces, and its own report where there is one."""
+    parts: list[Markup | str] = []
     for run in runs:
-        for row in run.validation:
-            validation.setdefault("validation", []).append((run.begins + _tokens_at(run, row["step"]), row["val/loss"]))
-        for row in run.rows:
-            validation.setdefault("training", []).append((run.begins + row["tokens"], row["loss"]))
-    parts.append(
-        line_chart(
-            {name: ([x for x, _ in points], [y for _, y in points]) for name, points in validation.items()},
-            "Training and validation loss (each stage's own kind of label)",
-            "tokens trained",
-            "nats per target token",
-            smooth=5,
-            marks=marks,
-        )
-    )
-    rate = {run.stage.name: ([run.begins + r["tokens"] for r in run.rows], [r["lr"] for r in run.rows]) for run in runs}
-    speed = {
-        run.stage.name: ([run.begins + r["tokens"] for r in run.rows], [r["tokens_per_s"] for r in run.rows])
-        for run in runs
-    }
-    parts.append(
-        details(
-            "Learning rate and speed",
-            line_chart(rate, "Learning rate", "tokens trained", "", marks=marks),
-            line_chart(speed, "Tokens per second", "tokens trained", "", smooth=9, marks=marks),
-        )
-    )
+        page = run.folder / "report.html"
+        if page.is_file():
+            more = Markup("{} has its curves one by one.").format(link(page, page_folder, "Its own report"))
+        else:
+            more = Markup("<code>vaak report {}</code> writes its own report.").format(run.folder)
+        parts.append(Markup("<h3>{}</h3><p>{}</p>").format(run.stage.name, more))
+        parts += profile_parts(run.folder, page_folder, run.recipe.profile)
     return parts
-
-
-def _language_names() -> dict[str, str]:
-    return {code: language.name for code, language in LANGUAGES.items()}
-
-
-def _tokens_at(run: StageRun, step: int) -> float:
-    return next((row["tokens"] for row in reversed(run.rows) if row["step"] <= step), 0.0)
-
-
-def _chart(runs: list[StageRun], prefix: str, title: str, marks: dict[str, float], names: dict[str, str]) -> Markup:
-    series: dict[str, tuple[list[float], list[float]]] = {}
-    for run in runs:
-        for key in sorted({key for row in run.rows for key in row if key.startswith(prefix)}):
-            x, y = series.setdefault(names.get(key[len(prefix) :], key[len(prefix) :]), ([], []))
-            for row in run.rows:
-                if row.get(key) is not None:
-                    x.append(run.begins + row["tokens"])
-                    y.append(row[key])
-    return line_chart(series, title, "tokens trained", "nats per target token", smooth=15, marks=marks)
 
 
 def loss_table(runs: list[StageRun]) -> Markup:
     """Per stage and name, the mean loss of the first and of the last tenth of its steps: each should fall."""
     rows = []
     for run in runs:
-        keys = sorted({k for row in run.rows for k in row if k.startswith(("loss/stream/", "loss/language/"))})
-        for key in ["loss", *keys]:
-            values = [row[key] for row in run.rows if row.get(key) is not None]
-            if len(values) < 2:
+        for key in ["loss", *run.curves.names("loss/stream/"), *run.curves.names("loss/language/")]:
+            curve = run.curves.curve(key)
+            if curve.count.sum() < 2:
                 continue
-            tenth = max(1, len(values) // 10)
-            first, last = sum(values[:tenth]) / tenth, sum(values[-tenth:]) / tenth
+            first, last = curve.end_means()
             verdict = "falls" if last < first else "does not fall"
             rows.append((run.stage.name, key.replace("loss/", "") if key != "loss" else "all", first, last, verdict))
     return table(rows, ["stage", "loss of", "first tenth", "last tenth", ""], caption="Losses, nats per target token")
@@ -147,7 +132,7 @@ def mixture(runs: list[StageRun]) -> list[Markup]:
             continue
         charts, worst = [], furthest(run.plan, run.mass)
         for by in ("stream", "source", "language"):
-            names = _language_names() if by == "language" else STREAM_NAMES
+            names = LANGUAGE_NAMES if by == "language" else STREAM_NAMES
             charts.append(
                 bar_chart(
                     {
@@ -184,19 +169,20 @@ def stage_table(runs: list[StageRun]) -> Markup:
     """One row a stage: length, schedule, parent, loss at its two ends, time in its steps, skipped steps."""
     rows = []
     for run in runs:
-        schedule, last = run.recipe.schedule, run.rows[-1] if run.rows else {}
+        schedule, first, last = run.recipe.schedule, run.curves.first, run.curves.last
+        skipped = run.curves.curve("skipped").high
         rows.append(
             (
                 run.stage.name,
                 run.stage.parent or "–",
-                int(last.get("step", 0)),
-                int(last.get("tokens", 0)),
+                run.curves.last_step,
+                run.tokens,
                 f"{schedule.peak_lr:.2g} → {schedule.min_lr:.2g}",
-                run.rows[0]["loss"] if run.rows else None,
+                first.get("loss"),
                 last.get("loss"),
-                run.validation[-1]["val/loss"] if run.validation else None,
+                last.get("val/loss"),
                 Cell(run.seconds, f"{run.seconds:.0f} s"),
-                int(max((row.get("skipped", 0) for row in run.rows), default=0)),  # each row counts all before it
+                int(skipped.max()) if len(skipped) else 0,  # each row counts all before it
             )
         )
     columns = ["stage", "weights from", "steps", "tokens", "LR peak → min", "first loss", "last loss", "validation",

@@ -9,12 +9,14 @@ from typing import Any
 from vaak.checkpoint import newest_complete, verify_checkpoint
 from vaak.errors import BadInput
 from vaak.grammar.tokenizer import load_tokenizer
-from vaak.launch.console import Bar
 from vaak.launch.corpora import corpus_ids, corpus_paths
+from vaak.launch.evaluated import NewestEvaluation
 from vaak.launch.launchers import Training, check_not_trained, train_by_slurm, train_by_torchrun
 from vaak.launch.limits import Judged
+from vaak.launch.live_screen import LiveScreen
 from vaak.launch.outcome import outcome_of
 from vaak.launch.project import Stage, StageLimits
+from vaak.launch.run_figures import Both
 from vaak.launch.walk import Launch, Step
 from vaak.recipe import Recipe, check_peak, load_recipe, resolve_path, save_recipe
 from vaak.storage.files import hash_json, read_json, write_json
@@ -190,8 +192,8 @@ def _train_stage(launch: Launch, stage: Stage) -> dict[str, Any]:
     if stage.parent:
         parent = launch.out / launch.evidence(stage.parent)["path"]
     claim_stage(launch, stage)
-    with launch.console.progress(stage.name) as bar:
-        _train(launch, stage, recipe, run, parent, bar)
+    with launch.console.screen(stage.name, run, NewestEvaluation(launch.db, run.name)) as screen:
+        _train(launch, stage, recipe, run, parent, screen)
     checkpoint = newest_complete(run, verify=True)
     if checkpoint is None:
         raise BadInput(f"{run}: training ended without a complete checkpoint; look at its metrics.jsonl")
@@ -203,18 +205,20 @@ def _train_stage(launch: Launch, stage: Stage) -> dict[str, Any]:
     return {"checkpoint": checkpoint.id, "path": path, "step": checkpoint.step, **asdict(outcome_of(run))}
 
 
-def _train(launch: Launch, stage: Stage, recipe: Recipe, run: Path, parent: Path | None, bar: Bar) -> None:
+def _train(launch: Launch, stage: Stage, recipe: Recipe, run: Path, parent: Path | None, screen: LiveScreen) -> None:
     """Train a stage to its end as the project says where."""
-    kind, say = launch.project.launcher.kind, launch.console.line
+    kind, say = launch.project.launcher.kind, screen.say
     if kind == "in-process":
         with opened_tracker(launch.project.track, run=run.name, job="train", folder=run, say=say) as tracker:
-            train(recipe, run, parent=parent, resume=True, tracker=tracker, on_step=bar, stop=launch.stop, say=say)
+            both, on_step = Both(screen.figures, tracker), screen.on_step
+            train(recipe, run, parent=parent, resume=True, tracker=both, on_step=on_step, stop=launch.stop, say=say)
         return
     written = run.with_name(f"{run.name}.recipe.yaml")
     save_recipe(recipe, written)
     training = Training(stage.name, written, run, parent, launch.project.track)
     start = train_by_torchrun if kind == "torchrun" else train_by_slurm
-    start(training, launch.project.launcher, launch.stop, bar, say)
+    screen.follow()
+    start(training, launch.project.launcher, launch.stop, screen.on_step, say)
 
 
 def _judge_stage(stage: Stage, evidence: dict[str, Any]) -> list[Judged]:

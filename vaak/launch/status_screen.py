@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vaak.launch.run_figures import duration
 from vaak.launch.status import LaunchStatus, StageProgress, StepStatus
 
 _STYLES = {
@@ -64,15 +65,3 @@ def _stage(stage: StageProgress) -> str:
     if stage.quiet_s > _QUIET_SECONDS:
         parts.append(f"[bold red]nothing written for {duration(stage.quiet_s)}[/bold red]")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """A length of time in its two largest units."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

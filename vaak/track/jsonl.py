@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import orjson
+
 from vaak.errors import BadInput
 from vaak.track.tracker import Sound
 
@@ -85,10 +87,18 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
 
     Raises `BadInput` if the file is missing or any other line is no JSON object.
     """
+    return list(iter_jsonl(path))
+
+
+def iter_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
+    """The rows of a log one after another, in file order, as `read_jsonl` has them; a log of any length takes the memory of one.
+
+    What is written while it is read is read as well. Raises `BadInput` as `read_jsonl`, of a damaged line when it is reached.
+    """
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"{path} does not exist; name the metrics.jsonl of a run that has started")
-    return [row for _, row in _rows(path)]
+    return (row for _, row in _rows(path))
 
 
 def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
@@ -97,14 +107,24 @@ def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
         for number, line in enumerate(file, start=1):
             whole = line.endswith(b"\n")
             try:
-                row = json.loads(line)
+                row = _parsed(line)
                 if not isinstance(row, dict):
                     raise ValueError("not an object")
             except ValueError:  # bad JSON, or bytes that are no UTF-8
                 if not whole:
                     return
                 raise BadInput(f"{path} line {number} is not a JSON object; remove that line") from None
-            yield line if whole else line + b"\n", {name: _restored(value) for name, value in row.items()}
+            if b'"NaN"' in line or b'Infinity"' in line:  # looking into every value would take longer than parsing did
+                row = {name: _restored(value) for name, value in row.items()}
+            yield line if whole else line + b"\n", row
+
+
+def _parsed(line: bytes) -> Any:
+    """The line's value; what orjson does not know and Python's own parser does (a bare NaN, an integer above 64 bits) counts."""
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return json.loads(line)
 
 
 def _repair(path: Path, resume_step: int | None) -> None:

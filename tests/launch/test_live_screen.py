@@ -1,0 +1,263 @@
+"""The screen of a run as a person has it before their eyes: on a real pseudo-terminal, in several sizes, and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.evaluate.small_pack import make_pack
+from tests.evaluate.synthetic_run import synthetic_run
+from tests.launch.on_a_terminal import Terminal, started
+from tests.launch.screen_process import STEPS, row_of
+from tests.speak.tiny_speaker import ToneCodec
+from tests.train.toy_stage import make_corpus, make_recipe
+from vaak.launch.console import Console
+from vaak.launch.evaluated import NewestEvaluation
+from vaak.launch.live_screen import LiveScreen
+from vaak.launch.run_figures import RunFigures, direction, duration, sparkline
+from vaak.launch.screen_lines import plain_line, screen_lines
+from vaak.recipe import save_recipe
+from vaak.track import read_jsonl
+
+LAST = row_of(STEPS)
+FIGURES = {
+    "loss": f"{LAST['loss']:.4f}", "audio": f"{LAST['loss/audio']:.4f}", "text": f"{LAST['loss/text']:.4f}",
+    "tokens/s": "12,040", "audio seen": "0.040 h", "data wait": "1.2%", "fill": "97.9%", "lr": "7.50e-06",
+    "gradient": "1.54", "skipped": "3", "GPU memory": "61.2 GB",
+}  # fmt: skip
+
+
+def begun(tmp_path: Path, how: str, columns: int = 80, lines: int = 24, **environment: str) -> Terminal:
+    (tmp_path / "recipe.yaml").write_text("name: pt-s1-tiny\n")
+    arguments = ["-m", "tests.launch.screen_process", str(tmp_path), how]
+    return started(arguments, columns, lines, **environment)
+
+
+def seen(text: str) -> dict[str, str]:
+    """Each figure by its name, as the eye finds it: a name and what stands right of it."""
+    found = {}
+    for name in FIGURES:
+        match = re.search(rf"(?:^|\s){re.escape(name)}\s\s+(\S+(?: h| GB)?)", text, re.M)
+        found[name] = match[1] if match else ""
+    return found
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 50), (60, 30)])
+def test_every_figure_on_the_screen_is_that_of_the_last_row(tmp_path, columns, lines):
+    terminal = begun(tmp_path, "waits", columns, lines)
+    terminal.until(lambda: FIGURES["loss"] in terminal.shown and "pt-s1-tiny" in terminal.shown)
+    shown = terminal.shown
+    assert seen(shown) == FIGURES
+    assert "step 40 of 100" in shown and "40.0%" in shown and "2 min 0 s left" in shown  # 60 steps of 2 s
+    assert re.search(r"1 min 2\d s elapsed", shown)
+    assert "checkpoint   step 20; the next at step 50, in about 20 s" in shown
+    assert "validation   step 20: loss 5.4321, audio 6.1000" in shown
+    assert "trackio missed 7 rows" in shown and "1 not finite" in shown
+    assert "step 20 was skipped: its gradient is not finite" in shown  # said above the screen
+    terminal.press(b"\x03")
+    assert terminal.until_end() == 0
+
+
+def test_ctrl_c_ends_it_cleanly_with_the_cursor_and_its_last_figures(tmp_path):
+    terminal = begun(tmp_path, "waits")
+    terminal.until(lambda: "step 40 of 100" in terminal.shown)
+    assert b"\x1b[?25l" in terminal.raw
+    terminal.press(b"\x03")
+    assert terminal.until_end() == 0
+    assert terminal.raw.rfind(b"\x1b[?25h") > terminal.raw.rfind(b"\x1b[?25l")
+    shown = terminal.shown
+    assert "ended 1" in shown  # no thread is left
+    assert "step 40 of 100" not in shown and f"train 40/100, loss {FIGURES['loss']}" in " ".join(shown.split())
+    assert "its gradient is not finite" in terminal.scrolled + shown
+
+
+def test_a_low_terminal_keeps_what_matters_most(tmp_path):
+    terminal = begun(tmp_path, "waits", 80, 9)
+    terminal.until(lambda: "step 40 of 100" in terminal.shown)
+    assert FIGURES["loss"] in terminal.shown and "trackio missed 7 rows" in terminal.shown
+    assert "validation" not in terminal.shown
+    terminal.press(b"\x03")
+    assert terminal.until_end() == 0
+
+
+def test_a_terminal_that_changes_its_size_is_filled_anew(tmp_path):
+    terminal = begun(tmp_path, "waits", 120, 30)
+    terminal.until(lambda: "step 40 of 100" in terminal.shown)
+    terminal.resize(70, 20)
+    before = len(terminal.raw)
+    terminal.until(lambda: len(terminal.raw) > before + 3000)
+    last = terminal.raw.decode()[-1500:]
+    assert "step 40 of 100" in terminal.shown and "step 40 of 100" in last
+    terminal.press(b"\x03")
+    assert terminal.until_end() == 0
+
+
+def test_a_screen_that_cannot_be_drawn_harms_nothing(tmp_path):
+    terminal = begun(tmp_path, "broken")
+    assert terminal.until_end() == 0
+    assert "ended 1" in terminal.shown and "Traceback" not in terminal.raw.decode()
+
+
+def test_a_terminal_that_goes_away_harms_nothing(tmp_path):
+    ignore = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    program = f"{ignore}; from tests.launch.screen_process import main; main({str(tmp_path)!r}, 'short')"
+    terminal = started(["-c", program])
+    terminal.until(lambda: "step 40 of 100" in terminal.shown)
+    os.close(terminal.master)
+    terminal.process.wait(60)
+    assert (tmp_path / "ended").exists()
+
+
+def test_colours_are_left_out_where_nobody_wants_them(tmp_path):
+    terminal = begun(tmp_path, "waits", NO_COLOR="1")
+    terminal.until(lambda: "step 40 of 100" in terminal.shown)
+    assert not re.search(rb"\x1b\[[0-9;]*3[0-9]m", terminal.raw)
+    terminal.press(b"\x03")
+    assert terminal.until_end() == 0
+
+
+@pytest.mark.parametrize("how", ["a pipe", "a dumb terminal"])
+def test_without_a_terminal_there_are_plain_lines(tmp_path, how):
+    if how == "a pipe":
+        command = [sys.executable, "-m", "tests.launch.screen_process", str(tmp_path), "at once"]
+        text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    else:
+        terminal = begun(tmp_path, "at once", 400, 24, TERM="dumb")
+        assert terminal.until_end() == 0
+        text = terminal.raw.decode()
+    assert "\x1b" not in text
+    [line] = [line.strip() for line in text.splitlines() if "40/100" in line]
+    assert line.startswith(f"train 40/100, loss {FIGURES['loss']}, audio {FIGURES['audio']}, text {FIGURES['text']}, ")
+    assert "12,040 tokens/s, 2 min 0 s left, gradient 1.54, skipped 3; not told: trackio missed 7 rows" in line
+    assert text.index("step 20 was skipped") < text.index("40/100")
+
+
+def test_a_plain_line_comes_every_quarter_of_a_minute(tmp_path, capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("vaak.launch.live_screen.time.monotonic", lambda: now[0])
+    with LiveScreen(Console(), "train", tmp_path) as screen:
+        for step in range(1, 41):
+            now[0] = float(step)
+            screen.figures.log(row_of(step), step)
+            screen.on_step(step, 100)
+    steps = [int(line.split("/")[0].split()[-1]) for line in capsys.readouterr().out.splitlines()]
+    assert steps == [15, 30, 40]
+
+
+def figures_of(rows, steps: int = 0) -> RunFigures:
+    figures = RunFigures()
+    figures.steps = steps
+    for row in rows:
+        figures.log(row, row["step"])
+    return figures
+
+
+def test_how_long_is_left_does_not_believe_the_first_steps():
+    slow = [{"step": step, "time": 30.0 * step} for step in (1, 2, 3, 4, 5)]  # caches, compiling
+    quick = [{"step": 5 + step, "time": 150.0 + 0.5 * step} for step in range(1, 6)]
+    figures = figures_of(slow + quick, 1010)
+    assert figures.step_s == pytest.approx(0.5) and figures.seconds_until(1010) == pytest.approx(500)
+    # In the long run what comes between steps counts: here a validation of 60 s every 100 steps.
+    rows = [{"step": step, "time": step + 60.0 * (step // 100)} for step in range(1, 1001)]
+    assert figures_of(rows, 2000).step_s == pytest.approx(1.6, rel=0.05)
+    assert figures_of(rows[:1]).step_s is None and figures_of(rows[:1], 9).seconds_until(9) is None
+
+
+def test_an_alignment_shows_its_rewards_in_place_of_losses():
+    row = {"step": 7, "time": 70.0, "step_s": 9.9, "loss": 0.01, "reward": 0.4321, "reward/content": 0.5, "kl": 0.002,
+           "reward/language/hi": 0.3, "gated": 0.125, "dropped": 0.25, "skipped": 0, "lr": 1e-6, "grad_norm": 0.5}  # fmt: skip
+    text = screen_lines(figures_of([row], 100), "align", 100, 20).plain
+    for name, value in (("reward", "0.4321"), ("content", "0.5000"), ("kl", "0.0020"), ("gated", "0.1250"), ("dropped", "0.2500")):  # fmt: skip
+        assert re.search(rf"{name}\s+{value}", text), name
+    assert "hi" not in text and "audio" not in text
+    assert "reward 0.4321, content 0.5000" in plain_line(figures_of([row], 100), "align")
+    pairs = {"step": 1, "time": 1.0, "loss": 0.6931, "preferred": 0.5, "margin": 0.1}
+    assert re.search(r"preferred\s+0.5000", screen_lines(figures_of([pairs]), "align", 80, 24).plain)
+
+
+def test_a_loss_that_is_not_finite_is_said_and_lines_never_grow_too_wide():
+    rows = [{"step": step, "time": float(step), "loss": float("nan"), "grad_norm": float("inf")} for step in (1, 2, 3)]
+    for width in (20, 40, 79, 199):
+        for height in (1, 3, 22):
+            text = screen_lines(figures_of(rows, 10**7), "train " + "x" * 300, width, height, "e" * 300, "n" * 300)
+            lines = text.plain.split("\n")
+            assert len(lines) <= height and all(len(line) <= max(20, width) for line in lines)
+    assert "not finite" in screen_lines(figures_of(rows), "train", 80, 24).plain
+
+
+def test_a_run_of_another_process_is_followed_by_its_file(tmp_path):
+    metrics = tmp_path / "metrics.jsonl"
+    screen = LiveScreen(Console(quiet=True), "pt-s1", tmp_path)
+    screen.follow()
+    screen.on_step(0, 1, "job 12 is pending")
+    assert screen.figures.step == 0 and "job 12 is pending" in plain_line(screen.figures, "x", screen._note)
+    lines = [json.dumps({"step": step, "time": float(step), "loss": 3.0}) + "\n" for step in range(1, 6)]
+    metrics.write_text("".join(lines[:3]) + lines[3][:9])
+    screen.on_step(3, 9, "loss 3.0000")
+    assert screen.figures.step == 3 and not screen._note
+    with metrics.open("a") as file:
+        file.write(lines[3][9:] + lines[4])
+    screen.on_step(5, 9, "loss 3.0000")
+    assert screen.figures.step == 5 and len(screen.figures.course("loss")) == 5
+    # The run goes on from step 2: its file is written anew.
+    (tmp_path / "new").write_text("".join(lines[:2]) + json.dumps({"step": 3, "time": 3.0, "loss": 1.0}) + "\n")
+    (tmp_path / "new").rename(metrics)
+    screen.on_step(3, 9, "loss 1.0000")
+    assert screen.figures.number("loss") == 1.0
+
+
+def test_what_is_kept_of_a_run_does_not_grow():
+    figures = figures_of(row_of(step) | {"step": step} for step in range(1, 2001))
+    assert len(figures.course("loss")) == len(figures.course("lr")) == 300
+
+
+def test_courses_and_times_in_words():
+    assert sparkline([1, 2, 3, 4, 5, 6, 7, 8], 8) == "▁▂▃▄▅▆▇█" and sparkline([3.0], 8) == ""
+    assert sparkline([1, 1, 1, 1], 4) == "▄▄▄▄" and sparkline([1, float("nan"), 2, 3], 4) == "▁ ▅█"
+    assert len(sparkline(list(range(300)), 20)) == 20
+    assert (
+        direction(list(range(20))) == "↗" and direction(list(range(20, 0, -1))) == "↘" and direction([1, 2] * 10) == "→"
+    )
+    assert direction([1, 2]) == ""
+    assert duration(59.4) == "59 s" and duration(3700) == "1 h 1 min"
+
+
+def test_nothing_is_printed_by_a_process_that_is_not_the_first(tmp_path, capsys):
+    screen = LiveScreen(Console(quiet=True), "train", tmp_path)
+    with screen:
+        screen.figures.log(row_of(1), 1)
+        screen.on_step(1, 2)
+        screen.say("hm")
+    assert capsys.readouterr().out == ""
+
+
+def test_the_newest_evaluation_of_the_run_is_a_sentence(tmp_path):
+    newest = NewestEvaluation(str(tmp_path / "results.db"), "run")
+    assert newest() == "" and not (tmp_path / "results.db").exists()
+    synthetic_run(tmp_path, make_pack(tmp_path), ToneCodec(), 3)
+    said = newest()
+    assert re.fullmatch(r"step 3,000 \(full\): stopped by itself \d+%, DNSMOS \d\.\d\d, similarity \d\.\d\d", said), (
+        said
+    )
+    assert newest() == said and NewestEvaluation(str(tmp_path / "results.db"), "another")() == ""
+
+
+@pytest.mark.slow
+def test_a_real_training_leaves_the_figures_of_its_last_row(tmp_path):
+    recipe = make_recipe(make_corpus(tmp_path), validation={"every": 6, "samples": 4})
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    arguments = ["-m", "vaak.cli.main", "train", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "run")]
+    terminal = started(arguments, 200, 40, OMP_NUM_THREADS="1")
+    assert terminal.until_end(180) == 0, terminal.shown
+    rows = read_jsonl(tmp_path / "run" / "metrics.jsonl")
+    last, measured = ([row for row in rows if name in row][-1] for name in ("loss", "val/loss"))
+    everything = terminal.scrolled + "\n" + terminal.shown
+    assert f"train 12/12, loss {last['loss']:.4f}, audio {last['loss/audio']:.4f}" in everything
+    assert f"validation: step 12: loss {measured['val/loss']:.4f}" in " ".join(everything.split())
+    assert "done; the last checkpoint is" in everything
