@@ -18,8 +18,10 @@ from vaak.launch.project import Stage, StageLimits
 from vaak.launch.walk import Launch, Step
 from vaak.recipe import Recipe, check_peak, load_recipe, resolve_path, save_recipe
 from vaak.storage.files import hash_json, read_json, write_json
-from vaak.track import opened_tracker
+from vaak.track import opened_trackers
+from vaak.track.open import NONE
 from vaak.train.loop import train
+from vaak.train.metrics import TRAINING
 from vaak.train.speed import measure_speed
 from vaak.train.stage import lasting_part
 
@@ -207,12 +209,13 @@ def _train(launch: Launch, stage: Stage, recipe: Recipe, run: Path, parent: Path
     """Train a stage to its end as the project says where."""
     kind, say = launch.project.launcher.kind, launch.console.line
     if kind == "in-process":
-        with opened_tracker(launch.project.track, run=run.name, job="train", folder=run, say=say) as tracker:
+        choices = launch.project.trackers
+        with opened_trackers(choices, run=run.name, job="train", folder=run, metrics=TRAINING, say=say) as tracker:
             train(recipe, run, parent=parent, resume=True, tracker=tracker, on_step=bar, stop=launch.stop, say=say)
         return
     written = run.with_name(f"{run.name}.recipe.yaml")
     save_recipe(recipe, written)
-    training = Training(stage.name, written, run, parent, launch.project.track)
+    training = Training(stage.name, written, run, parent, launch.project.trackers or (NONE,))
     start = train_by_torchrun if kind == "torchrun" else train_by_slurm
     start(training, launch.project.launcher, launch.stop, bar, say)
 

@@ -1,7 +1,28 @@
-"""Where numbers go while something runs: always a JSON object per line, and beside it W&B or trackio."""
+"""Where numbers go while something runs: always a JSON object per line, and beside it W&B, trackio and Prometheus."""
 
+from vaak.track.fan_out import FanOut, RunTracker
 from vaak.track.jsonl import JsonlTracker, read_jsonl
-from vaak.track.open import opened_tracker, tracker_opener
+from vaak.track.open import (
+    chosen_trackers,
+    default_trackers,
+    opened_trackers,
+    tracker_opener,
+    tracker_openers,
+)
+from vaak.track.queued import QueuedTracker
 from vaak.track.tracker import Sound, Tracker
 
-__all__ = ["JsonlTracker", "Sound", "Tracker", "opened_tracker", "read_jsonl", "tracker_opener"]
+__all__ = [
+    "FanOut",
+    "JsonlTracker",
+    "QueuedTracker",
+    "RunTracker",
+    "Sound",
+    "Tracker",
+    "chosen_trackers",
+    "default_trackers",
+    "opened_trackers",
+    "read_jsonl",
+    "tracker_opener",
+    "tracker_openers",
+]
