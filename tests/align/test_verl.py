@@ -155,7 +155,12 @@ def test_verl_composes_and_validates_its_own_configuration_with_ours(exported, s
     config = found["config"]
     actor, rollout = config["actor_rollout_ref"]["actor"], config["actor_rollout_ref"]["rollout"]
     assert config["algorithm"]["adv_estimator"] == "grpo" and config["algorithm"]["norm_adv_by_std_in_grpo"]
-    assert (rollout["n"], rollout["temperature"], rollout["top_p"], rollout["top_k"]) == (2, RECIPE.rollouts.temperature, 1.0, -1)
+    assert (rollout["n"], rollout["temperature"], rollout["top_p"], rollout["top_k"]) == (
+        2,
+        RECIPE.rollouts.temperature,
+        1.0,
+        -1,
+    )
     assert (rollout["prompt_length"], rollout["response_length"]) == (
         max(len(row["extra_info"]["ids"]) for row in rows_of(exported)),
         max(row["extra_info"]["limit"] for row in rows_of(exported)),

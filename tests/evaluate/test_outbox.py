@@ -41,6 +41,19 @@ def test_a_tracker_that_fails_gets_the_rest_later_and_nothing_twice(results):
     assert [entry.values["loss"] for entry in heard] == [0, 1, 2, 3, 4]
 
 
+def test_an_entry_that_is_kept_does_not_keep_those_behind_it(results, monkeypatch):
+    monkeypatch.setattr(outbox, "_BATCH", 2)
+    heard: list[int] = []
+
+    def send(entry: Entry) -> bool:
+        heard.append(entry.values["loss"])
+        return entry.values["loss"] in (1, 4)
+
+    assert drain_outbox(results.database, send) == 2 and heard == [0, 1, 2, 3, 4]
+    assert drain_outbox(results.database, lambda entry: heard.append(entry.values["loss"])) == 3
+    assert heard[5:] == [0, 2, 3]
+
+
 def test_who_dies_between_telling_and_noting_leaves_the_batch_to_be_told_again(results, monkeypatch):
     monkeypatch.setattr(outbox, "_TAKEN_SECONDS", 0.0)
     taken = results.database.transact(lambda connection: outbox._take(connection, results.database))

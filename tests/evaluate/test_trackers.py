@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
 import soundfile
 
 from tests.evaluate.evaluated import results
@@ -137,13 +138,38 @@ def test_a_tracker_that_fails_is_said_once_and_gets_everything_later(results, pa
     listener, lines = Away(), []
     told = RunTrackers(lambda run: listener, results, pack, codec, lines.append)
     for _ in range(3):
-        told._again_at = 0.0
+        told._told[""].again_at = 0.0
         told.tell()
     assert ["no network" in line for line in lines] == [True]
     listener.here = True
     told.close()
     assert [step for step, _ in listener.values] == [10, 5, 5]
     assert lines[1:] == ["the tracker takes figures again"] and listener.closed == 1
+
+
+def test_of_several_trackers_one_that_fails_keeps_none_from_being_told_and_none_is_told_twice(results, pack, codec):
+    class Away(Listener):
+        here = False
+
+        def log(self, values, step):
+            if not self.here:
+                raise OSError("no network")
+            super().log(values, step)
+
+    away, here, lines = Away(), Listener(), []
+    told = RunTrackers({"wandb": lambda run: away, "jsonl": lambda run: here}, results, pack, codec, lines.append)
+    for _ in range(3):
+        told._told["wandb"].again_at = 0.0
+        told.tell()
+    assert [step for step, _ in here.values] == [10, 5, 5] and away.values == []
+    assert len(here.tables) == 3
+    assert drain_outbox(results.database, lambda entry: False) == 0  # they wait for the one that is away
+    away.here = True
+    told.close()
+    assert [step for step, _ in away.values] == [10, 5, 5] and len(away.tables) == 3
+    assert [step for step, _ in here.values] == [10, 5, 5] and len(here.tables) == 3
+    assert ["wandb" in line for line in lines] == [True, True]
+    assert drain_outbox(results.database, lambda entry: pytest.fail("told already")) == 0
 
 
 def test_who_is_asked_to_stop_leaves_the_rest_for_the_next_start(results, pack, codec):

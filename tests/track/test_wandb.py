@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from tests.track.wandb_files import history, offline_runs, own_axes, records, tables
 from vaak.track import Sound, tracker_opener
+from vaak.track.tracker import log_reference
 
 pytest.importorskip("wandb", reason="wandb is not installed: pip install 'vaak[wandb]'")
 
@@ -52,10 +54,57 @@ def test_rows_are_kept_in_the_order_they_came_over_a_step_of_their_own(tmp_path)
         (None, 3, 3),
     ]
     assert [row.get("evaluate/quick/stop_rate") for row in rows] == [0.1, 0.2, 1 / 7, None]
-    assert own_axes(_run_of(tmp_path)) == {"evaluate/step": "", "evaluate/*": "evaluate/step"}
+    assert own_axes(_run_of(tmp_path)) == {
+        "evaluate/step": "", "evaluate/*": "evaluate/step", "step": "", "loss": "step",
+    }  # fmt: skip
     [run] = [record.run for record in records(_run_of(tmp_path)) if record.WhichOneof("record_type") == "run"]
     assert (run.project, run.display_name, run.run_group, run.job_type) == ("mine", "sft", "sft", "evaluate")
     assert len(lines) == 1 and "offline" in lines[0] and f"wandb sync {_run_of(tmp_path)}" in lines[0]
+
+
+def test_each_family_is_plotted_over_its_own_steps_and_the_training_s_over_step(tmp_path):
+    tracker = tracker_opener("wandb", job="train", folder=tmp_path, say=print)("sft")
+    tracker.log({"loss": 2.0, "loss/language/hi": 2.5}, 7)
+    tracker.log({"val/loss": 2.2, "checkpoint/step": 5, "checkpoint/failed": 0}, 7)
+    tracker.log({"sidecar/waiting": 1, "publish/step": 5}, 6)
+    tracker.close()
+    axes = own_axes(_run_of(tmp_path))
+    assert {name: axis for name, axis in axes.items() if axis} == {
+        "loss": "step",
+        "loss/*": "step",
+        "val/*": "val/step",
+        "checkpoint/*": "checkpoint/at_step",
+        "sidecar/*": "sidecar/step",
+        "publish/*": "publish/at_step",
+    }
+    _, second, third = history(_run_of(tmp_path))
+    assert (second["val/step"], second["checkpoint/at_step"], second["checkpoint/step"]) == (7, 7, 5)
+    assert (third["sidecar/step"], third["publish/at_step"], third["publish/step"]) == (6, 6, 5)
+
+
+def test_a_checkpoint_is_an_artifact_that_names_its_files_and_holds_none_of_them(tmp_path):
+    folder = tmp_path / "one run" / "checkpoints" / "step-00000005"
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "shard.safetensors").write_bytes(bytes(100_000))
+    (folder / "COMPLETE.json").write_text("{}")
+    tracker = tracker_opener("wandb", job="train", folder=tmp_path, say=print)("one run")
+    log_reference(tracker, "checkpoint", folder.as_uri(), 5, {"id": "one run/5/abc", "full": True})
+    log_reference(tracker, "checkpoint", "s3://bucket/runs/one/step-00000005", 5, {})
+    log_reference(tracker, "checkpoint", (tmp_path / "removed since").as_uri(), 4, {})  # is not told
+    tracker.close()
+    found = [one.artifact for one in records(_run_of(tmp_path)) if one.WhichOneof("record_type") == "artifact"]
+    assert [(one.name, one.type, list(one.aliases)) for one in found] == [
+        ("one-run-checkpoint", "checkpoint", ["latest", "step-5"])
+    ] * 2
+    assert json.loads(found[0].metadata) == {"id": "one run/5/abc", "full": True}
+    files = {one.path: one for one in found[0].manifest.contents}
+    assert {one.ref for one in files.values()} == {
+        (folder / name).as_uri() for name in ("COMPLETE.json", "model/shard.safetensors")
+    }
+    assert all(not one.local_path for one in files.values())
+    assert [one.ref for one in found[1].manifest.contents] == ["s3://bucket/runs/one/step-00000005"]
+    stored = sum(path.stat().st_size for path in (tmp_path / "wandb").rglob("*") if path.is_file())
+    assert stored < 50_000
 
 
 def test_a_table_has_its_sounds_as_files_beside_the_run(tmp_path):

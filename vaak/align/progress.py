@@ -51,7 +51,14 @@ class Progress(TrainerCallback):
             "tokenizer.json": stage.tokenizer.source.encode(),
         }
         self.checkpointing = Checkpointing(
-            stage.folder, stage.model, stage.recipe.checkpoints, stage.recipe.steps, self._content, stage.world, say
+            stage.folder,
+            stage.model,
+            stage.recipe.checkpoints,
+            stage.recipe.steps,
+            self._content,
+            stage.world,
+            say,
+            trackers,
         )
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:

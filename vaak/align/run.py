@@ -16,7 +16,7 @@ from vaak.checkpoint import Checkpoint
 from vaak.errors import BadInput, Interrupted
 from vaak.recipe.align_tree import AlignRecipe
 from vaak.storage.files import write_json
-from vaak.track import JsonlTracker, Tracker
+from vaak.track import JsonlTracker, RunTracker, Tracker
 from vaak.train.callbacks import OnStep
 from vaak.train.failures import sharing_failures
 from vaak.train.loop import finished, last_folder
@@ -53,8 +53,8 @@ def align(
         with ExitStack() as opened:
             trackers: list[Tracker] = []
             if world.is_first:
-                trackers = [opened.enter_context(JsonlTracker(run / "metrics.jsonl", stage.step, say))]
-                trackers += [tracker] if tracker is not None else []
+                jsonl = opened.enter_context(JsonlTracker(run / "metrics.jsonl", stage.step, say))
+                trackers = [opened.enter_context(RunTracker(jsonl, tracker, say))]
             last = run_stage(stage, trackers, on_step, stop, say)
         if world.is_first:
             write_json(run / "DONE.json", {"checkpoint": last.id, "folder": last.path.name, "step": last.step})

@@ -9,7 +9,7 @@ import typer
 
 from vaak.cli.default_verb import with_default
 from vaak.cli.models import Json, Set
-from vaak.cli.running import beside, is_first
+from vaak.cli.running import Track, beside, is_first
 from vaak.cli.show import print_json, print_table
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="An alignment's name (grpo-tiny) or a YAML file.")]
@@ -35,9 +35,7 @@ def run(
     out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder.")],
     overrides: Set = None,
     resume: Annotated[bool, typer.Option("--resume/--anew", help="Continue a run that is there, or refuse it.")] = True,
-    track: Annotated[
-        str | None, typer.Option(help="Also tell every figure: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH.")
-    ] = None,
+    track: Track = None,
 ) -> None:
     """Align one model; `vaak align RECIPE` is short for this. Interrupt it, run it again, and it continues at its last checkpoint.
 
@@ -45,10 +43,11 @@ def run(
     `torchrun --nproc-per-node 8 -m vaak.cli.main align grpo --out runs/aligned --set parent=runs/sft --set 'corpora=[corpus-v1]'` ·
     `vaak sidecar runs/aligned --pack demo-run/pack` (in another terminal: judges that were no rewards)
     """
+    from vaak.align.metrics import ALIGNMENT
     from vaak.align.run import align
     from vaak.recipe import load_align_recipe
 
-    with beside("align", out, track) as arguments:
+    with beside("align", out, track, ALIGNMENT) as arguments:
         final = align(load_align_recipe(recipe, overrides or []), out, resume=resume, **arguments)
     if is_first():
         typer.echo(f"done; the last checkpoint is {final}")

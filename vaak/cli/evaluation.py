@@ -99,7 +99,11 @@ def sidecar(
     every: Annotated[int, typer.Option(help="Look at checkpoints whose step is a multiple of this.", min=1)] = 1,
     held_out: HeldOut = False,
     track: Annotated[
-        str | None, typer.Option(help="Also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH.")
+        list[str] | None,
+        typer.Option(
+            help="Also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT], jsonl:PATH, prometheus[:PORT]; may be "
+            "given several times."
+        ),
     ] = None,
     stop_file: Annotated[Path, typer.Option(help="Once it exists, end when nothing is left to do.")] = Path(
         "sidecar.stop"
@@ -117,9 +121,9 @@ def sidecar(
     from vaak.evaluate import follow
     from vaak.evaluate.database import folder_of
     from vaak.launch.console import stopping
-    from vaak.track import tracker_opener
+    from vaak.track import tracker_openers
 
-    trackers = tracker_opener(track, job="evaluate", folder=folder_of(db), say=typer.echo) if track else None
+    trackers = tracker_openers(track, job="evaluate", folder=folder_of(db), say=typer.echo)
     with stopping() as stop:
         done = follow(runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, held_out=held_out,
                       trackers=trackers, say=typer.echo, stop=stop)  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vaak.cli.running import beside, is_first
+from vaak.cli.running import Track, beside, is_first
 from vaak.cli.show import print_json, print_table
 from vaak.errors import BadInput, CheckFailed
 from vaak.model.sampling import TEMPERATURE
@@ -123,9 +123,7 @@ def train(
         Path | None, typer.Option(help="Take the weights of this checkpoint or run, and nothing else.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume/--anew", help="Continue a run that is there, or refuse it.")] = True,
-    track: Annotated[
-        str | None, typer.Option(help="Also tell every figure: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH.")
-    ] = None,
+    track: Track = None,
 ) -> None:
     """Train one stage. Interrupt it, run it again, and it continues at the row where its last checkpoint stands.
 
@@ -135,9 +133,10 @@ def train(
     from vaak.checkpoint import find_checkpoint
     from vaak.recipe import load_recipe
     from vaak.train.loop import train as run
+    from vaak.train.metrics import TRAINING
 
     start = find_checkpoint(parent).path if parent is not None else None
-    with beside("train", out, track) as arguments:
+    with beside("train", out, track, TRAINING) as arguments:
         final = run(load_recipe(recipe, overrides or []), out, parent=start, resume=resume, **arguments)
     if is_first():
         typer.echo(f"done; the last checkpoint is {final}")

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vaak.track.metric import Metric
+
+
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Also tell every figure: wandb[:PROJECT], trackio[:PROJECT], jsonl:PATH, prometheus[:PORT]; may be given several "
+        "times. Without it trackio's local page, where that is installed; none: nobody."
+    ),
+]
 
 _STOPPING = "asked to stop: the step that is under way is saved first; once more ends it at once"
 
 
 @contextmanager
-def beside(job: str, out: Path, track: str | None) -> Iterator[dict[str, Any]]:
+def beside(job: str, out: Path, track: Sequence[str] | None, metrics: Sequence[Metric]) -> Iterator[dict[str, Any]]:
     """Arguments of a run in the folder `out`, as `vaak.train.loop.train` and `vaak.align.run.align` take them. job: its name for
-    people and trackers. Of several processes one speaks."""
+    people and trackers. track: `--track` as it was given. metrics: what an exporter exports. Of several processes one speaks."""
     from vaak.launch.console import Console, stopping
     from vaak.launch.run_figures import Both
-    from vaak.track import opened_tracker
+    from vaak.track import chosen_trackers, default_trackers, opened_trackers
 
     console = Console(quiet=not is_first())
     with (
         stopping(_STOPPING if console.rich.is_terminal and is_first() else "", console) as stop,
-        opened_tracker(
-            track if is_first() else None, run=out.resolve().name, job=job, folder=out, say=console.line
+        opened_trackers(
+            chosen_trackers(track, default_trackers()) if is_first() else (),
+            run=out.resolve().name,
+            job=job,
+            folder=out,
+            metrics=metrics,
+            say=console.line,
         ) as tracker,
         console.screen(job, out) as screen,
     ):

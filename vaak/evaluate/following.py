@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -41,7 +41,7 @@ def follow(
     held_out: bool = False,
     threads: int = 1,
     requests: str | Path | None = None,
-    trackers: Callable[[str], Tracker] | None = None,
+    trackers: Callable[[str], Tracker] | Mapping[str, Callable[[str], Tracker]] | None = None,
     poll_seconds: float = 2.0,
     say: Callable[[str], None] = print,
     stop: Callable[[], bool] = lambda: False,
@@ -54,7 +54,7 @@ def follow(
     at every round, for wishes that come later. Runs whose recipe is of an alignment, and with `held_out` all, are also heard by
     judges that no reward listens with (`vaak.evaluate.held_out`); where the reward rises and these get worse, it is said and
     told. `threads` items are measured at once, each on one core. `trackers` opens the
-    tracker of a run by the run's name (`vaak.track.tracker_opener`); what it is told is in `vaak.evaluate.trackers`.
+    tracker of a run by the run's name (`vaak.track.tracker_opener`), or several do by their own names (`tracker_openers`); what it is told is in `vaak.evaluate.trackers`.
     What is at an address is fetched one checkpoint at a time to a folder beside the database, and removed once it has spoken.
     What was evaluated with other versions of metrics is scored again from the speech that is kept beside the database.
     Any number of processes may follow with one database; they share the work. Returns when `stop_file` exists and each

@@ -44,37 +44,41 @@ def put_entries(connection: sa.Connection, database: Database, entries: Iterable
     database.insert_once(connection, OUTBOX, rows)
 
 
-def drain_outbox(database: Database, send: Callable[[Entry], None]) -> int:
+def drain_outbox(database: Database, send: Callable[[Entry], bool | None]) -> int:
     """Hand every entry that was not sent to `send`, those of a checkpoint in the order in which they were written.
 
-    Returns how many were sent. While another process hands entries on, this one leaves them to it. What `send` raises is
-    raised; what it had taken before is noted as sent.
+    Returns how many were sent. Where `send` returns False the entry stays for another time, and those behind it have their turn.
+    While another process hands entries on, this one leaves them to it. What `send` raises is raised; what it had taken before
+    is noted as sent.
     """
-    sent = 0
-    while database.read(_unsent(1)):
-        batch = database.transact(lambda connection: _take(connection, database))
+    sent = passed = 0
+    while database.read(_unsent(1, passed)):
+        batch = database.transact(lambda connection, passed=passed: _take(connection, database, passed))
         if not batch:
             break
         told: list[int] = []
         try:
             for number, entry in batch.items():
-                send(entry)
-                told.append(number)
+                if send(entry) is False:
+                    passed = number
+                else:
+                    told.append(number)
         finally:
             database.transact(lambda connection, batch=batch, told=told: _give_back(connection, list(batch), told))
         sent += len(told)
     return sent
 
 
-def _unsent(count: int) -> sa.Select:
-    return sa.select(OUTBOX).where(OUTBOX.c.sent_at.is_(None)).order_by(OUTBOX.c.id).limit(count)
+def _unsent(count: int, after: int = 0) -> sa.Select:
+    waiting = sa.select(OUTBOX).where(OUTBOX.c.sent_at.is_(None), OUTBOX.c.id > after)
+    return waiting.order_by(OUTBOX.c.id).limit(count)
 
 
-def _take(connection: sa.Connection, database: Database) -> dict[int, Entry]:
-    """The oldest unsent entries by their number; none while the oldest is taken."""
+def _take(connection: sa.Connection, database: Database, after: int = 0) -> dict[int, Entry]:
+    """The oldest unsent entries behind the number `after`, by their own; none while the oldest of them is taken."""
     database.one_at_a_time(connection)
     taken = sa.func.coalesce(OUTBOX.c.taken_until > database.now, sa.false()).label("taken")
-    rows = connection.execute(_unsent(_BATCH).add_columns(taken)).mappings().all()
+    rows = connection.execute(_unsent(_BATCH, after).add_columns(taken)).mappings().all()
     if not rows or rows[0]["taken"]:
         return {}
     free = [row for row in rows if not row["taken"]]

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vaak.evaluate.database import folder_of, without_password
+from vaak.track.open import chosen_trackers
 
 _NICENESS = 10
 # Set before anything numerical is imported. Passive waiting matters: a spinning OpenMP thread takes a core from training.
@@ -40,11 +41,11 @@ def start_sidecar(
     held_out: bool = False,
     threads: int = 1,
     requests: str | Path | None = None,
-    track: str | None = None,
+    track: str | Sequence[str] | None = None,
     log: str | Path | None = None,
 ) -> subprocess.Popen:
-    """Start a sidecar beside this process; the arguments are those of `follow`, and `track` names a tracker as
-    `vaak.track.tracker_opener` does. It logs to `log` (default: sidecar.log beside the database). Write `stop_file` and wait
+    """Start a sidecar beside this process; the arguments are those of `follow`, and `track` names trackers as
+    `vaak.track.tracker_openers` does. It logs to `log` (default: sidecar.log beside the database). Write `stop_file` and wait
     for it; or terminate it, and start it again later. It ends by itself soon after this process is gone, however that
     happened."""
     database, secret = without_password(db)
@@ -53,7 +54,7 @@ def start_sidecar(
     command += ["--threads", str(threads), *(["--held-out"] if held_out else [])]
     command += [part for name in full for part in ("--full", name)]
     command += ["--requests", str(requests)] if requests is not None else []
-    command += ["--track", track] if track is not None else []
+    command += [part for choice in chosen_trackers(track) for part in ("--track", choice)]
     command += ["--log", str(log)] if log is not None else []
     command += ["--parent", str(os.getpid())]
     # Its own process group: an interrupt from the keyboard reaches the parent, which decides what becomes of it.
@@ -98,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1, help="cores to use; more only where nothing trains beside it")
     parser.add_argument("--requests", help='JSON file {"full": [names]}, read again at every round')
     parser.add_argument(
-        "--track", help="also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH"
+        "--track",
+        action="append",
+        help="also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT], jsonl:PATH or prometheus[:PORT]",
     )
     parser.add_argument("--log", help="log file; sidecar.log beside the database by default")
     parser.add_argument("--parent", type=int, help="end when the parent is no longer this process")
@@ -110,7 +113,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
 
     from vaak.errors import BadInput, CheckFailed
     from vaak.evaluate.following import follow
-    from vaak.track import tracker_opener
+    from vaak.track import tracker_openers
 
     torch.set_num_threads(options.threads)
     try:
@@ -125,8 +128,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
             held_out=options.held_out,
             threads=options.threads,
             requests=options.requests,
-            trackers=options.track
-            and tracker_opener(options.track, job="evaluate", folder=folder_of(options.db), say=say),
+            trackers=tracker_openers(options.track, job="evaluate", folder=folder_of(options.db), say=say),
             say=say,
             stop=stop,
         )

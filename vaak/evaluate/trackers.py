@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from vaak.codec import Codec
 from vaak.corpus.pack_items import GoldPack
@@ -14,73 +15,120 @@ from vaak.evaluate.store import Results
 from vaak.evaluate.tracker_sounds import sound_table
 from vaak.evaluate.turns import Stopped
 from vaak.track import Tracker
+from vaak.track.sentences import sentence_of
 
 # A tracker that fails is tried again after so long: opening one may wait for a network.
 _AGAIN_SECONDS = 30.0
+
+
+@dataclass
+class _Told:
+    """One tracker by its name, with one for each run. ahead: the keys of entries that it took and another one did not."""
+
+    name: str
+    open: Callable[[str], Tracker]
+    trackers: dict[str, Tracker] = field(default_factory=dict)
+    ahead: set[str] = field(default_factory=set)
+    failing: bool = False
+    again_at: float = 0.0
+    # Of the present round.
+    failed: bool = False
+    sent: int = 0
+
+    def __str__(self) -> str:
+        return f"the tracker {self.name}".rstrip()
 
 
 class RunTrackers:
     """The trackers of the runs of a database, each opened when its run has something to tell. Without `open_tracker` there are
     none, and what there is to tell stays in the outbox. Steps may go backwards: the newest checkpoint is evaluated first.
 
-    A tracker that fails holds nothing up: it is said once, the entries are kept and sent again. A table of sounds that cannot
-    be made or told is left out, and that is said once.
+    Several, by names of their own, are told in order. One that fails holds nothing up and no other one: it is said once, the
+    entries are kept and sent again, only to it as long as this process lives. A table of sounds that cannot be made or told is
+    left out, and that is said once.
     """
 
     def __init__(
         self,
-        open_tracker: Callable[[str], Tracker] | None,
+        open_tracker: Callable[[str], Tracker] | Mapping[str, Callable[[str], Tracker]] | None,
         results: Results,
         pack: GoldPack,
         codec: Codec,
         say: Callable[[str], None],
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._open, self._results, self._pack, self._codec = open_tracker, results, pack, codec
+        openers = open_tracker if isinstance(open_tracker, Mapping) else {"": open_tracker} if open_tracker else {}
+        self._told = {name: _Told(name, opener) for name, opener in openers.items()}
+        self._results, self._pack, self._codec = results, pack, codec
         self._say, self._stop = say, stop
-        self._trackers: dict[str, Tracker] = {}
-        self._failing, self._again_at = False, 0.0
         self._said: set[str] = set()
 
     def tell(self) -> None:
         """Hand on what was not sent, until `stop` turns true. Raises `DatabaseGone` only."""
-        if self._open is None or time.monotonic() < self._again_at:
+        now = time.monotonic()
+        turn = [one for one in self._told.values() if now >= one.again_at]
+        if not turn:
             return
+        for one in turn:
+            one.failed, one.sent = False, 0
         try:
-            sent = drain_outbox(self._results.database, self._send)
+            drain_outbox(self._results.database, self._send)
         except DatabaseGone:
             raise
         except Stopped:
             return
-        except Exception as error:
-            if not self._failing:
-                self._say(f"the tracker took no figures ({_told(error)}); they are kept and sent again")
-            self._failing, self._again_at = True, time.monotonic() + _AGAIN_SECONDS
-            return
-        if self._failing and sent:
-            self._say("the tracker takes figures again")
-            self._failing = False
+        for one in turn:
+            if one.failing and one.sent and not one.failed:
+                self._say(f"{one} takes figures again")
+                one.failing = False
 
     def close(self) -> None:
         """Tell what is left, and end every tracker."""
-        self._again_at = 0.0
+        for one in self._told.values():
+            one.again_at = 0.0
         self.tell()
-        for tracker in {id(one): one for one in self._trackers.values()}.values():
+        opened = [tracker for one in self._told.values() for tracker in one.trackers.values()]
+        for tracker in {id(one): one for one in opened}.values():
             try:
                 tracker.close()
             except Exception as error:
-                self._say(f"a tracker did not end well ({_told(error)})")
+                self._say(f"a tracker did not end well ({sentence_of(error)})")
 
-    def _send(self, entry: Entry) -> None:
-        assert self._open is not None
+    def _send(self, entry: Entry) -> bool:
+        """Whether every tracker has it now."""
         if self._stop():
             raise Stopped
+        waiting = [one for one in self._told.values() if entry.key not in one.ahead]
+        took = [one for one in waiting if self._send_to(one, entry)]
+        if len(took) < len(waiting):
+            for one in took:
+                one.ahead.add(entry.key)
+            return False
+        for one in self._told.values():
+            one.ahead.discard(entry.key)
+        return True
+
+    def _send_to(self, one: _Told, entry: Entry) -> bool:
+        """Whether it took the figures. One that has failed is left alone for a while."""
+        if time.monotonic() < one.again_at:
+            return False
         run = str(entry.values.get("evaluate/checkpoint", "")).partition("/")[0]
-        if run not in self._trackers:
-            self._trackers[run] = self._open(run)
-        self._trackers[run].log(entry.values, entry.step)
+        try:
+            if run not in one.trackers:
+                one.trackers[run] = one.open(run)
+            one.trackers[run].log(entry.values, entry.step)
+        except DatabaseGone:
+            raise
+        except Exception as error:
+            if not one.failing:
+                self._say(f"{one} took no figures ({sentence_of(error)}); they are kept and sent again")
+            one.failing = one.failed = True
+            one.again_at = time.monotonic() + _AGAIN_SECONDS
+            return False
+        one.sent += 1
         if ALARM not in entry.values:  # that is of two checkpoints, and its sounds go with the evaluation of the newest
-            self._send_sounds(self._trackers[run], entry)
+            self._send_sounds(one.trackers[run], entry)
+        return True
 
     def _send_sounds(self, tracker: Tracker, entry: Entry) -> None:
         """A table that fails must not have its figures told twice, so what goes wrong is only said."""
@@ -98,13 +146,9 @@ class RunTrackers:
         except DatabaseGone:
             raise
         except Exception as error:
-            self._say_once("failed", f"no sounds for {checkpoint_id} ({_told(error)})")
+            self._say_once("failed", f"no sounds for {checkpoint_id} ({sentence_of(error)})")
 
     def _say_once(self, reason: str, line: str) -> None:
         if reason not in self._said:
             self._said.add(reason)
             self._say(f"{line}; it is not said again")
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

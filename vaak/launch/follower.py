@@ -20,6 +20,7 @@ from vaak.launch.publisher import targets_of
 from vaak.launch.report_speech import open_speech
 from vaak.launch.stages import run_folder
 from vaak.launch.walk import Launch
+from vaak.track import chosen_trackers
 
 _POLL_SECONDS = {"beside": 0.5, "elsewhere": 10.0}
 
@@ -52,7 +53,7 @@ class Follower:
             full=[evaluation.final],
             every=evaluation.every,
             threads=threads,
-            track=project.track,
+            track=project.trackers,
             log=out / "sidecar.log",
         )
 
@@ -82,7 +83,7 @@ class Follower:
         stages = [s for s in launch.project.stages if s.name in (*evaluation.follow, evaluation.final)]
         places = [targets_of(launch, stage).get("to", str(run_folder(launch, stage.name))) for stage in stages]
         full = places[[stage.name for stage in stages].index(evaluation.final)]
-        track = f" --track {launch.project.track}" if launch.project.track else ""
+        track = "".join(f" --track {choice}" for choice in chosen_trackers(launch.project.track))
         return (
             f"vaak sidecar {' '.join(places)} --pack pack --db {shown(launch.db)} --codec {launch.project.codec} "
             f"--every {evaluation.every} --full {full}{track}"

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +35,13 @@ class Training:
     recipe: Path
     run: Path
     parent: Path | None
-    track: str | None
+    track: Sequence[str] | None
 
     @property
     def arguments(self) -> list[str]:
         """What follows `vaak train`."""
         more = ["--parent", str(self.parent)] if self.parent is not None else []
-        more += ["--track", self.track] if self.track is not None else []
+        more += [part for choice in self.track or () for part in ("--track", choice)]
         return [str(self.recipe), "--out", str(self.run), *more]
 
     @property

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vaak.corpus.pack_material import Voices
 from vaak.errors import BadInput
 from vaak.evaluate.database import without_password
+from vaak.track import chosen_trackers, default_trackers
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
@@ -147,8 +148,13 @@ class Project(_Part):
     launcher: LauncherSettings = LauncherSettings()
     hardware: HardwareSettings | None = None
     storage: StorageSettings = StorageSettings()
-    # Where figures are told besides metrics.jsonl, as in `vaak sidecar --track`.
-    track: str | None = None
+    # Whom figures are told besides metrics.jsonl, as in `vaak train --track`: one or several; none of them is `none`.
+    track: str | tuple[str, ...] | None = None
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """Their choices, empty for none. Raises `BadInput`."""
+        return chosen_trackers(self.track, default_trackers())
 
 
 def load_project(path: Path, minutes: float | None = None) -> Project:

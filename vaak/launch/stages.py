@@ -20,8 +20,10 @@ from vaak.launch.run_figures import Both
 from vaak.launch.walk import Launch, Step
 from vaak.recipe import Recipe, check_peak, load_recipe, resolve_path, save_recipe
 from vaak.storage.files import hash_json, read_json, write_json
-from vaak.track import opened_tracker
+from vaak.track import opened_trackers
+from vaak.track.open import NONE
 from vaak.train.loop import train
+from vaak.train.metrics import TRAINING
 from vaak.train.speed import measure_speed
 from vaak.train.stage import lasting_part
 
@@ -209,13 +211,14 @@ def _train(launch: Launch, stage: Stage, recipe: Recipe, run: Path, parent: Path
     """Train a stage to its end as the project says where."""
     kind, say = launch.project.launcher.kind, screen.say
     if kind == "in-process":
-        with opened_tracker(launch.project.track, run=run.name, job="train", folder=run, say=say) as tracker:
-            both, on_step = Both(screen.figures, tracker), screen.on_step
+        choices, figures = launch.project.trackers, screen.figures
+        with opened_trackers(choices, run=run.name, job="train", folder=run, metrics=TRAINING, say=say) as tracker:
+            both, on_step = Both(figures, tracker), screen.on_step
             train(recipe, run, parent=parent, resume=True, tracker=both, on_step=on_step, stop=launch.stop, say=say)
         return
     written = run.with_name(f"{run.name}.recipe.yaml")
     save_recipe(recipe, written)
-    training = Training(stage.name, written, run, parent, launch.project.track)
+    training = Training(stage.name, written, run, parent, launch.project.trackers or (NONE,))
     start = train_by_torchrun if kind == "torchrun" else train_by_slurm
     screen.follow()
     start(training, launch.project.launcher, launch.stop, screen.on_step, say)

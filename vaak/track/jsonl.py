@@ -65,6 +65,10 @@ class JsonlTracker:
         ]
         self.log({name: plain}, step)
 
+    def log_reference(self, name: str, address: str, step: int, metadata: Mapping[str, Any]) -> None:
+        """A row whose one value, `reference/NAME`, is the address and its metadata."""
+        self.log({f"reference/{name}": {"address": address, **metadata}}, step)
+
     def _append(self, line: bytes) -> None:
         """One write per row: with O_APPEND another writer's row can stand before or after it, never inside."""
         written = self._file.write(line)

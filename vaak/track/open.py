@@ -1,28 +1,58 @@
-"""A tracker by its name, as a command line gives it: `wandb`, `wandb:PROJECT`, `trackio`, `trackio:PROJECT` or `jsonl:PATH`."""
+"""Trackers by their names, as a command line gives them: `wandb[:PROJECT]`, `trackio[:PROJECT]`, `jsonl:PATH`, `prometheus[:PORT]`, `none`."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from vaak.errors import BadInput
+from vaak.track.fan_out import FanOut
 from vaak.track.jsonl import JsonlTracker
+from vaak.track.metric import Metric
+from vaak.track.queued import QueuedTracker
 from vaak.track.tracker import Tracker
 from vaak.track.trackio_tracker import TrackioTracker
 from vaak.track.wandb_tracker import WandbTracker
 
-TRACKERS = "wandb, wandb:PROJECT, trackio, trackio:PROJECT or jsonl:PATH"
+TRACKERS = "wandb, wandb:PROJECT, trackio, trackio:PROJECT, jsonl:PATH, prometheus or prometheus:PORT"
+# What command lines say of them.
+HELP = "wandb[:PROJECT], trackio[:PROJECT], jsonl:PATH, prometheus[:PORT]"
+NONE = "none"
+# Their libraries work for each row, wait for disks and networks, and ask for it at the end of a process.
+_APART = ("wandb", "trackio")
+
+OpenTracker = Callable[[str], Tracker]
+
+
+def chosen_trackers(track: str | Sequence[str] | None, default: Sequence[str] = ()) -> tuple[str, ...]:
+    """The choices that a command line or a project file names, each once; `default` where it names none, nothing for `none`.
+
+    Raises `BadInput` for `none` beside others.
+    """
+    named = tuple(dict.fromkeys([track] if isinstance(track, str) else track or ()))
+    if NONE in named and len(named) > 1:
+        raise BadInput(
+            f"tracker {NONE!r} stands beside {', '.join(one for one in named if one != NONE)}; name one or the others"
+        )
+    return () if named == (NONE,) else named or tuple(default)
+
+
+def default_trackers() -> tuple[str, ...]:
+    """Of a training or an alignment for which nobody chose: trackio's local page, where it is installed."""
+    return ("trackio",) if importlib.util.find_spec("trackio") is not None else ()
 
 
 def tracker_opener(
-    choice: str, *, job: str, folder: str | Path, say: Callable[[str], None] = print
-) -> Callable[[str], Tracker]:
+    choice: str, *, job: str, folder: str | Path, metrics: Sequence[Metric] = (), say: Callable[[str], None] = print
+) -> OpenTracker:
     """A function that opens the tracker of a run by the run's name; all runs share one JSONL file.
 
-    choice: one of `TRACKERS`. job: what W&B calls the kind of work ("evaluate"). folder: where W&B keeps its files. say: told
-    why W&B goes offline. Raises `BadInput` for another choice, and for a package that is not installed.
+    choice: one of `TRACKERS`. job: what W&B calls the kind of work, and which port an exporter has ("evaluate"). folder: where W&B
+    keeps its files. metrics: what an exporter exports. say: told why W&B goes offline. Raises `BadInput` for another choice,
+    and for a package that is not installed.
     """
     name, _, rest = choice.partition(":")
     if name == "jsonl" and rest:
@@ -34,7 +64,9 @@ def tracker_opener(
             return shared[0]
 
         return share
-    if name not in ("wandb", "trackio"):
+    if name == "prometheus":
+        return _exporter(choice, job, metrics, say)
+    if name not in _APART:
         raise BadInput(f"tracker {choice!r} is unknown; use {TRACKERS}")
     if importlib.util.find_spec(name) is None:
         raise BadInput(f"the tracker {name} is not installed; run: pip install 'vaak[{name}]'")
@@ -43,16 +75,81 @@ def tracker_opener(
     return lambda run: TrackioTracker(run, project=rest or "vaak")
 
 
+def _exporter(choice: str, job: str, metrics: Sequence[Metric], say: Callable[[str], None]) -> OpenTracker:
+    from vaak.track.prometheus_exporter import (  # pyright: ignore[reportMissingImports]
+        PrometheusTracker,
+        exporter_port,
+    )
+
+    port = exporter_port(choice, job)
+    return lambda run: PrometheusTracker(run, job=job, metrics=metrics, port=port, say=say)
+
+
+def tracker_openers(
+    track: str | Sequence[str] | None,
+    *,
+    job: str,
+    folder: str | Path,
+    metrics: Sequence[Metric] = (),
+    say: Callable[[str], None] = print,
+) -> dict[str, OpenTracker]:
+    """`tracker_opener` for each of several choices, by a short name of each."""
+    opened: dict[str, OpenTracker] = {}
+    for choice in chosen_trackers(track):
+        opened[_name(choice, opened)] = tracker_opener(choice, job=job, folder=folder, metrics=metrics, say=say)
+    return opened
+
+
 @contextmanager
-def opened_tracker(
-    choice: str | None, *, run: str, job: str, folder: str | Path, say: Callable[[str], None] = print
-) -> Iterator[Tracker | None]:
-    """The tracker of one run while the block runs, or None where `choice` is None; see `tracker_opener`."""
-    if choice is None:
+def opened_trackers(
+    choices: Sequence[str],
+    *,
+    run: str,
+    job: str,
+    folder: str | Path,
+    metrics: Sequence[Metric] = (),
+    say: Callable[[str], None] = print,
+) -> Iterator[FanOut | None]:
+    """The trackers of one run while the block runs, each behind a queue, or None where there are none. They are opened beside the
+    run, so that is said there and raised nowhere; what `tracker_opener` raises is raised here.
+
+    W&B and trackio run in processes of their own. folder: the run's.
+    """
+    openers: dict[str, tuple[str, Callable[[], Tracker]]] = {}
+    for choice in choices:
+        opener = tracker_opener(choice, job=job, folder=folder, metrics=metrics, say=say)
+        openers[_name(choice, openers)] = choice, _apart(choice, run, job, folder, say) or partial(opener, run)
+    trackers = {
+        name: QueuedTracker(name, opener, say, again=_again(choice, folder))
+        for name, (choice, opener) in openers.items()
+    }
+    if not trackers:
         yield None
         return
-    tracker = tracker_opener(choice, job=job, folder=folder, say=say)(run)
+    told = FanOut(trackers)
     try:
-        yield tracker
+        yield told
     finally:
-        tracker.close()
+        told.close()
+
+
+def _apart(
+    choice: str, run: str, job: str, folder: str | Path, say: Callable[[str], None]
+) -> Callable[[], Tracker] | None:
+    if choice.partition(":")[0] not in _APART:
+        return None
+    from vaak.track.apart import TrackerApart
+
+    return lambda: TrackerApart(choice, run=run, job=job, folder=folder, say=say)
+
+
+def _again(choice: str, folder: str | Path) -> str:
+    """What tells a run's rows again; an exporter has the newest numbers only."""
+    return "" if choice.startswith("prometheus") else f"vaak replay {folder} --track {choice}"
+
+
+def _name(choice: str, taken: Iterable[str]) -> str:
+    """`wandb` for the first W&B, `wandb-2` for the second."""
+    kind = choice.partition(":")[0]
+    same = sum(name.partition("-")[0] == kind for name in taken)
+    return f"{kind}-{same + 1}" if same else kind

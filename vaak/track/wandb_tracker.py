@@ -7,18 +7,31 @@ the machine. A command line may hold the password of a database.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+from vaak.track.sentences import sentence_of
 from vaak.track.tracker import Sound
 
-# Metrics that have a step of their own, `evaluate/step`: W&B drops what goes backwards on its own count of rows, but
-# plots these over their own step in whatever order they come.
-_OWN_STEPS = ("evaluate",)
+# Families of metrics that come at steps of their own, and the axis of each: W&B drops what goes backwards on its own count of
+# rows, but plots these over their axis in whatever order they come. `checkpoint/step` and `publish/step` are metrics themselves.
+_OWN_AXES = {
+    "val": "val/step",
+    "evaluate": "evaluate/step",
+    "sidecar": "sidecar/step",
+    "checkpoint": "checkpoint/at_step",
+    "publish": "publish/at_step",
+}
+# All others are the training's own.
+_AXIS = "step"
+# What the name of an artifact may not have.
+_SPELLED = re.compile(r"[^\w.-]+", re.ASCII)
 # Seconds until a W&B that does not answer is given up and the run is kept offline, and for what is still to be sent at the end.
-_INIT_SECONDS, _FINISH_SECONDS = 20.0, 30.0
+_INIT_SECONDS, _FINISH_SECONDS = 20.0, 20.0
 
 
 class WandbTracker:
@@ -50,14 +63,30 @@ class WandbTracker:
         )
         place = os.environ.get("WANDB_DIR") or str(folder)
         named = {"project": project or os.environ.get("WANDB_PROJECT") or "vaak", "name": run, "group": run}
+        self._named = run
         self._run = _opened({**named, "job_type": job, "dir": place, "settings": settings}, say)
-        for family in _OWN_STEPS:
-            self._run.define_metric(f"{family}/step")
-            self._run.define_metric(f"{family}/*", step_metric=f"{family}/step")
+        self._defined: set[str] = set()
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
         """A row of W&B's history, which counts rows by itself: `step` is a column."""
-        self._run.log({**_axes(values, step), **values})
+        self._run.log({**self._axes(values, step), **values})
+
+    def _axes(self, names: Iterable[str], step: int) -> dict[str, int]:
+        """The step under each axis that these metrics are plotted over, which W&B is told when it sees a family first."""
+        axes = {_AXIS: step}
+        for name in names:
+            family, _, rest = name.partition("/")
+            axis = _OWN_AXES.get(family, _AXIS)
+            axes[axis] = step
+            self._define(axis, "")
+            if name not in _OWN_AXES.values() and name != _AXIS:
+                self._define(f"{family}/*" if rest else name, axis)
+        return axes
+
+    def _define(self, name: str, axis: str) -> None:
+        if name not in self._defined:
+            self._defined.add(name)
+            self._run.define_metric(name, **({"step_metric": axis} if axis else {}))
 
     def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
         """A `wandb.Table` with players. W&B has copied every sound when this returns."""
@@ -65,7 +94,23 @@ class WandbTracker:
         with tempfile.TemporaryDirectory() as folder:
             cells: Any = [[self._cell(row[column], Path(folder)) for column in columns] for row in rows]
             table = self._wandb.Table(columns=columns, data=cells)
-            self._run.log({**_axes([name], step), name: table})
+            self._run.log({**self._axes([name], step), name: table})
+
+    def log_reference(self, name: str, address: str, step: int, metadata: Mapping[str, Any]) -> None:
+        """An artifact of type `name` that has the address only: nothing there is read, hashed or sent. A folder that is gone is
+        not told."""
+        if address.startswith("file://") and not Path(unquote(urlsplit(address).path)).exists():
+            return
+        artifact = self._wandb.Artifact(f"{_SPELLED.sub('-', self._named)}-{name}", type=name, metadata=dict(metadata))
+        if address.startswith("file://"):
+            artifact.add_reference(address, checksum=False)
+        else:  # W&B's own way to name an object in a store asks the store, with a library for each kind
+            from wandb.sdk.artifacts.artifact_manifest_entry import (  # pyright: ignore[reportMissingImports]
+                ArtifactManifestEntry,
+            )
+
+            artifact.manifest.add_entry(ArtifactManifestEntry(path=name, ref=address, digest=address))
+        self._run.log_artifact(artifact, aliases=["latest", f"step-{step}"])
 
     def _cell(self, value: Any, folder: Path) -> Any:
         if not isinstance(value, Sound):
@@ -77,11 +122,6 @@ class WandbTracker:
     def close(self) -> None:
         """Ends the run; what cannot be sent within half a minute stays in its folder."""
         self._run.finish()
-
-
-def _axes(names: Iterable[str], step: int) -> dict[str, int]:
-    families = {name.split("/", 1)[0] for name in names}
-    return {"step": step} | {f"{family}/step": step for family in _OWN_STEPS if family in families}
 
 
 def _opened(arguments: dict[str, Any], say: Callable[[str], None]) -> Any:
@@ -96,13 +136,8 @@ def _opened(arguments: dict[str, Any], say: Callable[[str], None]) -> Any:
                 return wandb.init(mode="online", **arguments)
             why = "there is no key"
         except Exception as error:
-            why = _without_key(f"{type(error).__name__}: {error}".splitlines()[0])
+            why = sentence_of(error)
     run = wandb.init(mode="offline", **arguments)
     place = Path(run.dir).parent
     say(f"W&B has the run {arguments['name']} offline ({why}); send it from this machine with: wandb sync {place}")
     return run
-
-
-def _without_key(text: str) -> str:
-    key = os.environ.get("WANDB_API_KEY")
-    return text.replace(key, "***") if key else text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,8 @@ from vaak.checkpoint.folder import step_name
 from vaak.errors import BadInput
 from vaak.model.speech_lm import SpeechLM
 from vaak.recipe import CheckpointSettings
+from vaak.track import Tracker
+from vaak.track.tracker import log_reference
 from vaak.train.run_folder import Say
 from vaak.train.world import World
 
@@ -40,9 +42,10 @@ class Checkpointing:
         content: Callable[[bool], Content],
         world: World,
         say: Say,
+        trackers: Sequence[Tracker],
     ) -> None:
         self.folder, self.policy, self.steps, self.content = folder, policy, steps, content
-        self.world, self.say = world, say
+        self.world, self.say, self.trackers = world, say, trackers
         # Of its own, since the ranks of a save talk while those of the training do.
         group = None
         if world.size > 1:
@@ -130,6 +133,9 @@ class Checkpointing:
 
     def _prune(self, result: Checkpoint | OSError) -> None:
         if isinstance(result, Checkpoint) and self.world.is_first:
+            metadata = {"id": result.id, "full": result.full}
+            for tracker in self.trackers:
+                log_reference(tracker, "checkpoint", result.path.resolve().as_uri(), result.step, metadata)
             try:
                 prune(self.folder, self.policy, keep={result.step}, leases=self.leases)
             except (OSError, BadInput) as error:

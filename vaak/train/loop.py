@@ -16,7 +16,7 @@ from vaak.mixture import PackedBatch, open_loader
 from vaak.model.layers import compile_layers, recompute_layers
 from vaak.recipe import Recipe, split_batch
 from vaak.storage.files import read_json, write_json
-from vaak.track import JsonlTracker, Tracker
+from vaak.track import JsonlTracker, RunTracker, Tracker
 from vaak.train.alignment_prior import with_alignment_prior
 from vaak.train.callbacks import Callback, InLoopValidation, Meters, OnStep, Progress, SkippedSteps, StepDone
 from vaak.train.context_noise import with_context_noise
@@ -46,7 +46,7 @@ def train(
 
     Under torchrun every process calls this with the same arguments and they train together; the first one writes.
     parent: a checkpoint (or a run) whose weights the stage starts from; with it the recipe's own model is not read.
-    tracker: gets every row of metrics.jsonl as well. stop: asked after each step; once it says yes on any process a
+    tracker: gets every row of metrics.jsonl as well, behind a queue, so that it can neither stop nor slow the run. stop: asked after each step; once it says yes on any process a
     checkpoint is saved and `Interrupted` raised. say: takes sentences for people.
     The run folder holds recipe.yaml (resolved), plan/, metrics.jsonl, checkpoints/ and, at its end, DONE.json.
     """
@@ -65,8 +65,8 @@ def train(
             stage = prepare(recipe, run, parent, resume, say, world)
             trackers: list[Tracker] = []
             if world.is_first:
-                trackers = [opened.enter_context(JsonlTracker(run / "metrics.jsonl", stage.step, say))]
-                trackers += [tracker] if tracker is not None else []
+                jsonl = opened.enter_context(JsonlTracker(run / "metrics.jsonl", stage.step, say))
+                trackers = [opened.enter_context(RunTracker(jsonl, tracker, say))]
             last = _Loop(stage, run, world, trackers, say, on_step, stop).run()
         if world.is_first:
             write_json(run / "DONE.json", {"checkpoint": last.id, "folder": last.path.name, "step": last.step})
@@ -114,7 +114,7 @@ class _Loop:
             stage.model, stage.optimizer, recipe.optimizer.grad_clip, recipe.precision, world, stage.module, guard
         )
         self.meters = Meters(stage, world, trackers, guard)
-        self.saving = Saving(stage, folder, world, self.meters, say)
+        self.saving = Saving(stage, folder, world, self.meters, say, trackers)
         self.callbacks: list[Callback] = [
             self.meters,
             SkippedSteps(folder, guard, world, say),

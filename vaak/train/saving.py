@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from vaak.checkpoint import Checkpoint, Content, weights_of
 from vaak.model.lora import merged_weights
+from vaak.track import Tracker
 from vaak.train.adapters import lora_tensors
 from vaak.train.callbacks import Callback, Meters, StepDone
 from vaak.train.checkpointing import Checkpointing
@@ -29,11 +31,13 @@ _VERSIONS = ("vaak", "torch", "transformers", "numpy")
 class Saving(Callback):
     """Checkpoints of a stage, by its recipe's policy."""
 
-    def __init__(self, stage: Stage, folder: Path, world: World, meters: Meters, say: Say) -> None:
+    def __init__(
+        self, stage: Stage, folder: Path, world: World, meters: Meters, say: Say, trackers: Sequence[Tracker]
+    ) -> None:
         self.stage, self.folder, self.world, self.meters = stage, folder, world, meters
         self.files = self._files()
         self.checkpointing = Checkpointing(
-            folder, stage.model, stage.recipe.checkpoints, stage.steps, self._content, world, say
+            folder, stage.model, stage.recipe.checkpoints, stage.steps, self._content, world, say, trackers
         )
 
     @property

@@ -1,0 +1,96 @@
+"""Several trackers as one, each behind its own queue; and metrics.jsonl before them, which says in its rows what they missed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vaak.track.jsonl import JsonlTracker
+from vaak.track.queued import CLOSE_SECONDS, QueuedTracker
+from vaak.track.sentences import sentence_of
+from vaak.track.tracker import Tracker, log_reference, plain
+
+
+class FanOut:
+    """Tells each of its trackers, by name; none of them stops or slows who tells, nor another one."""
+
+    def __init__(self, trackers: Mapping[str, QueuedTracker]) -> None:
+        self.trackers = dict(trackers)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many rows each did not take so far."""
+        return {name: tracker.dropped for name, tracker in self.trackers.items()}
+
+    def log(self, values: Mapping[str, Any], step: int) -> None:
+        for tracker in self.trackers.values():
+            tracker.log(values, step)
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
+        for tracker in self.trackers.values():
+            tracker.log_table(name, rows, step)
+
+    def log_reference(self, name: str, address: str, step: int, metadata: Mapping[str, Any]) -> None:
+        for tracker in self.trackers.values():
+            tracker.log_reference(name, address, step, metadata)
+
+    def close(self) -> None:
+        """Wait for all of them at once, half a minute at most."""
+        until = time.monotonic() + CLOSE_SECONDS
+        for tracker in self.trackers.values():
+            tracker.end()
+        for tracker in self.trackers.values():
+            tracker.wait(until)
+
+
+class RunTracker:
+    """What a run tells: metrics.jsonl first and at once, then the trackers beside it. Where one of these missed rows, a row of
+    metrics.jsonl has `untold/NAME`, how many so far.
+
+    tracker: closed by whom it is from. One that is not behind a queue yet is put behind one here, so that it cannot stop or slow
+    the run; what has `dropped`, as a `FanOut` has, is. Raises what `JsonlTracker.log` raises.
+    """
+
+    def __init__(self, jsonl: JsonlTracker, tracker: Tracker | None, say: Callable[[str], None]) -> None:
+        self._jsonl, self._say = jsonl, say
+        self._own: FanOut | None = None
+        self._beside: Any = tracker
+        if isinstance(tracker, QueuedTracker):
+            self._beside = FanOut({tracker.name: tracker})
+        elif tracker is not None and not hasattr(tracker, "dropped"):
+            self._own = FanOut({"tracker": QueuedTracker("tracker", lambda: tracker, say, owned=False)})
+            self._beside = self._own
+
+    def log(self, values: Mapping[str, Any], step: int) -> None:
+        values = {name: plain(value) for name, value in values.items()}
+        if self._beside is not None:
+            values |= {f"untold/{name}": rows for name, rows in self._beside.dropped.items() if rows}
+        self._jsonl.log(values, step)
+        if self._beside is not None:
+            self._beside.log(values, step)
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
+        self._jsonl.log_table(name, rows, step)
+        if self._beside is not None:
+            self._beside.log_table(name, rows, step)
+
+    def log_reference(self, name: str, address: str, step: int, metadata: Mapping[str, Any]) -> None:
+        """Comes from the thread of a save, which may end after the run: never raises."""
+        try:
+            self._jsonl.log_reference(name, address, step, metadata)
+            if self._beside is not None:
+                log_reference(self._beside, name, address, step, metadata)
+        except Exception as error:
+            self._say(f"no row says where {name} of step {step} lies ({sentence_of(error)})")
+
+    def close(self) -> None:
+        """Hand on what waits for a tracker that was put behind a queue here; the others are closed by whom they are from."""
+        if self._own is not None:
+            self._own.close()
+
+    def __enter__(self) -> RunTracker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
