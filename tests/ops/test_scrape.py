@@ -71,7 +71,7 @@ def prometheus(folder: Path, targets: dict[str, str]) -> Iterator[Server]:
     """A server with the project's configuration, faster, and other hosts. targets: the address in each file of targets/."""
     shutil.copytree(OPS / "prometheus", folder / "prometheus")
     configuration = folder / "prometheus" / "prometheus.yml"
-    text = configuration.read_text().replace(": 15s", ": 1s").replace("scrape_timeout: 10s", "scrape_timeout: 1s")
+    text = configuration.read_text().replace(": 15s", ": 3s").replace("scrape_timeout: 10s", "scrape_timeout: 3s")
     configuration.write_text(text)
     for path in (folder / "prometheus" / "targets").glob("*.yml"):
         groups = [{"targets": [targets[path.stem]]}] if path.stem in targets else []
@@ -135,7 +135,7 @@ def scraped(tmp_path_factory) -> Iterator[tuple[Server, set[str]]]:
                 time.sleep(1)
             lacking = sorted(wanted - server.names())
             assert not lacking, f"{lacking}\n" + "\n".join(path.read_text()[-1500:] for path in said)
-            time.sleep(3)  # the rules are looked at once a second
+            time.sleep(7)  # the rules are looked at every three seconds
             yield server, wanted
 
 
@@ -163,9 +163,10 @@ def test_what_is_excused_is_named_and_not_there_by_chance(scraped):
 def test_every_target_answers_and_all_of_a_machine_share_its_host(scraped):
     server, _ = scraped
     targets = server.ask("targets")["activeTargets"]
-    assert {one["labels"]["job"]: (one["health"], one["lastError"]) for one in targets} == {
-        name: ("up", "") for name in ("trainer", "sidecar", "publisher", "node")
-    }
+    wanted = ("trainer", "sidecar", "publisher", "node")
+    assert sorted(one["labels"]["job"] for one in targets) == sorted(wanted)
+    # On a machine that does other things as well a single answer may come too late.
+    assert {one["metric"]["job"] for one in server.values("max_over_time(up[5m]) == 1")} == set(wanted)
     assert {(one["labels"]["host"], one["labels"]["group"]) for one in targets} == {("127.0.0.1", "127.0.0.1")}
 
 
@@ -185,11 +186,14 @@ def test_a_run_that_does_well_raises_no_alert_of_a_run(scraped):
 
 def test_the_job_of_a_process_does_not_hide_the_job_that_read_it(scraped):
     server, _ = scraped
-    found = {(one["metric"]["job"], one["metric"]["exported_job"]) for one in server.values("vaak_run_info")}
+    found = {
+        (one["metric"]["job"], one["metric"]["exported_job"])
+        for one in server.values("last_over_time(vaak_run_info[5m])")
+    }
     assert found == {("trainer", "train"), ("sidecar", "evaluate"), ("publisher", "publish")}
 
 
 def test_a_metric_of_a_run_meets_that_of_its_machine(scraped):
     server, _ = scraped
-    joined = "node_load5 and on (host) vaak_step{job='trainer'}"
+    joined = "last_over_time(node_load5[5m]) and on (host) last_over_time(vaak_step{job='trainer'}[5m])"
     assert len(server.values(joined)) == 1
