@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-LANGUAGES = ("en", "hi", "bn", "ta", "te", "mr", "gu", "kn", "ml", "pa", "or", "ur")
+LANGUAGES = ("en", "hi", "bn", "ta", "te", "mr", "gu", "kn", "ml", "pa", "or", "as")
 SOURCES = tuple(f"source-{number}" for number in range(8))
 STREAMS = ("raw", "paired", "text")
 TOKENS_PER_STEP, STEP_S, SPIKE = 1 << 19, 1.7, 123.5

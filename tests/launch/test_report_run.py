@@ -99,6 +99,9 @@ def test_a_spike_of_one_step_and_what_is_not_finite_are_there(html: str) -> None
     losses = section(html, "Losses")
     assert "all: not finite in 2 steps (777, 778)" in losses
     assert 'class="band"' in losses and "(mean, lowest and highest of each part)" in losses
+    assert re.search(
+        r"all: highest 99\.5 near step 1,23\d, outside of the picture", losses
+    )  # it would make the rest a line
     table = plain(losses[losses.index("Losses, nats") :])
     assert re.search(r"loss 8 3\.002 3\.002 2,\d+ 99\.5 1,23\d 2", table), table[:400]
     assert all(name in losses for name in ("by stream", "by language", "by source", "Hindi", "English", "studio"))

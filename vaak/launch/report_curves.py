@@ -15,6 +15,7 @@ from vaak.track.curves import Curve, Curves
 
 # Intervals of more curves would lie over each other.
 _MOST_BANDS = 3
+_Drawn = dict[str, tuple[np.ndarray, np.ndarray]]
 LANGUAGE_NAMES = {code: language.name for code, language in LANGUAGES.items()}
 
 
@@ -45,11 +46,12 @@ def chart(
     """The curves of some metrics, name -> what it is called here, over all stretches; "" where no row has any of them.
 
     Of a run that is too long to draw every step the means of parts are drawn, with the lowest and highest value of each part
-    shaded around up to three curves. What was not finite is a gap, and a sentence says how often and where.
+    shaded around up to three curves; what lies far outside of all means is said below. What was not finite is a gap, and a
+    sentence says how often and where.
     """
-    series: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    bands: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    exact, broken = True, []
+    series: _Drawn = {}
+    bands: _Drawn = {}
+    exact, said = True, []
     for name, label in names.items():
         found = [(one, one.curves.curve(name)) for one in stretches if name in one.curves]
         if not found:
@@ -57,17 +59,37 @@ def chart(
         x, y, low, high = (np.concatenate(parts) for parts in zip(*(_drawn(*one) for one in found), strict=True))
         series[label], bands[label] = (x, y), (low, high)
         exact = exact and all(curve.exact for _, curve in found)
-        broken += [(label, curve) for _, curve in found if curve.broken]
+        said += [alarm("warning", _broken_words(label, curve)) for _, curve in found if curve.broken]
     if not series:
         return Markup("")
     if exact or len(series) > _MOST_BANDS:
         bands = {}
-    elif not exact:
+    else:
         title += " (mean, lowest and highest of each part)"
+        if not log_y:
+            bands, beyond = _within_reach(series, bands, xlabel)
+            said = [*beyond, *said]
     drawn = line_chart(
         series, title, xlabel, ylabel, smooth=smooth if exact else 1, log_y=log_y, marks=marks, bands=bands, width=width
     )
-    return drawn + Markup("").join(alarm("warning", _broken_words(label, curve)) for label, curve in broken)
+    return Markup("<div>{}{}</div>").format(drawn, Markup("").join(said)) if said else drawn
+
+
+def _within_reach(series: _Drawn, bands: _Drawn, xlabel: str) -> tuple[_Drawn, list[Markup]]:
+    """Bands that end where they would make the means a flat line, and a sentence of what lies beyond."""
+    means = np.concatenate([y for _, y in series.values()])
+    low, high = float(np.nanmin(means, initial=np.inf)), float(np.nanmax(means, initial=-np.inf))
+    room = (high - low) or abs(high) or 1.0
+    found: _Drawn = {}
+    said = []
+    for label, (lows, highs) in bands.items():
+        for edge, beyond, word in ((highs, highs > high + room, "highest"), (lows, lows < low - room, "lowest")):
+            if beyond.any():
+                at = int(np.nanargmax(edge) if word == "highest" else np.nanargmin(edge))
+                where = f"{word} {number(float(edge[at]))} near {xlabel} {number(round(float(series[label][0][at])))}"
+                said.append(alarm("note", f"{label}: {where}, outside of the picture"))
+        found[label] = (np.maximum(lows, low - room), np.minimum(highs, high + room))
+    return found, said
 
 
 def _drawn(stretch: Stretch, curve: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

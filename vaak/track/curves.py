@@ -128,10 +128,9 @@ class Curves:
         some = np.where(count, count, np.nan)
         # No step and no value of a part whose values were all broken; its middle stands for it.
         middle = np.where(count, kept.steps[used] / some, self.first_step + used * self._width + (self._width - 1) / 2)
-        edges = (np.where(count, edge[used], np.nan) for edge in (kept.low, kept.high))
-        return Curve(
-            middle, kept.sum[used] / some, *edges, count, int(kept.broken.sum()), tuple(kept.broken_at[:_BROKEN])
-        )
+        low, high = (np.where(count, edge[used], np.nan) for edge in (kept.low, kept.high))
+        broken, broken_at = int(kept.broken.sum()), tuple(kept.broken_at[:_BROKEN])
+        return Curve(middle, kept.sum[used] / some, low, high, count, broken, broken_at)
 
     def _add(self, rows: list[Mapping[str, Any]]) -> None:
         if not self.rows:
