@@ -114,7 +114,7 @@ class _Loop:
             stage.model, stage.optimizer, recipe.optimizer.grad_clip, recipe.precision, world, stage.module, guard
         )
         self.meters = Meters(stage, world, trackers, guard)
-        self.saving = Saving(stage, folder, world, self.meters, say)
+        self.saving = Saving(stage, folder, world, self.meters, say, trackers)
         self.callbacks: list[Callback] = [
             self.meters,
             SkippedSteps(folder, guard, world, say),
@@ -136,6 +136,7 @@ class _Loop:
         stage, schedule = self.stage, self.stage.recipe.schedule
         if self.world.any(self.stop()):  # asked while data and model were prepared
             raise Interrupted(f"{stage.recipe.name}: stopped before step {stage.step + 1} of {stage.steps}")
+        self.saving.start()
         while stage.step < stage.steps:
             for callback in self.callbacks:
                 callback.before(stage.step + 1)

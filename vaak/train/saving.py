@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from vaak.checkpoint import Checkpoint, Content, weights_of
 from vaak.model.lora import merged_weights
+from vaak.track import Tracker
 from vaak.train.adapters import lora_tensors
 from vaak.train.callbacks import Callback, Meters, StepDone
 from vaak.train.checkpointing import Checkpointing
@@ -29,17 +31,23 @@ _VERSIONS = ("vaak", "torch", "transformers", "numpy")
 class Saving(Callback):
     """Checkpoints of a stage, by its recipe's policy."""
 
-    def __init__(self, stage: Stage, folder: Path, world: World, meters: Meters, say: Say) -> None:
+    def __init__(
+        self, stage: Stage, folder: Path, world: World, meters: Meters, say: Say, trackers: Sequence[Tracker]
+    ) -> None:
         self.stage, self.folder, self.world, self.meters = stage, folder, world, meters
         self.files = self._files()
         self.checkpointing = Checkpointing(
-            folder, stage.model, stage.recipe.checkpoints, stage.steps, self._content, world, say
+            folder, stage.model, stage.recipe.checkpoints, stage.steps, self._content, world, say, trackers
         )
 
     @property
     def last(self) -> Checkpoint | None:
         """Of the step that ended the loop."""
         return self.checkpointing.last
+
+    def start(self) -> None:
+        """Before the first step of this process."""
+        self.checkpointing.start(self.stage.step, self.stage.resumed)
 
     def after(self, done: StepDone) -> None:
         self.checkpointing.after(done.step, done.last or done.stopping)
@@ -91,6 +99,7 @@ class Saving(Callback):
             "threads": torch.get_num_threads(),
             "world": self.world.size,
             "time": self.meters.seconds,
+            "audio_hours": self.meters.audio_hours,
             "skipped": guard.skipped,
             "guard": guard.state(),
             "mass": self.meters.total_mass().state(),
