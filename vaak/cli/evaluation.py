@@ -99,7 +99,10 @@ def sidecar(
     every: Annotated[int, typer.Option(help="Look at checkpoints whose step is a multiple of this.", min=1)] = 1,
     held_out: HeldOut = False,
     track: Annotated[
-        str | None, typer.Option(help="Also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH.")
+        str | None,
+        typer.Option(
+            help="Also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT], jsonl:PATH or prometheus[:PORT]."
+        ),
     ] = None,
     stop_file: Annotated[Path, typer.Option(help="Once it exists, end when nothing is left to do.")] = Path(
         "sidecar.stop"
@@ -116,13 +119,13 @@ def sidecar(
     """
     from vaak.evaluate import follow
     from vaak.evaluate.database import folder_of
+    from vaak.evaluate.told_to import told_to
     from vaak.launch.console import stopping
-    from vaak.track import tracker_opener
 
-    trackers = tracker_opener(track, job="evaluate", folder=folder_of(db), say=typer.echo) if track else None
+    told = told_to(track, folder_of(db), typer.echo)
     with stopping() as stop:
         done = follow(runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, held_out=held_out,
-                      trackers=trackers, say=typer.echo, stop=stop)  # fmt: skip
+                      say=typer.echo, stop=stop, **told)  # fmt: skip
     typer.echo(
         f"{len(done.evaluated)} evaluated, {len(done.failed)} failed, {len(done.gone)} removed before their turn"
     )

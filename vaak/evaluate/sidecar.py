@@ -43,8 +43,8 @@ def start_sidecar(
     track: str | None = None,
     log: str | Path | None = None,
 ) -> subprocess.Popen:
-    """Start a sidecar beside this process; the arguments are those of `follow`, and `track` names a tracker as
-    `vaak.track.tracker_opener` does. It logs to `log` (default: sidecar.log beside the database). Write `stop_file` and wait
+    """Start a sidecar beside this process; the arguments are those of `follow`, and `track` names one as
+    `vaak.evaluate.told_to` does. It logs to `log` (default: sidecar.log beside the database). Write `stop_file` and wait
     for it; or terminate it, and start it again later. It ends by itself soon after this process is gone, however that
     happened."""
     database, secret = without_password(db)
@@ -98,7 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1, help="cores to use; more only where nothing trains beside it")
     parser.add_argument("--requests", help='JSON file {"full": [names]}, read again at every round')
     parser.add_argument(
-        "--track", help="also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT] or jsonl:PATH"
+        "--track",
+        help="also tell figures and sounds: wandb[:PROJECT], trackio[:PROJECT], jsonl:PATH or prometheus[:PORT]",
     )
     parser.add_argument("--log", help="log file; sidecar.log beside the database by default")
     parser.add_argument("--parent", type=int, help="end when the parent is no longer this process")
@@ -110,7 +111,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
 
     from vaak.errors import BadInput, CheckFailed
     from vaak.evaluate.following import follow
-    from vaak.track import tracker_opener
+    from vaak.evaluate.told_to import told_to
 
     torch.set_num_threads(options.threads)
     try:
@@ -125,8 +126,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
             held_out=options.held_out,
             threads=options.threads,
             requests=options.requests,
-            trackers=options.track
-            and tracker_opener(options.track, job="evaluate", folder=folder_of(options.db), say=say),
+            **told_to(options.track, folder_of(options.db), say),
             say=say,
             stop=stop,
         )
