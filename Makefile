@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= passive
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup system demo test lint format bench clean
+.PHONY: setup system demo test lint format docs bench clean
 
 setup: $(READY)
 
@@ -55,6 +55,10 @@ test: setup system lint
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What of the documentation is made from the code; a test compares it.
+docs: setup
+	$(BIN)/python ops/metrics_page.py
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
