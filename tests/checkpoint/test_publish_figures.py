@@ -74,6 +74,12 @@ def test_what_fails_is_counted_and_grows_old(run):
     assert later.rows[-1]["publish/published"] == 1 and later.rows[-1]["publish/failed"] == 0  # of its own process
 
 
+def test_a_milestone_that_has_no_evaluation_yet_waits_without_growing_old(run):
+    [shown, notes] = Shown(), {}
+    publish_run(run, hub="me/one", policy=POLICY, notes=notes.get, say=quiet, send_milestone=Hub(), tracker=shown)
+    assert (shown.rows[-1]["publish/waiting"], shown.rows[-1]["publish/oldest_s"]) == (1, 0.0)
+
+
 def test_it_is_read_over_http_two_ports_above_the_trainers(run, tmp_path):
     port, hub = free_port(), Hub()
     with publish_exporter([f"prometheus:{port - 2}"], run, quiet) as tracker:

@@ -7,8 +7,8 @@ from vaak.track.metric import Metric
 PUBLISHING = (
     Metric("publish/waiting", "checkpoints", "that wait to be sent, to both targets together; a milestone for the Hub also waits up to six hours for "
            "its evaluation", "it grows", "publisher"),
-    Metric("publish/oldest_s", "s", "how long the oldest of these has waited; 0 where none does",
-           "longer than an upload and a pause together; with a Hub and a database, longer than six hours", "publisher"),
+    Metric("publish/oldest_s", "s", "how long the oldest of these has waited, milestones that have no evaluation yet left out; 0 where none waits",
+           "longer than an upload and a pause together", "publisher"),
     Metric("publish/step", "steps", "of the newest checkpoint that was ever published of this run", "it stands still while `checkpoint/step` goes on",
            "publisher"),
     Metric("publish/published", "checkpoints", "sent by this process", "", "publisher", counter=True),

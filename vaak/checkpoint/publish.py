@@ -198,8 +198,8 @@ class _Publisher:
             except (BadInput, OSError) as error:
                 self._unread = f"{self.run} cannot be read ({sentence_of(error)})"
                 self.say(self._unread, once=True)
-            self.figures.tell(self._lanes)
             job = self._next(complete, follow)
+            self.figures.tell(self._lanes)
             if job is not None:
                 self._send(*job)
             elif not follow or (ended and not self._unseen() and not any(lane.waiting() for lane in self._lanes)):

@@ -41,10 +41,11 @@ class PublishFigures:
         if self._tracker is None or not (now or time.monotonic() >= self._tell_at):
             return
         self._tell_at = time.monotonic() + _SECONDS
-        waiting = [_age(one) for lane in lanes for one in lane.waiting()]
+        waiting = [(lane, one) for lane in lanes for one in lane.waiting()]
+        ages = [_age(one) for lane, one in waiting if one.checkpoint not in lane.unready]
         steps = [one.step for lane in lanes for one in lane.records.values()]
         there = [one.step for lane in lanes for one in lane.records.values() if one.state == PUBLISHED]
-        row = {"publish/waiting": len(waiting), "publish/oldest_s": max(waiting, default=0.0)}
+        row = {"publish/waiting": len(waiting), "publish/oldest_s": max(ages, default=0.0)}
         row |= {"publish/step": max(there)} if there else {}
         self._tracker.log(row | self._counts | self._seconds, max(steps, default=0))
 
