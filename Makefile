@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= passive
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup system demo test lint format bench ops clean
+.PHONY: setup system demo test lint format bench generated clean
 
 setup: $(READY)
 
@@ -56,11 +56,13 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What of the documentation is made from the code; a test compares it.
 bench: setup
 	$(BIN)/python benchmarks/run.py
 
-# What is generated and committed: the Grafana dashboards.
-ops: setup
+# What is made from code and committed: docs/metrics.md and the Grafana dashboards.
+generated: setup
+	$(BIN)/python ops/metrics_page.py
 	$(BIN)/python -m ops.dashboards
 
 clean:

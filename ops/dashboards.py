@@ -1,4 +1,4 @@
-"""Writes the Grafana dashboards: python -m ops.dashboards (what `make ops` does). No Grafana is needed, and none rendered them here.
+"""Writes the Grafana dashboards: python -m ops.dashboards (what `make generated` does). No Grafana is needed, and none rendered them here.
 
 The first row of each answers what somebody woken at night asks; the rows below it say why.
 """

@@ -11,9 +11,11 @@ from unittest.mock import patch
 
 import numpy as np
 
+from tests.track.defined import undefined
 from vaak.align import run
 from vaak.align.judge_counters import JudgeCounters
 from vaak.align.judges import Judged
+from vaak.align.metrics import ALIGNMENT
 from vaak.align.prompts import AlignPrompt, PromptOrder
 from vaak.align.stage import AlignStage
 from vaak.checkpoint import find_model
@@ -110,7 +112,8 @@ def make_stage(folder: Path, recipe: AlignRecipe, prompts: Sequence[AlignPrompt]
 
 
 def run_stage(stage: AlignStage, judges, draw=None, stop=lambda: False) -> list[dict]:
-    """The rows of metrics.jsonl after `stage` has run to its end, with these judges and, if it is given, this way to draw."""
+    """The rows of steps in metrics.jsonl after `stage` has run to its end, with these judges and, if it is given, this way to
+    draw; every name there is defined."""
     replaced: list[Any] = [patch.object(run, "open_judges", lambda stage: judges)]
     if draw is not None:
         replaced.append(patch.object(run, "own_draw", lambda model, rollouts: draw))
@@ -119,7 +122,14 @@ def run_stage(stage: AlignStage, judges, draw=None, stop=lambda: False) -> list[
             opened.enter_context(one)
         tracker = opened.enter_context(JsonlTracker(stage.folder / "metrics.jsonl", stage.step, lambda _: None))
         run.run_stage(stage, [tracker], None, stop, lambda _: None)
-    return read_jsonl(stage.folder / "metrics.jsonl")
+    return step_rows(stage.folder)
+
+
+def step_rows(run: Path) -> list[dict]:
+    """The rows of steps that an alignment has written, without those of its checkpoints."""
+    rows = read_jsonl(run / "metrics.jsonl")
+    assert undefined(rows, ALIGNMENT) == set()
+    return [row for row in rows if "loss" in row]
 
 
 def said(*codes: int, stopped: bool = True) -> Generation:
@@ -127,4 +137,4 @@ def said(*codes: int, stopped: bool = True) -> Generation:
 
 
 __all__ = ["CODEBOOK", "TOKENIZER", "VOCABULARY", "RewardSettings", "SetJudges", "make_model", "make_prompt",
-           "make_recipe", "make_stage", "run_stage", "said"]  # fmt: skip
+           "make_recipe", "make_stage", "run_stage", "said", "step_rows"]  # fmt: skip

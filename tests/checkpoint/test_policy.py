@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaak.checkpoint import Pruned, due, list_checkpoints, milestone, model_due, prune
+from vaak.checkpoint import Pruned, cadence, due, list_checkpoints, milestone, model_due, next_due, prune
 from vaak.checkpoint.folder import step_folder
 from vaak.storage.files import write_json
 
@@ -39,6 +39,19 @@ def test_saves_are_dense_early_and_sparse_late():
     assert [s for s in found if 10_000 <= s <= 25_000] == [10_000, 15_000, 20_000, 25_000]
     assert [s for s in found if s >= 50_000] == [50_000, 60_000, 70_000, 80_000, 90_000, 100_000, 110_000, 120_000]
     assert [s for s in found if milestone(Kept(), s)] == [50_000, 100_000]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.integers(1, 25)), min_size=1, max_size=4).map(
+        lambda found: tuple(sorted(found, key=lambda one: one[0]))
+    ),
+    st.integers(0, 150),
+)
+def test_the_next_one_is_the_first_that_is_due(intervals, step):
+    policy = Kept(intervals=intervals)
+    following = next_due(policy, step)
+    assert following == next(later for later in range(step + 1, 1000) if due(policy, later))
+    assert following % cadence(policy, following) == 0
 
 
 def test_the_last_few_and_the_milestones_stay(tmp_path):

@@ -117,3 +117,10 @@ def test_what_still_waits_without_follow_is_named_and_is_no_success(tmp_path, mo
     code, _, err = leave("publish", run, "--hub", "me/one", "--db", tmp_path / "results.db")
     assert code == 1 and "step 10 for me/one (its evaluation is not there yet)" in err
     assert leave("publish", run, "--hub", "me/one")[0] == 0
+
+
+def test_a_publisher_tells_no_tracker_of_curves(tmp_path, model, leave):
+    run = recipe_of(tmp_path / "run")
+    save(run, 10, model)
+    code, _, err = leave("publish", run, "--hub", "me/one", "--track", "wandb")
+    assert code == 2 and "a publisher has nothing to tell the tracker 'wandb'" in err and "use prometheus" in err

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from huggingface_hub import close_session
 import vaak.launch.publisher as publisher_module
 from tests.launch.test_tampered import again, project_in, steps_of
 from tests.storage.hub import TOKEN, LocalHub
+from tests.track.test_prometheus_exporter import free_port
 from vaak.checkpoint import list_remote
 from vaak.checkpoint.ended import ended_with
 from vaak.errors import BadInput
@@ -67,6 +69,18 @@ def test_the_process_beside_a_stage_waits_for_it_sends_it_and_ends(launch: Launc
     walk(launch, steps_of(launch)[:3])
     assert publisher.process.wait(timeout=60) == 0, (launch.out / "publisher.log").read_text()
     assert published(launch, tmp_path, "one") == [3]
+
+
+def test_a_project_that_is_tracked_by_prometheus_has_its_publisher_export_too(tmp_path: Path, launch: Launch) -> None:
+    port = free_port()
+    project = launch.project.model_copy(update={"track": f"prometheus:{port - 2}"})
+    publisher = Publisher(replace(launch, project=project))
+    walk(launch, steps_of(launch)[:2])
+    publisher.start(launch.project.stages[0])
+    assert publisher.process is not None and f"prometheus:{port - 2}" in publisher.process.args  # pyright: ignore
+    walk(launch, steps_of(launch)[:3])
+    assert publisher.process.wait(timeout=60) == 0
+    assert f"figures are exported at http://127.0.0.1:{port}/metrics" in (launch.out / "publisher.log").read_text()
 
 
 def test_it_ends_with_the_launch_however_that_ends(tmp_path: Path) -> None:

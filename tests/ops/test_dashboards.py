@@ -16,7 +16,9 @@ dashboards = pytest.importorskip(
 
 def test_the_committed_ones_are_those_that_the_code_makes():
     made = {f"{name}.json": dashboards.as_json(one) for name, one in dashboards.dashboards().items()}
-    assert {path.name: path.read_text() for path in DASHBOARDS} == made, "run `make ops` and commit what it writes"
+    assert {path.name: path.read_text() for path in DASHBOARDS} == made, (
+        "run `make generated` and commit what it writes"
+    )
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)

@@ -1,14 +1,13 @@
 """The loop: it trains, logs, saves, stops, and continues to the bit."""
 
 import json
-import re
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
+from tests.track.defined import occurring, undefined
 from tests.train.toy_stage import CODEC, SFT, make_recipe
 from vaak.checkpoint import list_checkpoints, load_state
 from vaak.corpus import CorpusWriter, Sample
@@ -18,6 +17,7 @@ from vaak.model import open_model
 from vaak.storage.tensors import read_tensors
 from vaak.track.jsonl import read_jsonl
 from vaak.train.loop import train
+from vaak.train.metrics import TRAINING
 from vaak.train.run_folder import locked
 from vaak.train.stage import open_data
 
@@ -27,6 +27,10 @@ SHARD = "shard-00001-model-00001-of-00001.safetensors"
 
 def quiet(sentence):
     pass
+
+
+def step_rows(run):
+    return [row for row in read_jsonl(run / "metrics.jsonl") if "loss" in row]
 
 
 def weights(folder):
@@ -72,17 +76,25 @@ def test_losses_fall_and_every_meter_is_there(whole):
     assert open_model(final).vocabulary.codebook_size == 64
 
 
-def test_the_page_of_metrics_defines_every_meter_and_no_other(whole):
-    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
-    defined = {
-        name
-        for line in page.splitlines()
-        if line.startswith("| `")
-        for name in re.findall("`([^`]+)`", line.split(" | ")[0])
+def test_every_number_of_a_run_is_defined_and_every_definition_occurs(whole):
+    rows = read_jsonl(whole[0] / "metrics.jsonl")
+    assert undefined(rows, TRAINING) == set()
+    elsewhere = {
+        "memory_gb": "of a GPU",
+        "shard_wait_s": "of a corpus in object storage",
+        "untold/{tracker}": "of a tracker that is away",
     }
-    found = {name for row in read_jsonl(whole[0] / "metrics.jsonl") for name in row} - {"step"}
-    kinds = {re.sub("(stream|language|source)/.+", r"\1/…", name) for name in found}
-    assert kinds == defined - {"memory_gb", "shard_wait_s"}  # of a GPU, and of a corpus in object storage
+    assert {metric.name for metric in TRAINING} - occurring(rows, TRAINING) == set(elsewhere)
+
+
+def test_hours_of_audio_go_on_where_a_run_was_stopped(whole, toy, tmp_path):
+    with pytest.raises(Interrupted):
+        train(make_recipe(toy), tmp_path, say=quiet, stop=stop_after(7))
+    train(make_recipe(toy), tmp_path, say=quiet)
+    hours = [[row["audio_hours"] for row in step_rows(run)] for run in (whole[0], tmp_path)]
+    assert hours[0] == hours[1] == sorted(hours[0])
+    seconds = sum(row["audio_s_per_s"] * row["step_s"] for row in step_rows(whole[0]))
+    assert hours[0][-1] == pytest.approx(seconds / 3600, rel=1e-9) and seconds > 60
 
 
 def test_validation_falls_in_total_and_by_language_and_stream(whole):
@@ -188,8 +200,8 @@ def test_a_stage_takes_weights_from_its_parent_and_starts_its_schedule_anew(whol
     said = []
     final = train(recipe, tmp_path / "next", parent=whole[1], say=said.append)
     assert any("0.005 is 5.00 times" in sentence and "0.001" in sentence for sentence in said)
-    rows = read_jsonl(tmp_path / "next" / "metrics.jsonl")
-    first = read_jsonl(whole[0] / "metrics.jsonl")[0]
+    rows = step_rows(tmp_path / "next")
+    first = step_rows(whole[0])[0]
     assert rows[0]["step"] == 1 and rows[0]["loss/audio"] < first["loss/audio"]
     assert "loss/text" not in rows[0]  # SFT has no text targets
     assert load_state(final)["step"] == 2 and read_tensors(final / "training")
@@ -231,7 +243,7 @@ def test_steps_without_finite_gradients_change_nothing_and_end_the_run(toy, tmp_
     recipe = make_recipe(toy, pack=None, length={"steps": 8})
     bad_calls = {3, 5}  # microbatches of the second and the third step
     train(recipe, tmp_path / "one", say=quiet)
-    assert read_jsonl(tmp_path / "one" / "metrics.jsonl")[-1]["skipped"] == 2
+    assert step_rows(tmp_path / "one")[-1]["skipped"] == 2
     calls, bad_calls = 0, set(range(100))
     with pytest.raises(CheckFailed, match=r"10 steps in a row .* rows 72 to 79"):
         train(make_recipe(toy, pack=None, length={"steps": 12}), tmp_path / "two", say=quiet)

@@ -48,7 +48,7 @@ def rollout_values(rollouts: Sequence[Rollout]) -> dict[str, list[float]]:
 
 
 def figures_of(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """A row of metrics.jsonl, docs/align.md defines each: means, the spread of lengths, and counts of what fell to each gate."""
+    """A row of metrics.jsonl, docs/metrics.md defines each: means, the spread of lengths, and counts of what fell to each gate."""
     figures = {
         name: float(sum(numbers) if name.startswith(_SUMMED) else np.mean(numbers)) for name, numbers in values.items()
     }

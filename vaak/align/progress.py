@@ -105,9 +105,11 @@ class Progress(TrainerCallback):
         self.checkpointing.after(stage.step, last or self.stopped)
         control.should_training_stop = last or self.stopped
 
-    def save_start(self) -> None:
-        """The model as it comes: what every later checkpoint is compared with."""
-        self.checkpointing.save(0)
+    def start(self) -> None:
+        """Before the first step: of a new run the model is saved as it comes, what every later checkpoint is compared with."""
+        if self.stage.resumed is None:
+            self.checkpointing.save(0)
+        self.checkpointing.start(self.stage.step, self.stage.resumed)
 
     def _content(self, full: bool) -> Content:
         stage, recipe = self.stage, self.stage.recipe

@@ -76,8 +76,7 @@ def run_stage(
         warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
         progress = Progress(stage, trackers, on_step, stop, say)
         opened.callback(progress.checkpointing.close)
-        if stage.resumed is None:
-            progress.save_start()
+        progress.start()
         trainer = SpeechDPO(stage, [progress]) if stage.recipe.kind == "dpo" else _grpo(stage, progress, opened)
         trainer.train()
     if progress.stopped:

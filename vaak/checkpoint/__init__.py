@@ -16,7 +16,7 @@ from vaak.checkpoint.folder import (
     verify_checkpoint,
 )
 from vaak.checkpoint.leases import LeaseWatch, lease
-from vaak.checkpoint.policy import Policy, Pruned, due, milestone, model_due, prune
+from vaak.checkpoint.policy import Policy, Pruned, cadence, due, milestone, model_due, next_due, prune
 
 if TYPE_CHECKING:
     from vaak.checkpoint.export import export_model
@@ -46,6 +46,7 @@ __all__ = [
     "RemoteCheckpoint",
     "RemotePruned",
     "Saver",
+    "cadence",
     "due",
     "export_model",
     "fetch_model",
@@ -59,6 +60,7 @@ __all__ = [
     "milestone",
     "model_due",
     "newest_complete",
+    "next_due",
     "prune",
     "prune_remote",
     "publish_checkpoint",

@@ -25,7 +25,7 @@ class Lane:
 
     after: what follows when something was sent and recorded. away: the service did not answer the last time. resume_at: of its
     clock, after a failure; parked: checkpoints that need a person, until when. tried: ids that were tried, and sent whether
-    one of them arrived.
+    one of them arrived. unready: ids that were passed over the last time, since something of them is not there yet.
     """
 
     kind: Kind
@@ -40,6 +40,7 @@ class Lane:
     resume_at: float = 0.0
     parked: dict[str, float] = field(default_factory=dict)
     tried: set[str] = field(default_factory=set)
+    unready: set[str] = field(default_factory=set)
 
     def waiting(self) -> list[Record]:
         """Newest first."""
@@ -56,7 +57,9 @@ class Lane:
             if one is None or (clock < self.parked.get(one.id, 0.0) if again else one.id in self.tried):
                 continue
             if self.ready(one):
+                self.unready.discard(one.id)
                 return one
+            self.unready.add(one.id)
         return None
 
 

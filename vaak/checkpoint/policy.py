@@ -21,6 +21,7 @@ from vaak.checkpoint.folder import (
 )
 from vaak.checkpoint.leases import LeaseWatch
 from vaak.storage.files import write_bytes
+from vaak.storage.locks import lock_file, unlock
 
 
 class Policy(Protocol):
@@ -47,8 +48,23 @@ class Policy(Protocol):
 
 def due(policy: Policy, step: int) -> bool:
     """Whether a full checkpoint is saved after step `step` (the last step of a stage always is, besides)."""
-    every = next((every for end, every in policy.intervals if step <= end), policy.intervals[-1][1])
-    return step > 0 and step % every == 0
+    return step > 0 and step % cadence(policy, step) == 0
+
+
+def cadence(policy: Policy, step: int) -> int:
+    """After every how many steps a full checkpoint is saved, at this step."""
+    return next((every for end, every in policy.intervals if step <= end), policy.intervals[-1][1])
+
+
+def next_due(policy: Policy, step: int) -> int:
+    """The first step after `step` at which a full checkpoint is due."""
+    after = step
+    for end, every in policy.intervals:
+        following = (after // every + 1) * every
+        if following <= end:
+            return following
+        after = max(after, end)
+    return (after // policy.intervals[-1][1] + 1) * policy.intervals[-1][1]
 
 
 def model_due(policy: Policy, step: int) -> bool:
@@ -107,6 +123,17 @@ def prune(run: str | Path, policy: Policy, keep: Collection[int] = (), leases: L
         else:
             done.held[name] = holder
     return done
+
+
+def prune_unless_trained(run: Path, policy: Policy, keep: Collection[int]) -> list[Checkpoint]:
+    """Prune a run's folder if nobody trains in it now; the checkpoints that were removed."""
+    lock = lock_file(run / ".lock", exclusive=True, wait=False, create=True)
+    if lock is None:
+        return []
+    try:
+        return prune(run, policy, keep, LeaseWatch(run)).removed
+    finally:
+        unlock(lock)
 
 
 class Kept(Protocol):

@@ -17,7 +17,6 @@ from typing import Protocol
 from vaak.checkpoint.destination import Destination, Reduced
 from vaak.checkpoint.folder import COMPLETE, Checkpoint, list_checkpoints
 from vaak.checkpoint.lanes import Held, Lane, sentence_of
-from vaak.checkpoint.leases import LeaseWatch
 from vaak.checkpoint.outbox import (
     PUBLISHED,
     SUPERSEDED,
@@ -31,12 +30,13 @@ from vaak.checkpoint.outbox import (
     read_records,
     write_record,
 )
-from vaak.checkpoint.policy import Policy, kept, milestone, prune
+from vaak.checkpoint.policy import Policy, kept, milestone, prune_unless_trained
+from vaak.checkpoint.publish_figures import PublishFigures
 from vaak.checkpoint.remote import split_address
 from vaak.errors import BadInput
-from vaak.storage.locks import lock_file, unlock
 from vaak.storage.objects import ObjectChanged, StorageFailed, open_objects
 from vaak.storage.transfer import Progress, Stopped
+from vaak.track import Tracker
 
 # So many full checkpoints, besides milestones, are kept from removal while they wait.
 MOST_WAITING = 3
@@ -93,6 +93,7 @@ def publish_run(
     say: Callable[[str], None] = print,
     send_milestone: SendMilestone | None = None,
     pace: Pace = Pace(),
+    tracker: Tracker | None = None,
 ) -> PublishedRun:
     """Send the full checkpoints of a run to the address `to` and its milestones to the repository `hub`, newest first.
 
@@ -101,7 +102,7 @@ def publish_run(
     Without `follow` everything that waits is tried once, as long as its service answers; with it, until the run is done and
     nothing waits, or soon after `stop` turns true. Of a run that is done the folder is pruned in the end, unless somebody
     trains in it. Raises `BadInput` for a run that is not there, for no target or one that cannot be, and while another
-    process publishes the run; what fails later is said, and tried again.
+    process publishes the run; what fails later is said, and tried again. tracker: told how it stands (`vaak.checkpoint.metrics`).
     """
     run = Path(run)
     if not run.is_dir():
@@ -109,7 +110,7 @@ def publish_run(
     if to is None and hub is None:
         raise BadInput(f"{run} has nowhere to be published to; name --to s3://bucket/prefix, --hub owner/name, or both")
     with only_publisher(run):
-        publisher = _Publisher(run, policy, stop, say, pace)
+        publisher = _Publisher(run, policy, stop, say, pace, PublishFigures(tracker))
         if to is not None:
             open_objects(to, create=True)
             if split_address(to)[1] is not None:
@@ -133,8 +134,15 @@ def _send_milestone(folder: Path, repo_id: str, *, notes: str | None, work_folde
 
 class _Publisher:
     def __init__(
-        self, run: Path, policy: Policy, stop: Callable[[], bool], say: Callable[[str], None], pace: Pace
+        self,
+        run: Path,
+        policy: Policy,
+        stop: Callable[[], bool],
+        say: Callable[[str], None],
+        pace: Pace,
+        figures: PublishFigures,
     ) -> None:
+        self.figures = figures
         self.run, self.policy, self.stop, self.pace = run, policy, stop, pace
         self.held = Held(run, lambda line: self.say(line, once=True))
         self._say = say
@@ -191,6 +199,7 @@ class _Publisher:
                 self._unread = f"{self.run} cannot be read ({sentence_of(error)})"
                 self.say(self._unread, once=True)
             job = self._next(complete, follow)
+            self.figures.tell(self._lanes)
             if job is not None:
                 self._send(*job)
             elif not follow or (ended and not self._unseen() and not any(lane.waiting() for lane in self._lanes)):
@@ -211,7 +220,7 @@ class _Publisher:
             if (self.run / _DONE).exists():
                 if self._there is not None and not self._lane("full").waiting() and not self._unseen():
                     self._there.tell_end(self.run)
-                for one in _prune_unless_trained(self.run, self.policy, waiting):
+                for one in prune_unless_trained(self.run, self.policy, waiting):
                     self.say(f"step {one.step}: removed from {self.run}, as its recipe says")
         except (BadInput, OSError) as error:
             self.say(f"{self.run} could not be pruned ({sentence_of(error)})")
@@ -308,6 +317,7 @@ class _Publisher:
         lane.failures, lane.away, lane.sent = 0, False, True
         done = replace(done, state=PUBLISHED, error="", seconds=round(time.monotonic() - began, 1), ended=now())
         self._write(lane, done)
+        self.figures.sent(done)
         self._ended.append(done)
         size = f"{done.files} files, {done.bytes / 1e6:,.1f} MB, " if done.files else ""
         self.say(f"step {one.step}: published to {done.where} ({size}{done.seconds:,.0f} s)")
@@ -319,6 +329,7 @@ class _Publisher:
                 return  # it was removed meanwhile, and the next look says so
         if self._there is not None:
             self._there.look_soon()
+        self.figures.failed()
         sentence = sentence_of(error)
         record = lane.records[one.id]
         self._write(lane, replace(record, attempts=record.attempts + 1, error=sentence))
@@ -350,6 +361,7 @@ class _Publisher:
 
         def progress(done: float, total: float, unit: str) -> None:
             nonlocal told
+            self.figures.tell(self._lanes, now=False)
             if self.stop():
                 raise Stopped
             if time.monotonic() - told >= _PROGRESS_SECONDS:
@@ -371,17 +383,6 @@ class _Publisher:
             write_record(self.run, record)
         except OSError as error:
             self.say(f"{publish_folder(self.run)} cannot be written ({sentence_of(error)})", once=True)
-
-
-def _prune_unless_trained(run: Path, policy: Policy, keep: set[int]) -> list[Checkpoint]:
-    """Prune a run's folder if nobody trains in it now; the checkpoints that were removed."""
-    lock = lock_file(run / ".lock", exclusive=True, wait=False, create=True)
-    if lock is None:
-        return []
-    try:
-        return prune(run, policy, keep, LeaseWatch(run)).removed
-    finally:
-        unlock(lock)
 
 
 def _age(one: Checkpoint) -> float:

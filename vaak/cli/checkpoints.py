@@ -223,6 +223,7 @@ def publish(
     hub: Annotated[str | None, typer.Option(help="The Hub repository that milestones go to: owner/name.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the run is done and all is published.")] = False,
     db: Annotated[str | None, typer.Option("--db", help="Results database: milestones wait for their notes.")] = None,
+    track: Annotated[list[str] | None, typer.Option(help="Export how it stands: prometheus[:PORT].")] = None,
     as_json: Json = False,
 ) -> None:
     """Send a run's full checkpoints to S3-compatible storage and its milestones, as models, to the Hub.
@@ -233,14 +234,16 @@ def publish(
     Example: `vaak checkpoint publish runs/one --to s3://bucket/runs/one --hub me/one --follow --db results.db`
     """
     from vaak.checkpoint.publish import publish_run
+    from vaak.checkpoint.publish_figures import publish_exporter
     from vaak.launch.console import stopping
     from vaak.recipe import load_policy
 
     policy = load_policy(run / "recipe.yaml")
     notes = None if db is None else _notes_from(db)
     say = (lambda line: None) if as_json else typer.echo
-    with stopping() as stop:
-        done = publish_run(run, to=to, hub=hub, policy=policy, notes=notes, follow=follow, stop=stop, say=say)
+    with stopping() as stop, publish_exporter(track or [], run, say) as tracker:
+        done = publish_run(run, to=to, hub=hub, policy=policy, notes=notes, follow=follow, stop=stop, say=say,
+                           tracker=tracker)  # fmt: skip
     if as_json:
         print_json(asdict(done))
     else:

@@ -120,13 +120,13 @@ def sidecar(
     """
     from vaak.evaluate import follow
     from vaak.evaluate.database import folder_of
+    from vaak.evaluate.told_to import told_to
     from vaak.launch.console import stopping
-    from vaak.track import tracker_openers
 
-    trackers = tracker_openers(track, job="evaluate", folder=folder_of(db), say=typer.echo)
+    told = told_to(track, folder_of(db), typer.echo)
     with stopping() as stop:
         done = follow(runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, held_out=held_out,
-                      trackers=trackers, say=typer.echo, stop=stop)  # fmt: skip
+                      say=typer.echo, stop=stop, **told)  # fmt: skip
     typer.echo(
         f"{len(done.evaluated)} evaluated, {len(done.failed)} failed, {len(done.gone)} removed before their turn"
     )

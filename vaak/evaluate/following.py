@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -14,6 +15,7 @@ from vaak.corpus.pack import open_pack
 from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput
 from vaak.evaluate.checkpoint import evaluate_subject
+from vaak.evaluate.exported import ExportedRuns
 from vaak.evaluate.items import Level, check_pack_codec
 from vaak.evaluate.jobs import REFERENCE, Claim, Job, JobKey
 from vaak.evaluate.places import Place, open_places, opened_at, removed_from
@@ -42,6 +44,7 @@ def follow(
     threads: int = 1,
     requests: str | Path | None = None,
     trackers: Callable[[str], Tracker] | Mapping[str, Callable[[str], Tracker]] | None = None,
+    exporter: Callable[[str], Tracker] | None = None,
     poll_seconds: float = 2.0,
     say: Callable[[str], None] = print,
     stop: Callable[[], bool] = lambda: False,
@@ -54,7 +57,9 @@ def follow(
     at every round, for wishes that come later. Runs whose recipe is of an alignment, and with `held_out` all, are also heard by
     judges that no reward listens with (`vaak.evaluate.held_out`); where the reward rises and these get worse, it is said and
     told. `threads` items are measured at once, each on one core. `trackers` opens the
-    tracker of a run by the run's name (`vaak.track.tracker_opener`), or several do by their own names (`tracker_openers`); what it is told is in `vaak.evaluate.trackers`.
+    tracker of a run by the run's name (`vaak.track.tracker_opener`), or several do by their own names (`tracker_openers`); what
+    it is told is in `vaak.evaluate.trackers`. `exporter` opens what shows the present state of a run,
+    `vaak.evaluate.exported`; it is no tracker and takes nothing from one.
     What is at an address is fetched one checkpoint at a time to a folder beside the database, and removed once it has spoken.
     What was evaluated with other versions of metrics is scored again from the speech that is kept beside the database.
     Any number of processes may follow with one database; they share the work. Returns when `stop_file` exists and each
@@ -72,21 +77,43 @@ def follow(
     judges = RunJudges(asr, held_out, threads, say)
     told = RunTrackers(trackers, results, gold, opened, say, stop)
     scale_id, last_round = round_trip_id(opened.hash), Path(stop_file).exists
-
-    def find() -> list[Job]:
-        told.tell()
-        wanted, groups = [*full, *_requested(requests, say)], judges.groups(places)
-        found = [find_jobs(group, wanted, results, gold, names, every, last_round()) for names, group in groups.items()]
-        scales = [Job(scale_id, gold.id, REFERENCE, names, place=str(gold.folder)) for names in groups]
-        return [*scales, *sorted(chain(*found), key=_turn, reverse=True)]
-
-    do = partial(_do, places, gold, opened, results, asr, judges, threads, say)
-    done = work_through(results.database, find, do, last_round=last_round, missing=removed_from(places),
-                        poll_seconds=poll_seconds, say=say, stop=stop)  # fmt: skip
-    told.close()
+    seen = partial(_seen, places, judges, results, gold, scale_id, full, requests, every, last_round, say)
+    with closing(ExportedRuns(exporter, places, results, gold.id, tells=trackers is not None)) as shown:
+        find = partial(_find, told, shown, seen)
+        do = partial(_do, places, gold, opened, results, asr, judges, threads, say, shown, seen)
+        done = work_through(results.database, find, do, last_round=last_round, missing=removed_from(places),
+                            poll_seconds=poll_seconds, say=say, stop=stop)  # fmt: skip
+        told.close()
     results.close()
     done.evaluated = [identity for identity in done.evaluated if identity != scale_id]
     return done
+
+
+def _find(told: RunTrackers, shown: ExportedRuns, seen: Callable[[], list[Job]]) -> list[Job]:
+    """The jobs of a round, before which it is told what the last one found."""
+    told.tell()
+    found = seen()
+    shown.tell(found)
+    return found
+
+
+def _seen(
+    places: Sequence[Place],
+    judges: RunJudges,
+    results: Results,
+    gold: GoldPack,
+    scale_id: str,
+    full: Sequence[str],
+    requests: str | Path | None,
+    every: int,
+    last_round: Callable[[], bool],
+    say: Callable[[str], None],
+) -> list[Job]:
+    """Every job that there is now, the scales first."""
+    wanted, groups = [*full, *_requested(requests, say)], judges.groups(places)
+    found = [find_jobs(group, wanted, results, gold, names, every, last_round()) for names, group in groups.items()]
+    scales = [Job(scale_id, gold.id, REFERENCE, names, place=str(gold.folder)) for names in groups]
+    return [*scales, *sorted(chain(*found), key=_turn, reverse=True)]
 
 
 def find_jobs(
@@ -132,19 +159,27 @@ def _do(
     judges: RunJudges,
     threads: int,
     say: Callable[[str], None],
+    shown: ExportedRuns,
+    seen: Callable[[], list[Job]],
     claim: Claim,
     stopped: Callable[[], bool],
 ) -> None:
     """One job, all of whose writes are under its claim."""
     job, under = claim.job, results.under(claim)
     others = judges.of(job, places)
+
+    def stop() -> bool:
+        shown.look(seen)
+        return stopped()
+
     if job.level == REFERENCE:
-        reference_scores(gold, codec, asr, under, held_out=others, threads=threads, say=say, stop=stopped)
+        reference_scores(gold, codec, asr, under, held_out=others, threads=threads, say=say, stop=stop)
         return
     level, identity = cast(Level, job.level), job.checkpoint_id
-    folder = partial(opened_at, places, identity, job.place, stopped)
-    evaluate_subject(identity, folder, gold, codec, under, level=level, asr=asr, held_out=others, threads=threads, say=say,
-                     stop=stopped)  # fmt: skip
+    folder = partial(opened_at, places, identity, job.place, stop)
+    with shown.evaluation(identity):
+        evaluate_subject(identity, folder, gold, codec, under, level=level, asr=asr, held_out=others, threads=threads, say=say,
+                         stop=stop)  # fmt: skip
     gc.collect()
 
 

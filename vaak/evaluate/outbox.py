@@ -7,6 +7,7 @@ batch at hand. Each entry has a key by which a tracker that can may drop what it
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,6 +68,21 @@ def drain_outbox(database: Database, send: Callable[[Entry], bool | None]) -> in
             database.transact(lambda connection, batch=batch, told=told: _give_back(connection, list(batch), told))
         sent += len(told)
     return sent
+
+
+def entries_after(database: Database, number: int) -> list[tuple[int, Entry]]:
+    """Every entry with a higher number, sent or not, with its own; in the order in which they were written."""
+    query = sa.select(OUTBOX).where(OUTBOX.c.id > number).order_by(OUTBOX.c.id)
+    return [
+        (row["id"], Entry(row["entry_key"], row["step"], json.loads(row["entry_values"])))
+        for row in database.read(query)
+    ]
+
+
+def unsent_runs(database: Database) -> Counter[str]:
+    """How many entries of each run no tracker has taken yet; a key begins with its run's name."""
+    query = sa.select(OUTBOX.c.entry_key).where(OUTBOX.c.sent_at.is_(None))
+    return Counter(key.partition("/")[0] for (key,) in database.read_tuples(query))
 
 
 def _unsent(count: int, after: int = 0) -> sa.Select:

@@ -57,7 +57,7 @@ class RunFolder:
     """A run in a folder, which may not exist yet."""
 
     def __init__(self, run: Path) -> None:
-        self.run = run
+        self.run, self.name = run, run.resolve().name
 
     def complete(self, ending: bool) -> list[Seen]:
         """Its complete checkpoints by step."""
@@ -78,7 +78,7 @@ class RunFolder:
 
     def run_names(self) -> set[str]:
         """What the ids of its checkpoints may begin with."""
-        return {self.run.resolve().name, *(run_of(one.id) for one in list_checkpoints(self.run) if one.complete)}
+        return {self.name, *(run_of(one.id) for one in list_checkpoints(self.run) if one.complete)}
 
     def aligned(self) -> Aligned | None:
         """What its recipe says of an alignment; None for a training, or while there is no recipe."""
@@ -120,6 +120,7 @@ class RunAddress:
         self.url, step = split_address(url)
         if step is not None:
             raise BadInput(f"{url} is the address of a checkpoint; name the one of its run")
+        self.name = self.url.rpartition("/")[2]
         self._folder, self._say = results_folder, say
         self._seen: list[Seen] = []
         self._recipe: bytes | None = None
@@ -137,7 +138,7 @@ class RunAddress:
 
     def run_names(self) -> set[str]:
         """What the ids of its checkpoints may begin with."""
-        return {self.url.rpartition("/")[2], *(run_of(one.id) for one in self._seen)}
+        return {self.name, *(run_of(one.id) for one in self._seen)}
 
     def aligned(self) -> Aligned | None:
         """The same by the recipe in its newest checkpoint, which is read once; None before there is one."""
@@ -195,7 +196,7 @@ class RunAddress:
         ]
 
     def _as_last(self, one: Seen) -> Seen:
-        names = one.names | {self.url, self.url.rpartition("/")[2], run_of(one.id)}
+        names = one.names | {self.url, self.name, run_of(one.id)}
         return Seen(one.id, one.step, one.completed_at, one.place, names, True)
 
 

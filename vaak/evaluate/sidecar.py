@@ -45,7 +45,7 @@ def start_sidecar(
     log: str | Path | None = None,
 ) -> subprocess.Popen:
     """Start a sidecar beside this process; the arguments are those of `follow`, and `track` names trackers as
-    `vaak.track.tracker_openers` does. It logs to `log` (default: sidecar.log beside the database). Write `stop_file` and wait
+    `vaak.evaluate.told_to` does. It logs to `log` (default: sidecar.log beside the database). Write `stop_file` and wait
     for it; or terminate it, and start it again later. It ends by itself soon after this process is gone, however that
     happened."""
     database, secret = without_password(db)
@@ -113,7 +113,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
 
     from vaak.errors import BadInput, CheckFailed
     from vaak.evaluate.following import follow
-    from vaak.track import tracker_openers
+    from vaak.evaluate.told_to import told_to
 
     torch.set_num_threads(options.threads)
     try:
@@ -128,7 +128,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
             held_out=options.held_out,
             threads=options.threads,
             requests=options.requests,
-            trackers=tracker_openers(options.track, job="evaluate", folder=folder_of(options.db), say=say),
+            **told_to(options.track, folder_of(options.db), say),
             say=say,
             stop=stop,
         )

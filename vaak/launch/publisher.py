@@ -1,6 +1,6 @@
 """The publisher of a launch: a process beside each stage that sends its checkpoints to storage, and ends with the launch.
 
-`python -m vaak.launch.publisher RUN [--to ADDRESS] [--hub NAME] [--db DB] --parent PID`. It may be killed at any moment; what
+`python -m vaak.launch.publisher RUN [--to ADDRESS] [--hub NAME] [--db DB] [--track WORD] --parent PID`. It may be killed at any moment; what
 waits stands on disk, and the steps `publish` and `milestones` send what is left.
 """
 
@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from vaak.checkpoint.claim import claim_address, is_claimed
 from vaak.checkpoint.publish import Pace, PublishedRun, publish_run
+from vaak.checkpoint.publish_figures import publish_exporter
 from vaak.checkpoint.remote import list_remote
 from vaak.errors import BadInput, Interrupted
 from vaak.evaluate import evaluation_notes
@@ -27,6 +28,8 @@ from vaak.launch.project import Stage
 from vaak.launch.walk import Launch, Step
 from vaak.recipe import load_recipe
 from vaak.storage.objects import ObjectMissing, open_objects
+from vaak.track import Tracker
+from vaak.track.prometheus_exporter import exporter_choices
 
 _NICENESS = 5
 _POLL_SECONDS = 0.5
@@ -62,6 +65,7 @@ class Publisher:
         command = [sys.executable, "-m", "vaak.launch.publisher", str(run), "--parent", str(os.getpid())]
         command += [part for name, value in targets.items() for part in (f"--{name}", value)]
         command += ["--db", self.launch.db] if "hub" in targets else []
+        command += [part for choice in exporter_choices(self.launch.project.track) for part in ("--track", choice)]
         with (self.launch.out / "publisher.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
 
@@ -155,12 +159,13 @@ def publish(
     say: Callable[[str], None],
     follow: bool = False,
     pace: Pace = Pace(),
+    tracker: Tracker | None = None,
 ) -> PublishedRun:
     """Publish a run as its own recipe keeps checkpoints; milestones wait for their evaluation in `db`, as `pace` says how long."""
     policy = load_recipe(run / "recipe.yaml").checkpoints
     notes = None if db is None or "hub" not in targets else lambda identity: notes_of(run, db, identity)
     return publish_run(run, to=targets.get("to"), hub=targets.get("hub"), policy=policy, notes=notes, follow=follow,
-                       stop=stop, say=say, pace=pace)  # fmt: skip
+                       stop=stop, say=say, pace=pace, tracker=tracker)  # fmt: skip
 
 
 def notes_of(run: Path, db: str, identity: str) -> str | None:
@@ -179,6 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path)
     for name in ("--to", "--hub", "--db"):
         parser.add_argument(name)
+    parser.add_argument("--track", action="append", default=[])
     parser.add_argument("--parent", type=int, required=True)
     options = parser.parse_args(arguments)
     os.nice(_NICENESS)
@@ -194,8 +200,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if stop():
             return 0
         time.sleep(_POLL_SECONDS)
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
     try:
-        publish(options.run, targets, options.db, stop, lambda line: print(line, flush=True), follow=True)
+        with publish_exporter(options.track, options.run, say) as tracker:
+            publish(options.run, targets, options.db, stop, say, follow=True, tracker=tracker)
     except BadInput as error:
         print(error, flush=True)
         return 2

@@ -61,14 +61,11 @@ class Metric:
         for index in range(1, len(parts), 2):
             takes = ".+" if index + 2 >= len(parts) and not parts[index + 1] else "[^/]+"
             text += f"(?P<{parts[index]}>{takes})" + re.escape(parts[index + 1])
-        return re.compile(text)
+        return re.compile(text, re.DOTALL)
 
 
 def metric_of(name: str, metrics: Iterable[Metric]) -> tuple[Metric, dict[str, str]] | None:
-    """The metric whose name a row's name is, and its labels; a whole name goes before a family's."""
-    best: tuple[Metric, dict[str, str]] | None = None
-    for metric in metrics:
-        labels = metric.values_of(name)
-        if labels is not None and (best is None or len(labels) < len(best[1])):
-            best = metric, labels
-    return best
+    """The metric whose name a row's name is, and its labels. Of several the one that spells most of it by itself: a whole name
+    goes before a family's, and `reward/{part}/language/{language}` before `reward/{part}`."""
+    found = [(metric, labels) for metric in metrics if (labels := metric.values_of(name)) is not None]
+    return min(found, key=lambda one: sum(map(len, one[1].values())), default=None)

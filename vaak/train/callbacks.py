@@ -66,6 +66,8 @@ class Meters(Callback):
         self.began = time.monotonic() - stage.state.get("time", 0.0)
         self.shard_wait = stage.data.shard_wait or 0.0
         self.tokens_per_s = 0.0
+        # Audio served since the stage began.
+        self.audio_hours = float(stage.state.get("audio_hours", 0.0))
 
     @property
     def seconds(self) -> float:
@@ -92,15 +94,19 @@ class Meters(Callback):
         found = self.world.total([*counts, *meter.vector()])
         (positions, targets, codes, padding), sums = found[:4], found[4:]
         self.tokens_per_s = positions / done.seconds
+        audio_s = codes / rate if rate else 0.0
+        self.audio_hours += float(audio_s) / 3600
         return {
             "tokens": self.stage.step * self.stage.recipe.tokens_per_step,
+            "audio_hours": self.audio_hours,
             "time": round(self.seconds, 3),
+            "step_s": done.seconds,
             **meter.with_vector(sums).means(),
             "grad_norm": done.result.grad_norm,
             "lr": done.lr,
             "tokens_per_s": self.tokens_per_s,
             "targets_per_s": targets / done.seconds,
-            "audio_s_per_s": codes / rate / done.seconds if rate else 0.0,
+            "audio_s_per_s": audio_s / done.seconds,
             "data_wait": done.waited / done.seconds,
             "padding": padding / positions,
             "skipped": self.guard.skipped,

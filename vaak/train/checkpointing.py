@@ -17,6 +17,7 @@ from vaak.recipe import CheckpointSettings
 from vaak.track import Tracker
 from vaak.track.tracker import log_reference
 from vaak.train.run_folder import Say
+from vaak.train.save_figures import SaveFigures
 from vaak.train.world import World
 
 # How long one rank of a save waits for another: to write what one rank holds takes minutes.
@@ -53,12 +54,20 @@ class Checkpointing:
             assert isinstance(group, dist.ProcessGroup)
         self.saver = Saver(folder, model, group)
         self.leases = LeaseWatch(folder)
-        self.saving = 0
+        self.figures = SaveFigures(policy, steps, trackers)
+        # The step that is being saved, and the one that was done last.
+        self.saving = self._step = 0
         # Of the step that ended the loop.
         self.last: Checkpoint | None = None
 
+    def start(self, step: int, newest: Checkpoint | None) -> None:
+        """Before the step after number `step`. newest: the checkpoint that the run continues, if it does."""
+        self._step = step
+        self.figures.start(step, newest)
+
     def after(self, step: int, ending: bool) -> None:
         """After step number `step`, the last one if it is `ending`: for good or because training was asked to stop."""
+        self._step = step
         if ending:
             self.last = self.save(step)
             self.world.wait()  # a launcher ends those that are left, once one has left
@@ -66,19 +75,21 @@ class Checkpointing:
             self._begin(step, full=True)
         elif model_due(self.policy, step):
             self._begin(step, full=False)
+        self.figures.tell(step)
 
     def close(self) -> None:
         """When the loop ends, however it ends."""
         if self.saver.running:  # the loop has failed: what was good before is worth a moment
             with suppress(OSError):
                 self.saver.wait(_LAST_WAIT)
+        self.figures.tell(self._step)
         self.saver.close()
 
     def save(self, step: int) -> Checkpoint:
         """Save the step that is done and wait for it; every rank calls this. Raises `BadInput` if it cannot be saved."""
         self._settle()
         try:
-            self._save(step, full=True, then=self._prune)
+            self._save(step, full=True, then=self._ended)
             saved = self.saver.wait()
         except OSError as error:
             raise BadInput(
@@ -97,6 +108,7 @@ class Checkpointing:
                 f"step {step} is not saved: the checkpoint of step {self.saving} is still being written; save less "
                 "often, or to a faster disk"
             )
+            self.figures.left_out()
             return
         try:
             self._save(step, full, self._saved)
@@ -113,6 +125,7 @@ class Checkpointing:
     def _save(self, step: int, full: bool, then: Callable[[Checkpoint | OSError], None]) -> None:
         """Raises `OSError` on all ranks if one of them has no memory for the copies."""
         self.saving = step
+        self.figures.begins()
         content, staged, why = self.content(full), None, "on another process"
         try:
             staged = self.saver.stage(content)
@@ -129,9 +142,10 @@ class Checkpointing:
         """Called from the saver's thread."""
         if isinstance(result, OSError):
             self.say(f"the checkpoint of step {self.saving} could not be saved ({result}); training goes on")
-        self._prune(result)
+        self._ended(result)
 
-    def _prune(self, result: Checkpoint | OSError) -> None:
+    def _ended(self, result: Checkpoint | OSError) -> None:
+        self.figures.ends(result)
         if isinstance(result, Checkpoint) and self.world.is_first:
             metadata = {"id": result.id, "full": result.full}
             for tracker in self.trackers:

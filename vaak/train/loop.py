@@ -136,6 +136,7 @@ class _Loop:
         stage, schedule = self.stage, self.stage.recipe.schedule
         if self.world.any(self.stop()):  # asked while data and model were prepared
             raise Interrupted(f"{stage.recipe.name}: stopped before step {stage.step + 1} of {stage.steps}")
+        self.saving.start()
         while stage.step < stage.steps:
             for callback in self.callbacks:
                 callback.before(stage.step + 1)

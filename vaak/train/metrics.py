@@ -18,7 +18,7 @@ STEP = (
            "skipped step too", "it grows for hundreds of steps: lower the rate"),
     Metric("lr", "", "the rate of this step (Muon's matrices and AdamW's share it)"),
     Metric("tokens", "tokens", "positions in rows since the stage began, padding included: steps × `tokens_per_step`"),
-    Metric("audio_hours", "h", "audio seen since the stage began: codes over the codec's rate, repeats counted again"),
+    Metric("audio_hours", "h", "audio served since the stage began: codes, targets or context, over the codec's rate; repeats count again"),
     Metric("tokens_per_s", "tokens/s", "positions of this step over its time, all processes together, padding included",
            "it falls below 80% of its own mean: data, a slow node, or a hot GPU"),
     Metric("targets_per_s", "tokens/s", "targets of this step over its time: what is learnt from, without padding and masked prompts"),
@@ -50,10 +50,11 @@ CHECKPOINTS = (
     Metric("checkpoint/step", "steps", "of the newest full checkpoint of this run that is complete", "see `checkpoint/every`", "checkpointer"),
     Metric("checkpoint/every", "steps", "from one full checkpoint to the next by the recipe's policy at this step",
            "`checkpoint/step` is twice this behind the step", "checkpointer"),
-    Metric("checkpoint/next", "steps", "the step whose full checkpoint comes next", "", "checkpointer"),
-    Metric("checkpoint/seconds", "s", "how long the newest one took beside the training, from its copy in memory to its last file",
+    Metric("checkpoint/next", "steps", "the step whose full checkpoint comes next; after the last step there is none", "", "checkpointer"),
+    Metric("checkpoint/seconds", "s", "how long the newest one took, from the beginning of its copy in memory to its last file; training waits for the "
+           "copy alone",
            "it nears the time of `checkpoint/every` steps: saves are then left out", "checkpointer"),
-    Metric("checkpoint/bytes", "bytes", "size of the newest one", "", "checkpointer"),
+    Metric("checkpoint/bytes", "bytes", "of the newest one, all files of its manifest together", "", "checkpointer"),
     Metric("checkpoint/failed", "saves", "saves of this process that failed or were left out since one was still being written",
            "any", "checkpointer", counter=True),
 )  # fmt: skip

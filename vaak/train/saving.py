@@ -45,6 +45,10 @@ class Saving(Callback):
         """Of the step that ended the loop."""
         return self.checkpointing.last
 
+    def start(self) -> None:
+        """Before the first step of this process."""
+        self.checkpointing.start(self.stage.step, self.stage.resumed)
+
     def after(self, done: StepDone) -> None:
         self.checkpointing.after(done.step, done.last or done.stopping)
 
@@ -95,6 +99,7 @@ class Saving(Callback):
             "threads": torch.get_num_threads(),
             "world": self.world.size,
             "time": self.meters.seconds,
+            "audio_hours": self.meters.audio_hours,
             "skipped": guard.skipped,
             "guard": guard.state(),
             "mass": self.meters.total_mass().state(),
