@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=MISSING
 
 # Longest wait for a number, on a machine that does other things as well.
 WITHIN = 240
-SETTINGS = ["length={steps: 100000}", "checkpoints={every: 10, milestones: null, keep_last_full: 2, keep_last_model_only: 2}",
-            "validation={every: 5, samples: 8}"]  # fmt: skip
+SETTINGS = ["length={steps: 100000}", "tokens_per_step=512", "validation={every: 2, samples: 8}",
+            "checkpoints={every: 3, milestones: null, keep_last_full: 2, keep_last_model_only: 2}"]  # fmt: skip
 _ALIGNED = "only aligned runs tell it; the walk of one is minutes, see tests/align"
 _EVALUATED = "an evaluation takes minutes; how its figures are exported is tested in tests/evaluate"
 ABSENT = {
