@@ -69,7 +69,7 @@ def test_all_is_handed_on_in_order_and_the_tracker_closed():
 
 def test_values_are_copied_when_they_are_told():
     kept, opened = Kept(), threading.Event()
-    tracker = QueuedTracker("mine", lambda: opened.wait(30) and kept or kept)
+    tracker = QueuedTracker("mine", lambda: (opened.wait(30) and kept) or kept)
     values = {"loss": torch.tensor(2.5), "counts": np.array([1, 2]), "parts": [1]}
     tracker.log(values, 1)
     values["loss"].zero_()
@@ -96,7 +96,7 @@ def test_what_cannot_be_copied_is_counted_and_said_and_not_raised():
 def test_a_full_queue_drops_the_new_rows_and_counts_them(monkeypatch):
     monkeypatch.setattr(queued, "_ROWS", 10)
     kept, opened, lines = Kept(), threading.Event(), []
-    tracker = QueuedTracker("mine", lambda: opened.wait(30) and kept or kept, lines.append)
+    tracker = QueuedTracker("mine", lambda: (opened.wait(30) and kept) or kept, lines.append)
     for step in range(1, 26):
         tracker.log({"loss": 1.0}, step)
     assert tracker.dropped == 15 and ["is slower than the run" in line for line in lines] == [True]
@@ -111,7 +111,7 @@ def test_a_full_queue_drops_the_new_rows_and_counts_them(monkeypatch):
 def test_sounds_that_wait_are_bounded_in_bytes(monkeypatch):
     monkeypatch.setattr(queued, "_BYTES", 1000)
     kept, opened = Kept(), threading.Event()
-    tracker = QueuedTracker("mine", lambda: opened.wait(30) and kept or kept, lambda line: None)
+    tracker = QueuedTracker("mine", lambda: (opened.wait(30) and kept) or kept, lambda line: None)
     for step in range(4):
         tracker.log_table("sounds", [{"sound": Sound("a.mp3", bytes(400))}], step)
     opened.set()
@@ -263,7 +263,7 @@ def test_many_at_once_go_to_a_tracker_that_takes_many_and_after_a_failure_the_re
 
     sizes: list[int] = []
     many, opened = Many(), threading.Event()
-    tracker = QueuedTracker("mine", lambda: opened.wait(30) and many or many, lambda line: None)
+    tracker = QueuedTracker("mine", lambda: (opened.wait(30) and many) or many, lambda line: None)
     for step in range(1, 9):
         tracker.log({"loss": 1.0}, step)
     opened.set()
