@@ -22,4 +22,5 @@ def occurring(rows: Iterable[Mapping[str, Any]], metrics: Iterable[Metric]) -> s
 
 
 def _names(rows: Iterable[Mapping[str, Any]]) -> set[str]:
-    return {name for row in rows for name in row} - {"step"}
+    """Of numbers: where a checkpoint lies is told as `reference/checkpoint`."""
+    return {name for row in rows for name in row if not name.startswith("reference/")} - {"step"}

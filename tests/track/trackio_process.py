@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 # Where `make setup` puts it, since its pillow is not that of the environment (requirements-trackio.txt).
-_BESIDE = Path(sys.prefix) / "trackio"
-_INSTALLED = importlib.util.find_spec("trackio") is not None or (_BESIDE / "trackio").is_dir()
+BESIDE = Path(sys.prefix) / "trackio"
+_INSTALLED = importlib.util.find_spec("trackio") is not None or (BESIDE / "trackio").is_dir()
 needs_trackio = pytest.mark.skipif(
     not _INSTALLED,
-    reason=f"trackio is not installed: pip install --no-deps --target {_BESIDE} -r requirements-trackio.txt",
+    reason=f"trackio is not installed: pip install --no-deps --target {BESIDE} -r requirements-trackio.txt",
 )
 
 
 def in_child(module: str, function: str, home: Path, *arguments: str, **environment: str) -> str:
     """Call a function of a test module with trackio's data in `home`, without an account; what it printed."""
     program = f"import {module}; {module}.{function}(*{arguments!r})"
-    search = os.pathsep.join([str(_BESIDE), *filter(None, sys.path)])
+    search = os.pathsep.join([str(BESIDE), *filter(None, sys.path)])
     known = {"PYTHONPATH": search, "TRACKIO_DIR": str(home), "HOME": str(home), "HF_HUB_OFFLINE": "1"}
     child = subprocess.run(
         [sys.executable, "-c", program],

@@ -24,6 +24,10 @@ from vaak.track.tracker import Sound
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
+# How the names of rows begin that say where something lies.
+REFERENCE = "reference/"
+
+
 class JsonlTracker:
     """Appends one row per `log` to `path` and hands it to the operating system at once.
 
@@ -67,7 +71,7 @@ class JsonlTracker:
 
     def log_reference(self, name: str, address: str, step: int, metadata: Mapping[str, Any]) -> None:
         """A row whose one value, `reference/NAME`, is the address and its metadata."""
-        self.log({f"reference/{name}": {"address": address, **metadata}}, step)
+        self.log({f"{REFERENCE}{name}": {"address": address, **metadata}}, step)
 
     def _append(self, line: bytes) -> None:
         """One write per row: with O_APPEND another writer's row can stand before or after it, never inside."""

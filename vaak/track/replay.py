@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vaak.track.jsonl import iter_jsonl
-from vaak.track.tracker import Tracker
+from vaak.track.jsonl import REFERENCE, iter_jsonl
+from vaak.track.tracker import Tracker, log_reference
 from vaak.track.trackio_tracker import TrackioTracker
 
 # Rows that a tracker which takes many at once gets together.
@@ -45,7 +45,10 @@ def _parts(metrics: str | Path) -> Iterator[list[tuple[dict[str, Any], int]]]:
 
 
 def _tell(tracker: Tracker, rows: Sequence[tuple[Mapping[str, Any], int]]) -> None:
-    figures = [({name: value for name, value in row.items() if not _is_table(value)}, step) for row, step in rows]
+    figures = [
+        ({name: value for name, value in row.items() if not _is_table(value) and not _is_reference(name)}, step)
+        for row, step in rows
+    ]
     if isinstance(tracker, TrackioTracker):
         tracker.log_many([(values, step) for values, step in figures if values])
     else:
@@ -56,6 +59,13 @@ def _tell(tracker: Tracker, rows: Sequence[tuple[Mapping[str, Any], int]]) -> No
         for name, value in row.items():
             if _is_table(value):
                 tracker.log_table(name, value, step)
+            elif _is_reference(name):
+                metadata = dict(value)
+                log_reference(tracker, name.removeprefix(REFERENCE), metadata.pop("address"), step, metadata)
+
+
+def _is_reference(name: str) -> bool:
+    return name.startswith(REFERENCE)
 
 
 def _is_table(value: Any) -> bool:

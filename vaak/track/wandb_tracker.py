@@ -109,7 +109,8 @@ class WandbTracker:
                 ArtifactManifestEntry,
             )
 
-            artifact.manifest.add_entry(ArtifactManifestEntry(path=name, ref=address, digest=address))
+            entry = ArtifactManifestEntry(path=name, ref=address, digest=address)  # pyright: ignore[reportArgumentType]
+            artifact.manifest.add_entry(entry)
         self._run.log_artifact(artifact, aliases=["latest", f"step-{step}"])
 
     def _cell(self, value: Any, folder: Path) -> Any:
