@@ -22,8 +22,6 @@ from vaak.track.tracker import Sound
 
 # JSON has no spelling for these three; as strings every JSON reader can open the file, and `read_jsonl` restores them.
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
 # How the names of rows begin that say where something lies.
 REFERENCE = "reference/"
 
