@@ -51,8 +51,14 @@ def seen(text: str) -> dict[str, str]:
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 50), (60, 30)])
 def test_every_figure_on_the_screen_is_that_of_the_last_row(tmp_path, columns, lines):
     terminal = begun(tmp_path, "waits", columns, lines)
-    terminal.until(lambda: FIGURES["loss"] in terminal.shown and "pt-s1-tiny" in terminal.shown)
-    shown = terminal.shown
+    drawn: list[str] = []  # looked at once: the terminal is in the middle of the next picture meanwhile
+
+    def whole() -> bool:
+        drawn.append(terminal.shown)
+        return all(part in drawn[-1] for part in (FIGURES["loss"], "pt-s1-tiny", "validation"))
+
+    terminal.until(whole)
+    shown = drawn[-1]
     assert seen(shown) == FIGURES
     assert "step 40 of 100" in shown and "40.0%" in shown and "2 min 0 s left" in shown  # 60 steps of 2 s
     assert re.search(r"1 min 2\d s elapsed", shown)
