@@ -44,13 +44,13 @@ class Terminal:
         os.write(self.master, keys)
 
     def until(self, true: Callable[[], bool], seconds: float = 60.0) -> None:
-        """Read on until something is so; fails with what is on the screen."""
+        """Read on until something is so of a whole drawing, after which nothing comes for a while; fails with the screen."""
         end = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < end, self.shown
-            if not self._read(0.1) and self.process.poll() is not None:
-                assert true(), self.shown
+        while True:
+            more = self._read(0.2)
+            if not more and true():
                 return
+            assert time.monotonic() < end and (more or self.process.poll() is None), self.shown
 
     def until_end(self, seconds: float = 60.0) -> int:
         """The exit code, with everything that was printed on the screen."""

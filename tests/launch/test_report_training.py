@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.train.toy_stage import make_recipe
 from vaak.launch.project import Stage
-from vaak.launch.report_training import StageRun, stage_table
+from vaak.launch.report_training import StageRun, profiles, stage_table, step_seconds
+from vaak.storage.files import write_bytes
 from vaak.track.curves import Curves
 
 
@@ -23,3 +24,23 @@ def test_the_table_shows_how_many_steps_were_skipped_in_all(tmp_path: Path) -> N
     table = stage_table([StageRun(stage, tmp_path, make_recipe(tmp_path), curves, None, None, 0)])
     cells = re.findall(r"<td[^>]*>(.*?)</td>", str(table))
     assert cells[-1] == "1"
+
+
+def test_each_stage_has_its_profile_and_the_way_to_its_own_report(tmp_path: Path) -> None:
+    runs = []
+    for name, profile in (("one", True), ("two", False)):
+        recipe = make_recipe(tmp_path, profile=profile)
+        folder = tmp_path / "stages" / name
+        runs.append(StageRun(Stage(name=name, recipe="toy.yaml"), folder, recipe, Curves(), None, None, 0))
+    write_bytes(runs[0].folder / "report.html", b"")
+    write_bytes(runs[0].folder / "profile" / "trace-early.json.gz", b"")
+    html = "".join(map(str, profiles(runs, tmp_path)))
+    assert re.findall('href="([^"]+)"', html) == ["stages/one/report.html", "stages/one/profile/trace-early.json.gz"]
+    assert "no profile: this recipe has `profile: false`" in html and f"vaak report {runs[1].folder}" in html
+
+
+def test_seconds_in_steps_are_their_sum_or_follow_from_the_speed() -> None:
+    noted, older = Curves(), Curves()
+    noted.add({"step": step, "step_s": 0.5} for step in range(1, 3001))
+    older.add({"step": step, "tokens_per_s": 2048.0} for step in range(1, 3001))
+    assert step_seconds(noted, 1024) == step_seconds(older, 1024) == 1500.0
