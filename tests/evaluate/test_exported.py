@@ -198,7 +198,7 @@ def test_it_is_read_over_http_where_track_says_prometheus(run, pack, options, tm
     shutil.rmtree(run / "checkpoints" / "step-00000005")
     port, found, said = free_port(), [], []
     told = told_to([f"prometheus:{port - 1}"], tmp_path, said.append)
-    assert told["trackers"] is None
+    assert not told["trackers"]
 
     class ReadAtItsEnd:
         def __init__(self, name: str) -> None:
