@@ -78,7 +78,7 @@ def follow(
     told = RunTrackers(trackers, results, gold, opened, say, stop)
     scale_id, last_round = round_trip_id(opened.hash), Path(stop_file).exists
     seen = partial(_seen, places, judges, results, gold, scale_id, full, requests, every, last_round, say)
-    with closing(ExportedRuns(exporter, places, results, gold.id, tells=trackers is not None)) as shown:
+    with closing(ExportedRuns(exporter, places, results, gold.id, tells=bool(trackers))) as shown:
         find = partial(_find, told, shown, seen)
         do = partial(_do, places, gold, opened, results, asr, judges, threads, say, shown, seen)
         done = work_through(results.database, find, do, last_round=last_round, missing=removed_from(places),
