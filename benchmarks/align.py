@@ -3,7 +3,7 @@
 `vaak align grpo-tiny` from the shipped model. Its step 0 and its last step speak the English prompts of a gold pack, and an
 evaluation with held-out judges compares them item by item: the composite reward by the judges that gave it, and a second
 recogniser (Whisper tiny.en), PLCMOS, the spread of the pitch and the speaking rate, whose margins stand in
-vaak/evaluate/held_out_changes.py. `--steps 180` is an hour on two cores; the default is what fits a benchmark.
+vaak/evaluate/held_out_changes.py. An hour on two cores is 100 to 180 steps by the machine; the default is what fits a benchmark.
 Prints one line per figure: `python benchmarks/align.py [--json PATH] [--steps N] [--prompts N] [--out FOLDER] [--set KEY=VALUE …]`.
 """
 
