@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.align.test_pairs import pair, side
-from tests.align.toy_alignment import TOKENIZER, VOCABULARY, make_model, make_recipe
+from tests.align.toy_alignment import TOKENIZER, VOCABULARY, make_model, make_recipe, step_rows
 from vaak.align import run
 from vaak.align.log_probabilities import log_probabilities
 from vaak.align.pairs import Pair, PairOrder, identity, open_pairs, write_pairs
@@ -23,7 +23,6 @@ from vaak.errors import BadInput, Interrupted
 from vaak.model.open import open_model
 from vaak.recipe import AlignRecipe, save_recipe
 from vaak.track import JsonlTracker
-from vaak.track.jsonl import read_jsonl
 from vaak.train.optimizer import build_optimizer
 from vaak.train.world import World
 
@@ -57,7 +56,7 @@ def run_stage(stage: AlignStage[PairOrder], reference=None, stop=lambda: False) 
         opened.enter_context(patch("vaak.align.dpo.open_reference", lambda stage: reference.requires_grad_(False)))
         tracker = opened.enter_context(JsonlTracker(stage.folder / "metrics.jsonl", stage.step, lambda _: None))
         run.run_stage(stage, [tracker], None, stop, lambda _: None)
-    return read_jsonl(stage.folder / "metrics.jsonl")
+    return step_rows(stage.folder)
 
 
 def by_hand(model, one: Pair) -> tuple[float, float]:

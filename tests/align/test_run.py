@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.align.toy_alignment import step_rows
 from tests.train.on_ranks import ended, start_ranks
 from vaak.align.run import align
 from vaak.checkpoint import export_model, list_checkpoints, load_state
 from vaak.errors import BadInput, Interrupted
 from vaak.model.open import open_model
 from vaak.recipe import load_align_recipe
-from vaak.track.jsonl import read_jsonl
 
 SMALL = ["steps=2", "prompts_per_step=2", "group=2", "microbatch=2", "checkpoints.every=1", "prompts.most_seconds=2.5",
          "prompts.languages={en: 0.5, hi: 0.5}", "judges.asr=pocketsphinx"]  # fmt: skip
@@ -40,7 +40,7 @@ def test_a_run_leaves_what_every_run_leaves(done):
         (1, True, True),
         (2, True, True),
     ]
-    rows = read_jsonl(done / "metrics.jsonl")
+    rows = step_rows(done)
     assert [row["step"] for row in rows] == [1, 2] and rows[-1]["judges/groups"] == 4
     assert {"reward", "reward/similarity", "reward/quality", "grad_norm", "lr", "entropy", "drawing_s"} <= rows[
         0
@@ -96,7 +96,7 @@ def test_asked_to_stop_it_saves_and_goes_on_to_the_same_model(done, tmp_path):
     whole, again = (open_model(list_checkpoints(run)[-1].path) for run in (done, tmp_path / "run"))
     for a, b in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
-    counts = [read_jsonl(run / "metrics.jsonl")[-1]["judges/groups"] for run in (done, tmp_path / "run")]
+    counts = [step_rows(run)[-1]["judges/groups"] for run in (done, tmp_path / "run")]
     assert counts[0] == counts[1] == 4
 
 
@@ -115,7 +115,7 @@ def test_two_processes_do_what_one_does(done, tmp_path):
     """The same prompts, draws and rewards, and gradients that are summed over both: the same step but for rounding."""
     ranks = start_ranks(2, "-c", ON_RANKS, str(tmp_path / "run"), *SMALL)
     assert [code for code, _ in ended(ranks)] == [0, 0]
-    one, two = (read_jsonl(run / "metrics.jsonl") for run in (done, tmp_path / "run"))
+    one, two = (step_rows(run) for run in (done, tmp_path / "run"))
     assert two[0]["reward"] == pytest.approx(one[0]["reward"], abs=1e-5)
     assert two[0]["judges/groups"] == one[0]["judges/groups"]
     # A mean over microbatches here and over all tokens there, so not the same to the last digit.

@@ -119,7 +119,12 @@ def run_stage(stage: AlignStage, judges, draw=None, stop=lambda: False) -> list[
             opened.enter_context(one)
         tracker = opened.enter_context(JsonlTracker(stage.folder / "metrics.jsonl", stage.step, lambda _: None))
         run.run_stage(stage, [tracker], None, stop, lambda _: None)
-    return read_jsonl(stage.folder / "metrics.jsonl")
+    return step_rows(stage.folder)
+
+
+def step_rows(run: Path) -> list[dict]:
+    """The rows of steps that an alignment has written, without those of its checkpoints."""
+    return [row for row in read_jsonl(run / "metrics.jsonl") if "loss" in row]
 
 
 def said(*codes: int, stopped: bool = True) -> Generation:
@@ -127,4 +132,4 @@ def said(*codes: int, stopped: bool = True) -> Generation:
 
 
 __all__ = ["CODEBOOK", "TOKENIZER", "VOCABULARY", "RewardSettings", "SetJudges", "make_model", "make_prompt",
-           "make_recipe", "make_stage", "run_stage", "said"]  # fmt: skip
+           "make_recipe", "make_stage", "run_stage", "said", "step_rows"]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ class Kept:
         self.tables: list[tuple[int, Sequence[Mapping[str, Any]]]] = []
         self.references: list[tuple[str, str, int]] = []
         self.asked = self.closed = 0
-        self.fails = lambda step: False
+        self.fails: Callable[[int], bool] = lambda step: False
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
         self.asked += 1
@@ -178,7 +178,7 @@ def test_pauses_between_tries_to_open_it_grow():
 def test_closing_does_not_wait_for_one_that_hangs_and_counts_what_it_did_not_take(monkeypatch):
     monkeypatch.setattr(queued, "CLOSE_SECONDS", 0.3)
     kept, hangs = Kept(), threading.Event()
-    kept.fails = lambda step: step == 3 and hangs.wait(60) and False
+    kept.fails = lambda step: step == 3 and not hangs.wait(60)
     lines: list[str] = []
     tracker = QueuedTracker("mine", lambda: kept, lines.append)
     for step in range(1, 11):

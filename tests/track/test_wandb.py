@@ -93,7 +93,7 @@ def test_a_checkpoint_is_an_artifact_that_names_its_files_and_holds_none_of_them
     log_reference(tracker, "checkpoint", (tmp_path / "removed since").as_uri(), 4, {})  # is not told
     tracker.close()
     found = [one.artifact for one in records(_run_of(tmp_path)) if one.WhichOneof("record_type") == "artifact"]
-    assert [(one.name, one.type, list(one.aliases)) for one in found] == [
+    assert [(one.name, one.type, sorted(one.aliases)) for one in found] == [
         ("one-run-checkpoint", "checkpoint", ["latest", "step-5"])
     ] * 2
     assert json.loads(found[0].metadata) == {"id": "one run/5/abc", "full": True}

@@ -98,7 +98,7 @@ def test_a_skipped_step_is_written_down_so_that_its_rows_can_be_looked_at(toy, t
     assert [one["row"] for one in spike["rows"]] == list(range(320, 328))
     assert spike["grad_norm"] > spike["limit"] and all(one["loss"] > 0 for one in spike["rows"])
     assert sum("was skipped" in sentence for sentence in said) == 2
-    rows = {row["step"]: row for row in read_jsonl(tmp_path / "run" / "metrics.jsonl")}
+    rows = {row["step"]: row for row in read_jsonl(tmp_path / "run" / "metrics.jsonl") if "loss" in row}
     assert [rows[step]["skipped"] for step in (2, 3, 40, 41, 45)] == [0, 1, 1, 2, 2]
     assert (rows[45]["nonfinite"], rows[45]["spikes"]) == (1, 1)
     assert load_state(final)["guard"]["spikes"] == 1

@@ -33,6 +33,10 @@ def weights(folder):
     return read_tensors(folder / "model")
 
 
+def step_rows(run):
+    return [row for row in read_jsonl(run / "metrics.jsonl") if "loss" in row]
+
+
 def stop_after(step):
     """A `stop` that says yes after so many steps; it is asked once before the first, too."""
     asked = 0
@@ -231,7 +235,7 @@ def test_steps_without_finite_gradients_change_nothing_and_end_the_run(toy, tmp_
     recipe = make_recipe(toy, pack=None, length={"steps": 8})
     bad_calls = {3, 5}  # microbatches of the second and the third step
     train(recipe, tmp_path / "one", say=quiet)
-    assert read_jsonl(tmp_path / "one" / "metrics.jsonl")[-1]["skipped"] == 2
+    assert step_rows(tmp_path / "one")[-1]["skipped"] == 2
     calls, bad_calls = 0, set(range(100))
     with pytest.raises(CheckFailed, match=r"10 steps in a row .* rows 72 to 79"):
         train(make_recipe(toy, pack=None, length={"steps": 12}), tmp_path / "two", say=quiet)

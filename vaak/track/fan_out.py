@@ -24,8 +24,18 @@ class FanOut:
         return {name: tracker.dropped for name, tracker in self.trackers.items()}
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
+        try:
+            copy, step = plain(values), int(step)
+        except Exception:  # each of them counts it and says so
+            for tracker in self.trackers.values():
+                tracker.log(values, step)
+            return
+        self.log_copy(copy, step)
+
+    def log_copy(self, values: Mapping[str, Any], step: int) -> None:
+        """As `log`, of values that are plain and that nobody changes any more."""
         for tracker in self.trackers.values():
-            tracker.log(values, step)
+            tracker.log_copy(values, step)
 
     def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
         for tracker in self.trackers.values():
@@ -63,12 +73,14 @@ class RunTracker:
             self._beside = self._own
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
-        values = {name: plain(value) for name, value in values.items()}
+        copy: dict[str, Any] = plain(values)
         if self._beside is not None:
-            values |= {f"untold/{name}": rows for name, rows in self._beside.dropped.items() if rows}
-        self._jsonl.log(values, step)
-        if self._beside is not None:
-            self._beside.log(values, step)
+            copy |= {f"untold/{name}": rows for name, rows in self._beside.dropped.items() if rows}
+        self._jsonl.log(copy, step)
+        if isinstance(self._beside, FanOut):
+            self._beside.log_copy(copy, int(step))
+        elif self._beside is not None:
+            self._beside.log(copy, step)
 
     def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
         self._jsonl.log_table(name, rows, step)

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import orjson
+
 from vaak.errors import BadInput
 from vaak.track.tracker import Sound
 
@@ -42,9 +44,12 @@ class JsonlTracker:
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
         """Append `{"step": step, **values}`. Scalars of numpy and torch become plain numbers."""
-        row = {"step": int(step), **{name: _plain(value) for name, value in values.items() if name != "step"}}
+        row: dict[str, Any] = {"step": int(step)}
+        for name, value in values.items():
+            if name != "step":
+                row[name] = value if type(value) is float and math.isfinite(value) else _plain(value)
         try:
-            self._append(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+            self._append(_line(row))
         except OSError as error:
             if self._say is None:
                 raise
@@ -121,6 +126,13 @@ def _repair(path: Path, resume_step: int | None) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # an integer above 64 bits; or no JSON at all, and then Python's encoder says so
+        return json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:

@@ -11,8 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from vaak.track.sentences import sentence_of
 from vaak.track.tracker import Row, Sound, Tracker, log_reference, plain
@@ -29,8 +28,7 @@ _FAILURES, _FIRST_REST, _LONGEST_REST = 3, 1.0, 300.0
 CLOSE_SECONDS, _SAY_AFTER = 30.0, 3.0
 
 
-@dataclass(frozen=True)
-class _Message:
+class _Message(NamedTuple):
     """One row, table or reference that waits."""
 
     kind: str
@@ -73,7 +71,11 @@ class QueuedTracker:
         return self._dropped
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
-        self._put("row", lambda: ({str(name): plain(value) for name, value in values.items()}, int(step)))
+        self._put("row", lambda: (plain(values), int(step)))
+
+    def log_copy(self, values: Mapping[str, Any], step: int) -> None:
+        """As `log`, of values that are plain and that nobody changes any more."""
+        self._append(_Message("row", (values, step)))
 
     def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
         self._put("table", lambda: (name, plain(rows), int(step)))
@@ -114,6 +116,9 @@ class QueuedTracker:
                 self._dropped += 1
             self._say_trouble(f"cannot take a row ({sentence_of(error)})")
             return
+        self._append(message)
+
+    def _append(self, message: _Message) -> None:
         with self._lock:
             room = len(self._waiting) < _ROWS and self._bytes + message.size <= _BYTES and not self._closing
             if room:

@@ -108,8 +108,9 @@ class WandbTracker:
             from wandb.sdk.artifacts.artifact_manifest_entry import (  # pyright: ignore[reportMissingImports]
                 ArtifactManifestEntry,
             )
+            from wandb.sdk.lib.paths import LogicalPath  # pyright: ignore[reportMissingImports]
 
-            artifact.manifest.add_entry(ArtifactManifestEntry(path=name, ref=address, digest=address))
+            artifact.manifest.add_entry(ArtifactManifestEntry(path=LogicalPath(name), ref=address, digest=address))
         self._run.log_artifact(artifact, aliases=["latest", f"step-{step}"])
 
     def _cell(self, value: Any, folder: Path) -> Any:
