@@ -36,15 +36,15 @@ def beside(job: str, out: Path, track: Sequence[str] | None, metrics: Sequence[M
     console = Console(quiet=not is_first())
     with (
         stopping(_STOPPING if console.rich.is_terminal and is_first() else "", console) as stop,
+        console.screen(job, out) as screen,
         opened_trackers(
             chosen_trackers(track, default_trackers()) if is_first() else (),
             run=out.resolve().name,
             job=job,
             folder=out,
             metrics=metrics,
-            say=console.line,
+            say=screen.say,  # a terminal that takes nothing holds neither a tracker up nor who tells it
         ) as tracker,
-        console.screen(job, out) as screen,
     ):
         both = Both(screen.figures, tracker)
         yield {"tracker": both, "on_step": screen.on_step if is_first() else None, "stop": stop, "say": screen.say}

@@ -46,12 +46,17 @@ class FanOut:
             tracker.log_reference(name, address, step, metadata)
 
     def close(self) -> None:
-        """Wait for all of them at once, half a minute at most."""
+        """Wait for all of them at once, 25 s at most."""
         until = time.monotonic() + CLOSE_SECONDS
         for tracker in self.trackers.values():
             tracker.end()
-        for tracker in self.trackers.values():
-            tracker.wait(until)
+        waiting = list(self.trackers.values())
+        try:
+            while waiting:
+                waiting.pop(0).wait(until)
+        finally:  # where somebody will not wait, the others are still ended, and what they missed is counted and said
+            for tracker in waiting:
+                tracker.wait(0.0)
 
 
 class RunTracker:

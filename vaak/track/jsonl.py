@@ -41,7 +41,10 @@ class JsonlTracker:
         self.path, self._say, self._lost = Path(path), say, 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
-            _repair(self.path, resume_step)
+            if resume_step is None:
+                _cut_torn_line(self.path)
+            else:
+                _repair(self.path, resume_step)
         self._file: BinaryIO = open(self.path, "ab", buffering=0)  # noqa: SIM115  (stays open until close())
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
@@ -80,6 +83,10 @@ class JsonlTracker:
         if written != len(line):
             os.ftruncate(self._file.fileno(), os.fstat(self._file.fileno()).st_size - (written or 0))
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
 
     def close(self) -> None:
         self._file.close()
@@ -136,12 +143,25 @@ def _parsed(line: bytes) -> Any:
         return json.loads(line)
 
 
-def _repair(path: Path, resume_step: int | None) -> None:
+def _cut_torn_line(path: Path) -> None:
+    """In place: another process may be appending to the same file, and its rows must not go to one that was replaced."""
+    end = sum(len(line) for line, _ in _rows(path))
+    with open(path, "r+b") as file:
+        if end > file.seek(0, os.SEEK_END):  # the last row is whole, and only its newline is missing
+            file.write(b"\n")
+            return
+        file.seek(end)
+        rest = file.read()
+        if rest and b"\n" not in rest:  # with one it is a row that came meanwhile
+            file.truncate(end)
+
+
+def _repair(path: Path, resume_step: int) -> None:
     """Remove a torn last line, and the rows past `resume_step`; the old file stands until the new one is complete."""
     temporary = path.with_name(path.name + ".new")
     with open(temporary, "wb") as file:
         for line, row in _rows(path):
-            if resume_step is None or row.get("step", 0) <= resume_step:
+            if row.get("step", 0) <= resume_step:
                 file.write(line)
         file.flush()
         os.fsync(file.fileno())

@@ -59,9 +59,9 @@ def tracker_opener(
         shared: list[JsonlTracker] = []
 
         def share(run: str) -> Tracker:
-            if not shared:
+            if not shared or shared[-1].closed:
                 shared.append(JsonlTracker(rest))
-            return shared[0]
+            return shared[-1]
 
         return share
     if name == "prometheus":

@@ -25,7 +25,7 @@ _GATHER_SECONDS = 1.0
 # Failures in a row after which a tracker is closed and rests; each pause is twice the one before.
 _FAILURES, _FIRST_REST, _LONGEST_REST = 3, 1.0, 300.0
 # What is left when a run ends has so long; after so many seconds it is said what is waited for.
-CLOSE_SECONDS, _SAY_AFTER = 30.0, 3.0
+CLOSE_SECONDS, _SAY_AFTER = 25.0, 3.0
 
 
 class _Message(NamedTuple):
@@ -84,7 +84,7 @@ class QueuedTracker:
         self._put("reference", lambda: (name, address, int(step), plain(metadata)))
 
     def close(self) -> None:
-        """Wait for what is left, at most half a minute, and say how many rows the tracker missed."""
+        """Wait for what is left, at most 25 s, and say how many rows the tracker missed."""
         self.end()
         self.wait(time.monotonic() + CLOSE_SECONDS)
 
@@ -215,12 +215,12 @@ class QueuedTracker:
             self._over = True
 
     def _shut(self) -> None:
-        tracker, self._tracker = self._tracker, None
-        if tracker is not None and self._owned:
+        if self._tracker is not None and self._owned:
             try:
-                tracker.close()
+                self._tracker.close()
             except BaseException as error:
                 self._say(f"the tracker {self.name} did not end well ({sentence_of(error)})")
+        self._tracker = None  # only now: what hangs while it closes can still be killed
 
     def _drop_waiting(self) -> None:
         with self._lock:
