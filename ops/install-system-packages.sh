@@ -16,11 +16,15 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
-# Only the programs are wanted: tests start them themselves, on ports of their own. So no service is started now, nor at the next
-# boot.
+# Only the programs are wanted: tests start them themselves, on ports of their own. So no service is started now, and those whose
+# ports docs/ops.md uses are not at the next boot either; the others are, as Debian has it.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
 	trap 'rm -f "$policy"' EXIT
+	# Not every shell does that at a signal: these end it in the ordinary way.
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
 	printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
 fi
 { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/dev/null 2>&1 \

@@ -33,6 +33,10 @@ def _target(one: Query, letter: str) -> query.Dataquery:
     return query.Dataquery().expr(one.expr).legend_format(one.legend).ref_id(letter).datasource(SOURCE)
 
 
+def _now(one: Query, letter: str) -> query.Dataquery:
+    return _target(one, letter).instant()
+
+
 def _thresholds(levels: Levels) -> build.ThresholdsConfig:
     steps = [model.Threshold(value=value, color=color) for value, color in levels]
     return build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)
@@ -49,7 +53,10 @@ def number(
     width: int = 4,
     decimals: int | None = None,
 ) -> stat.Panel:
-    """The newest value of each series, coloured by its level. none: what stands there without one."""
+    """The value of each series now, coloured by its level: over a time the last one of a process that died would stay.
+
+    none: what stands there without one.
+    """
     panel = (
         stat.Panel()
         .title(title)
@@ -61,9 +68,9 @@ def number(
         .span(width)
         .thresholds(_thresholds(levels))
         .color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
-        .graph_mode(choices.BigValueGraphMode.AREA)
+        .graph_mode(choices.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(_target(one, "A"))
+        .with_target(_now(one, "A"))
     )
     return panel if decimals is None else panel.decimals(decimals)
 

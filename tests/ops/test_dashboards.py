@@ -34,6 +34,18 @@ def test_each_panel_has_a_title_a_unit_an_expression_and_says_what_it_means(path
     assert len({panel["title"] for panel in found}) == len(found)
 
 
+def test_a_number_is_that_of_now_and_not_the_last_one_of_a_process_that_died():
+    asked = [
+        target
+        for path in DASHBOARDS
+        for panel in panels(path)
+        if panel["type"] == "stat"
+        for target in panel["targets"]
+    ]
+    assert len(asked) > 10
+    assert all(target["instant"] and not target["range"] for target in asked)
+
+
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_panels_lie_beside_each_other_and_not_on_one_another(path):
     taken: dict[tuple[int, int], str] = {}

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from tests.ops.expressions import (
     rules,
     vaak_metrics,
 )
-from tests.ops.programs import missing, running, text_at
+from tests.ops.programs import free_ports, missing, running, text_at
 
 SEVERITIES = {"critical", "warning"}
 
@@ -154,7 +154,20 @@ def test_every_name_of_the_node_exporter_on_the_list_is_in_its_answer():
         there = set(re.findall(r"^(node_\w+)", answer, re.MULTILINE))
     wanted = {name for name in listed_names() if name.startswith("node_")}
     assert wanted <= there
-    assert wanted | {name for name in listed_names() if name.startswith("DCGM_")} == set(listed_names())
+
+
+def test_every_name_of_a_process_on_the_list_is_one_that_vaak_tells_of_itself():
+    from vaak.track.prometheus_exporter import PrometheusTracker
+
+    port = free_ports(1)
+    tracker = PrometheusTracker("run", job="train", metrics=(), port=port, say=print)
+    with closing(tracker):
+        there = set(re.findall(r"^(process_\w+)", text_at(f"http://127.0.0.1:{port}/metrics"), re.MULTILINE))
+    assert {name for name in listed_names() if name.startswith("process_")} <= there
+
+
+def test_the_list_has_names_of_these_exporters_alone():
+    assert {name for name in listed_names() if not name.startswith(("DCGM_", "node_", "process_"))} == set()
 
 
 def test_recorded_names_say_what_they_are_of():

@@ -128,7 +128,7 @@ def scraped(tmp_path_factory) -> Iterator[tuple[Server, set[str]]]:
         processes(folder, port) as said,
         running(["prometheus-node-exporter"], "--web.listen-address=127.0.0.1:{port}") as node,
     ):
-        targets = {"trainers": port, "sidecars": port + 1, "publishers": port + 2, "other-nodes": node}
+        targets = {"trainers": port, "sidecars": port + 1, "publishers": port + 2, "nodes": node}
         with prometheus(folder, {name: f"127.0.0.1:{at}" for name, at in targets.items()}) as server:
             end = time.monotonic() + WITHIN
             while not wanted <= server.names() and time.monotonic() < end:
@@ -151,7 +151,7 @@ def make_pack(folder: Path) -> None:
 def test_every_metric_that_a_rule_or_a_dashboard_names_is_there(scraped):
     server, wanted = scraped
     assert wanted <= server.names()
-    assert {name for name in listed_names() if name.startswith("node_")} <= server.names()
+    assert {name for name in listed_names() if name.startswith(("node_", "process_"))} <= server.names()
 
 
 def test_what_is_excused_is_named_and_not_there_by_chance(scraped):

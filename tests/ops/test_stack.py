@@ -72,6 +72,8 @@ def test_hosts_are_named_in_target_files_alone_and_each_is_read():
     read = {file for job in jobs().values() for one in job["file_sd_configs"] for file in one["files"]}
     there = {f"targets/{path.name}" for path in (OPS / "prometheus" / "targets").glob("*.yml")}
     assert read == there
+    # A target may name a port, which would be of one exporter: no two jobs read the same file.
+    assert len(read) == len(jobs())
     for name in there:
         for group in yaml.safe_load((OPS / "prometheus" / name).read_text()):
             assert group["targets"] == ["localhost"]
@@ -133,6 +135,13 @@ def test_systemd_accepts_the_units(tmp_path):
     done = subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True, timeout=60)
     ours = [line for line in done.stderr.splitlines() if "vaak-" in line]
     assert (done.returncode, ours) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in UNITS if "@" in path.name or "exporter" in path.name], ids=lambda path: path.stem
+)
+def test_one_file_opens_all_exporters_of_a_machine(path):
+    assert "\nEnvironmentFile=-/etc/vaak/exporters.env\n" in path.read_text()
 
 
 @pytest.mark.parametrize("path", [path for path in UNITS if "@" in path.name], ids=lambda path: path.stem)
