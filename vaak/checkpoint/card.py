@@ -210,8 +210,9 @@ def _metrics(checkpoint: Checkpoint) -> str:
     if not path.is_file():
         return ""
     rows = [row for row in read_jsonl(path) if row.get("step", 0) <= checkpoint.step]
-    if any("reward" in row or "margin" in row for row in rows):  # the loss of an alignment says nothing by itself
-        newest = rows[-1]
+    # The loss of an alignment says nothing by itself.
+    if aligned := [row for row in rows if "reward" in row or "margin" in row]:
+        newest = aligned[-1]
         names = sorted(name for name in newest if name.startswith("reward") or name == "margin")
         values = [[f"`{name}`", f"{newest[name]:.4f}"] for name in names]
         return f"## Metrics\n\nAlignment, at step {newest['step']:,}:\n\n" + _table(["figure", "mean"], values)
