@@ -12,7 +12,7 @@ from vaak.errors import BadInput
 from vaak.track.fan_out import FanOut
 from vaak.track.jsonl import JsonlTracker
 from vaak.track.metric import Metric
-from vaak.track.queued import QueuedTracker
+from vaak.track.queued import GATHER_LONG, QueuedTracker
 from vaak.track.tracker import Tracker
 from vaak.track.trackio_tracker import TrackioTracker
 from vaak.track.wandb_tracker import WandbTracker
@@ -115,14 +115,18 @@ def opened_trackers(
 
     W&B and trackio run in processes of their own. folder: the run's.
     """
-    openers: dict[str, tuple[str, Callable[[], Tracker]]] = {}
-    for choice in choices:
+    openers: dict[str, tuple[str, OpenTracker]] = {}
+    for choice in choices:  # all of them before one is opened: what is refused is refused before anything is written
         opener = tracker_opener(choice, job=job, folder=folder, metrics=metrics, say=say)
-        openers[_name(choice, openers)] = choice, _apart(choice, run, job, folder, say) or partial(opener, run)
-    trackers = {
-        name: QueuedTracker(name, opener, say, again=_again(choice, folder))
-        for name, (choice, opener) in openers.items()
-    }
+        openers[_name(choice, openers)] = choice, opener
+    trackers: dict[str, QueuedTracker] = {}
+    for name, (choice, opener) in openers.items():
+        again = _again(choice, folder)
+        if choice.partition(":")[0] in _APART:
+            apart = partial(_apart, choice, run=run, job=job, folder=folder, say=say)
+            trackers[name] = QueuedTracker(name, apart, say, again=again, gather=GATHER_LONG)
+        else:
+            trackers[name] = QueuedTracker(name, partial(opener, run), say, again=again)
     if not trackers:
         yield None
         return
@@ -133,14 +137,10 @@ def opened_trackers(
         told.close()
 
 
-def _apart(
-    choice: str, run: str, job: str, folder: str | Path, say: Callable[[str], None]
-) -> Callable[[], Tracker] | None:
-    if choice.partition(":")[0] not in _APART:
-        return None
+def _apart(choice: str, *, run: str, job: str, folder: str | Path, say: Callable[[str], None]) -> Tracker:
     from vaak.track.apart import TrackerApart
 
-    return lambda: TrackerApart(choice, run=run, job=job, folder=folder, say=say)
+    return TrackerApart(choice, run=run, job=job, folder=folder, say=say)
 
 
 def _again(choice: str, folder: str | Path) -> str:

@@ -1,6 +1,6 @@
 """A tracker behind a queue and a thread of its own, so that one that is down, slow or full never stops or slows a run.
 
-The thread opens the tracker, hands on what has come about once a second, and opens it again where it failed. What it did not
+The thread opens the tracker, hands on what has come every second or every few, and opens it again where it failed. What it did not
 take is counted: metrics.jsonl has it, and `vaak replay` tells it again.
 """
 
@@ -22,6 +22,8 @@ Say = Callable[[str], None]
 _ROWS, _BYTES = 4096, 64_000_000
 # How long rows gather: a thread that wakes for each of them costs the run more than what it hands on.
 _GATHER_SECONDS = 1.0
+# And for a tracker of which each handing on costs something: trackio 75 ms of a processor, for one row as for hundreds.
+GATHER_LONG = 5.0
 # Failures in a row after which a tracker is closed and rests; each pause is twice the one before.
 _FAILURES, _FIRST_REST, _LONGEST_REST = 3, 1.0, 300.0
 # What is left when a run ends has so long; after so many seconds it is said what is waited for.
@@ -48,13 +50,22 @@ class QueuedTracker:
     """A tracker whose methods neither block nor raise. `dropped` counts rows, tables and references that it did not take.
 
     open: gives the tracker, in the thread; asked again after failures. owned: close what it gave; a tracker that somebody else
-    closes is only told. again: a command that tells a run's rows again. say: told of each trouble once, and when it is over.
+    closes is only told. again: a command that tells a run's rows again.
+    gather: how many seconds rows gather until they are handed on. say: told of each trouble once, and when it is over.
     """
 
     def __init__(
-        self, name: str, open: Callable[[], Tracker], say: Say = print, *, owned: bool = True, again: str = ""
+        self,
+        name: str,
+        open: Callable[[], Tracker],
+        say: Say = print,
+        *,
+        owned: bool = True,
+        again: str = "",
+        gather: float | None = None,
     ) -> None:
         self.name, self._open, self._owned, self._again = name, open, owned, again
+        self._gather = _GATHER_SECONDS if gather is None else gather
         self._say_line = say
         self._lock, self._wake = threading.Lock(), threading.Event()
         self._waiting: deque[_Message] = deque()
@@ -133,7 +144,7 @@ class QueuedTracker:
     def _work(self) -> None:
         while not self._over:
             if not self._closing:
-                self._wake.wait(_GATHER_SECONDS if self._tracker is not None else self._pause())
+                self._wake.wait(self._gather if self._tracker is not None else self._pause())
             if not self._ready():
                 if self._closing:
                     break
