@@ -36,6 +36,11 @@ def on_step(done, of, words):
                     pass
             except OSError:
                 pass
+        log = disk / "run" / "metrics.jsonl"  # the page that it has begun is its own: a row that fills it, so that the next finds no room
+        room = -log.stat().st_size % 4096
+        if room > 40:
+            with open(log, "ab", buffering=0) as file:
+                file.write(b'{"step": %d, "rest": "%s"}\\n' % (done, b"x" * (room - 24 - len(str(done)))))
     if done == empty:
         filler.unlink()
 

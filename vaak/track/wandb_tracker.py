@@ -66,6 +66,10 @@ class WandbTracker:
         self._named = run
         self._run = _opened({**named, "job_type": job, "dir": place, "settings": settings}, say)
         self._defined: set[str] = set()
+        # Before the first row: what is defined in between would still be on its way when the process is killed, and the row with it.
+        for family, axis in _OWN_AXES.items():
+            self._define(axis, "")
+            self._define(f"{family}/*", axis)
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
         """A row of W&B's history, which counts rows by itself: `step` is a column."""
