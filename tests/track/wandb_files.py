@@ -68,6 +68,7 @@ def tables(run: Path) -> list[tuple[dict[str, Any], dict[str, Path]]]:
     for record in records(run):
         if record.WhichOneof("record_type") == "artifact":
             files = {one.path: Path(one.local_path) for one in record.artifact.manifest.contents}
-            [table] = [json.loads(file.read_bytes()) for path, file in files.items() if path.endswith(".table.json")]
-            found.append((table, files))
+            found += [
+                (json.loads(file.read_bytes()), files) for path, file in files.items() if path.endswith(".table.json")
+            ]
     return found

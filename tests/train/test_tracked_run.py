@@ -70,6 +70,18 @@ def test_trackio_has_every_number_of_metrics_jsonl_and_its_page_shows_the_curves
     _page_shows_curves(home)
 
 
+# Charts with a coloured line in them.
+_CURVES = """
+return [...document.querySelectorAll(".vega-embed canvas")].filter(canvas => {
+  const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  let coloured = 0;
+  for (let i = 0; i < dots.length; i += 4)
+    if (dots[i + 3] > 128 && Math.max(dots[i], dots[i + 1], dots[i + 2]) - Math.min(dots[i], dots[i + 1], dots[i + 2]) > 30) coloured++;
+  return coloured > 300;
+}).length
+"""
+
+
 def _page_shows_curves(home: Path) -> None:
     program = (
         "import trackio, time; trackio.show(project='mine', open_browser=False, block_thread=False); time.sleep(300)"
@@ -86,13 +98,12 @@ def _page_shows_curves(home: Path) -> None:
     try:
         with browser() as driver:
             driver.get(_address(page, log))
-            end, text = time.monotonic() + 60, ""
-            while not (
-                "loss" in text and driver.execute_script("return document.querySelectorAll('svg, canvas').length")
-            ):
-                assert time.monotonic() < end, text
+            end = time.monotonic() + 60
+            while driver.execute_script(_CURVES) < 4:  # as many as fit on the screen are drawn
+                assert time.monotonic() < end, driver.execute_script("return document.body.innerText")
                 time.sleep(0.5)
-                text = driver.execute_script("return document.body.innerText")
+            text = driver.execute_script("return document.body.innerText")
+            assert {"grad_norm", "loss", "val", "language"} <= set(text.replace("(", "\n").replace(" ", "").split("\n"))
     finally:
         page.kill()
         page.wait()
