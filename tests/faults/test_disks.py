@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.small_disk import on_small_disk
 from tests.train.test_train import quiet
 from tests.train.toy_stage import make_corpus, make_recipe, saves_waited_for
 from vaak.checkpoint import list_checkpoints, verify_checkpoint
@@ -63,20 +64,12 @@ def small_disk(tmp_path):
     """Runs the script inside a file system of six megabytes; gives what it said and the files that it left, copied out."""
     toy = make_corpus(tmp_path)
     (tmp_path / "script.py").write_text(SCRIPT)
-    (tmp_path / "disk").mkdir()
-    mount = f"mount -t tmpfs -o size=6m none {tmp_path}/disk"
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "sh", "-c", mount]).returncode:
-        pytest.skip("no file system can be mounted here without more rights")
 
     def run(fill: int, empty: int) -> list[str]:
         save_recipe(make_recipe(toy, checkpoints={"every": 2, "milestones": None}, pack=None), tmp_path / "toy.yaml")
         train_it = f"{sys.executable} {tmp_path}/script.py {tmp_path}/toy.yaml {tmp_path}/disk {fill} {empty}"
         copy = f"rm -f {tmp_path}/disk/filler; cp -a {tmp_path}/disk/run {tmp_path}/copy"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run(
-            ["unshare", "-rm", "sh", "-c", f"{mount} && {train_it} && {copy}"], env=environment, capture_output=True,
-            text=True, timeout=120,
-        )  # fmt: skip
+        done = on_small_disk(tmp_path / "disk", "6m", f"{train_it} && {copy}")
         assert done.returncode == 0, done
         return done.stdout.splitlines()
 

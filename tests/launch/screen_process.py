@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from vaak.launch.console import Console, stopping
-from vaak.launch.run_figures import Both
+from vaak.track import FanOut
 
 STEPS = 40
 
@@ -26,7 +26,7 @@ def row_of(step: int) -> dict:
 def main(folder: str, how: str) -> None:
     run, console = Path(folder), Console()
     with stopping("asked to stop", console) as stop, console.screen("train", run) as screen:
-        tracker = Both(screen.figures, None)
+        tracker = FanOut({}, [screen.figures])
         if how == "broken":
             screen.figures.values = None  # type: ignore[assignment]
             tracker.log = lambda values, step: None  # type: ignore[method-assign]

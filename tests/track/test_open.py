@@ -40,7 +40,6 @@ def test_a_tracker_that_is_not_installed_is_refused_with_the_command_that_instal
 def test_several_are_named_and_opened_each_with_its_own_queue(tmp_path):
     choices = [f"jsonl:{tmp_path / 'a.jsonl'}", f"jsonl:{tmp_path / 'b.jsonl'}"]
     with opened_trackers(choices, run="sft", job="train", folder=tmp_path) as tracker:
-        assert tracker is not None
         tracker.log({"loss": 2.0}, 1)
     assert tracker.dropped == {"jsonl": 0, "jsonl-2": 0}
     assert read_jsonl(tmp_path / "a.jsonl") == read_jsonl(tmp_path / "b.jsonl") == [{"step": 1, "loss": 2.0}]
@@ -58,7 +57,6 @@ def test_an_unknown_one_among_several_is_refused_before_any_is_opened(tmp_path):
 def test_what_cannot_be_opened_is_said_and_not_raised(tmp_path):
     lines: list[str] = []
     with opened_trackers([f"jsonl:{tmp_path}"], run="sft", job="train", folder=tmp_path, say=lines.append) as tracker:
-        assert tracker is not None
         tracker.log({"loss": 2.0}, 1)
     assert tracker.dropped == {"jsonl": 1}
     assert "cannot be opened (IsADirectoryError" in lines[0] and f"vaak replay {tmp_path} --track jsonl:" in lines[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.page.browser import browser
+from tests.small_disk import on_small_disk
 from tests.track.trackio_process import BESIDE, in_child, needs_trackio, rows_of
 from tests.track.wandb_files import history, offline_runs, own_axes, records, tables
 from tests.train.toy_stage import make_recipe
@@ -170,7 +170,7 @@ def test_a_wandb_that_cannot_be_reached_neither_stops_nor_holds_up_a_run(toy, tm
     with opened_trackers(["wandb"], run="run", job="train", folder=run, say=lines.append) as tracker:
         train(make_recipe(toy), run, tracker=tracker, say=lambda line: None)
         assert sum("loss" in row for row in read_jsonl(run / "metrics.jsonl")) == 12  # whether it is open yet or not
-    assert tracker is not None and tracker.dropped == {"wandb": 0}
+    assert tracker.dropped == {"wandb": 0}
     [kept] = offline_runs(run)
     assert sum("loss" in row for row in history(kept)) == 12
     assert any("offline" in line and "wandb sync" in line for line in lines) and not any(key in line for line in lines)
@@ -204,16 +204,8 @@ print(*lines, sep=chr(10))
 
 
 def test_a_disk_that_is_full_costs_a_tracker_rows_that_are_counted_to_the_last(tmp_path):
-    (tmp_path / "disk").mkdir()
     (tmp_path / "script.py").write_text(FULL)
-    mount = f"mount -t tmpfs -o size=1m none {tmp_path}/disk"
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "sh", "-c", mount]).returncode:
-        pytest.skip("no file system can be mounted here without more rights")
-    command = f"{mount} && {sys.executable} {tmp_path}/script.py {tmp_path}/disk"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", command], env=environment, capture_output=True, text=True, timeout=120
-    )
+    done = on_small_disk(tmp_path / "disk", "1m", f"{sys.executable} {tmp_path}/script.py {tmp_path}/disk")
     first, *said = done.stdout.splitlines()
     assert first == "401 True", (done.stdout, done.stderr)
     assert ["No space left on device" in line for line in said] == [True, False] and "vaak replay" in said[-1]

@@ -21,7 +21,6 @@ def tracked_run(toy: str | Path, run: str | Path, *choices: str) -> None:
     """Twelve steps with validation and checkpoints, told to the trackers; and a table of sounds, as a sidecar tells it."""
     run = Path(run)
     with opened_trackers(choices, run=run.name, job="train", folder=run, metrics=TRAINING, say=print) as tracker:
-        assert tracker is not None
         train(make_recipe(Path(toy)), run, tracker=tracker, say=lambda line: None)
         tracker.log_table("evaluate/sounds", SOUNDS, 12)
     assert set(tracker.dropped.values()) == {0}

@@ -30,7 +30,6 @@ def beside(job: str, out: Path, track: Sequence[str] | None, metrics: Sequence[M
     """Arguments of a run in the folder `out`, as `vaak.train.loop.train` and `vaak.align.run.align` take them. job: its name for
     people and trackers. track: `--track` as it was given. metrics: what an exporter exports. Of several processes one speaks."""
     from vaak.launch.console import Console, stopping
-    from vaak.launch.run_figures import Both
     from vaak.track import chosen_trackers, default_trackers, opened_trackers
 
     console = Console(quiet=not is_first())
@@ -44,10 +43,10 @@ def beside(job: str, out: Path, track: Sequence[str] | None, metrics: Sequence[M
             folder=out,
             metrics=metrics,
             say=screen.say,  # a terminal that takes nothing holds neither a tracker up nor who tells it
+            direct=(screen.figures,),
         ) as tracker,
     ):
-        both = Both(screen.figures, tracker)
-        yield {"tracker": both, "on_step": screen.on_step if is_first() else None, "stop": stop, "say": screen.say}
+        yield {"tracker": tracker, "on_step": screen.on_step if is_first() else None, "stop": stop, "say": screen.say}
 
 
 def is_first() -> bool:

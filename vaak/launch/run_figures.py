@@ -12,9 +12,6 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from vaak.track import Tracker
-from vaak.track.tracker import log_reference
-
 # Steps that the course of a figure and the time of a step are taken over.
 RECENT = 300
 # First steps of a process that are slow: caches, compiling, readers that begin. Left out once there are twice as many.
@@ -100,34 +97,6 @@ class RunFigures:
         """Rows that each tracker missed, of those that missed any."""
         found = {name.split("/", 1)[1]: self.number(name) for name in self.values if name.startswith("untold/")}
         return {name: int(count) for name, count in found.items() if count}
-
-
-class Both:
-    """A run's figures and the tracker that it was given, if any, as one tracker."""
-
-    def __init__(self, figures: RunFigures, tracker: Tracker | None) -> None:
-        self._tracker = tracker
-        self._told: list[Tracker] = [figures] if tracker is None else [figures, tracker]
-
-    @property
-    def dropped(self) -> Mapping[str, int]:
-        """As a `FanOut`: it needs no queue, being told costs microseconds."""
-        return getattr(self._tracker, "dropped", {})
-
-    def log(self, values: Mapping[str, Any], step: int) -> None:
-        for one in self._told:
-            one.log(values, step)
-
-    def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
-        for one in self._told:
-            one.log_table(name, rows, step)
-
-    def log_reference(self, name: str, address: str, step: int, metadata: Mapping[str, Any]) -> None:
-        if self._tracker is not None:
-            log_reference(self._tracker, name, address, step, metadata)
-
-    def close(self) -> None:
-        """Each is closed by whoever opened it."""
 
 
 def _number(value: Any) -> float | None:

@@ -16,7 +16,6 @@ from vaak.launch.limits import Judged
 from vaak.launch.live_screen import LiveScreen
 from vaak.launch.outcome import outcome_of
 from vaak.launch.project import Stage, StageLimits
-from vaak.launch.run_figures import Both
 from vaak.launch.walk import Launch, Step
 from vaak.recipe import Recipe, check_peak, load_recipe, resolve_path, save_recipe
 from vaak.storage.files import hash_json, read_json, write_json
@@ -211,10 +210,25 @@ def _train(launch: Launch, stage: Stage, recipe: Recipe, run: Path, parent: Path
     """Train a stage to its end as the project says where."""
     kind, say = launch.project.launcher.kind, screen.say
     if kind == "in-process":
-        choices, figures = launch.project.trackers, screen.figures
-        with opened_trackers(choices, run=run.name, job="train", folder=run, metrics=TRAINING, say=say) as tracker:
-            both, on_step = Both(figures, tracker), screen.on_step
-            train(recipe, run, parent=parent, resume=True, tracker=both, on_step=on_step, stop=launch.stop, say=say)
+        with opened_trackers(
+            launch.project.trackers,
+            run=run.name,
+            job="train",
+            folder=run,
+            metrics=TRAINING,
+            say=say,
+            direct=(screen.figures,),
+        ) as tracker:
+            train(
+                recipe,
+                run,
+                parent=parent,
+                resume=True,
+                tracker=tracker,
+                on_step=screen.on_step,
+                stop=launch.stop,
+                say=say,
+            )
         return
     written = run.with_name(f"{run.name}.recipe.yaml")
     save_recipe(recipe, written)

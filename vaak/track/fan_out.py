@@ -9,14 +9,17 @@ from typing import Any
 from vaak.track.jsonl import JsonlTracker
 from vaak.track.queued import CLOSE_SECONDS, QueuedTracker
 from vaak.track.sentences import sentence_of
-from vaak.track.tracker import Tracker, log_reference, plain
+from vaak.track.tracker import Tracker, plain
 
 
 class FanOut:
-    """Tells each of its trackers, by name; none of them stops or slows who tells, nor another one."""
+    """Tells each of its trackers, by name; none of them stops or slows who tells, nor another one.
 
-    def __init__(self, trackers: Mapping[str, QueuedTracker]) -> None:
-        self.trackers = dict(trackers)
+    direct: told at once, in the thread that tells: what only keeps a row, a screen's figures for one.
+    """
+
+    def __init__(self, trackers: Mapping[str, QueuedTracker], direct: Sequence[Tracker] = ()) -> None:
+        self.trackers, self._direct = dict(trackers), direct
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -34,6 +37,8 @@ class FanOut:
 
     def log_copy(self, values: Mapping[str, Any], step: int) -> None:
         """As `log`, of values that are plain and that nobody changes any more."""
+        for tracker in self._direct:
+            tracker.log(values, step)
         for tracker in self.trackers.values():
             tracker.log_copy(values, step)
 
@@ -64,47 +69,42 @@ class RunTracker:
     metrics.jsonl has `untold/NAME`, how many so far.
 
     tracker: closed by whom it is from. One that is not behind a queue yet is put behind one here, so that it cannot stop or slow
-    the run; what has `dropped`, as a `FanOut` has, is. Raises what `JsonlTracker.log` raises.
+    the run. Raises what `JsonlTracker.log` raises.
     """
 
     def __init__(self, jsonl: JsonlTracker, tracker: Tracker | None, say: Callable[[str], None]) -> None:
         self._jsonl, self._say = jsonl, say
-        self._own: FanOut | None = None
-        self._beside: Any = tracker
-        if isinstance(tracker, QueuedTracker):
-            self._beside = FanOut({tracker.name: tracker})
-        elif tracker is not None and not hasattr(tracker, "dropped"):
-            self._own = FanOut({"tracker": QueuedTracker("tracker", lambda: tracker, say, owned=False)})
-            self._beside = self._own
+        self._made: QueuedTracker | None = None
+        if isinstance(tracker, FanOut):
+            self._beside = tracker
+            return
+        if tracker is not None and not isinstance(tracker, QueuedTracker):
+            self._made = QueuedTracker("tracker", lambda: tracker, say, owned=False)
+        queued = tracker if isinstance(tracker, QueuedTracker) else self._made
+        self._beside = FanOut({queued.name: queued} if queued is not None else {})
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
         copy: dict[str, Any] = plain(values)
-        if self._beside is not None:
-            copy |= {f"untold/{name}": rows for name, rows in self._beside.dropped.items() if rows}
+        copy |= {f"untold/{name}": rows for name, rows in self._beside.dropped.items() if rows}
         self._jsonl.log(copy, step)
-        if isinstance(self._beside, FanOut):
-            self._beside.log_copy(copy, int(step))
-        elif self._beside is not None:
-            self._beside.log(copy, step)
+        self._beside.log_copy(copy, int(step))
 
     def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
         self._jsonl.log_table(name, rows, step)
-        if self._beside is not None:
-            self._beside.log_table(name, rows, step)
+        self._beside.log_table(name, rows, step)
 
     def log_reference(self, name: str, address: str, step: int, metadata: Mapping[str, Any]) -> None:
         """Comes from the thread of a save, which may end after the run: never raises."""
         try:
             self._jsonl.log_reference(name, address, step, metadata)
-            if self._beside is not None:
-                log_reference(self._beside, name, address, step, metadata)
+            self._beside.log_reference(name, address, step, metadata)
         except Exception as error:
             self._say(f"no row says where {name} of step {step} lies ({sentence_of(error)})")
 
     def close(self) -> None:
         """Hand on what waits for a tracker that was put behind a queue here; the others are closed by whom they are from."""
-        if self._own is not None:
-            self._own.close()
+        if self._made is not None:
+            self._made.close()
 
     def __enter__(self) -> RunTracker:
         return self

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from vaak.errors import BadInput
-from vaak.track.tracker import Sound
+from vaak.track.tracker import Sound, plain
 
 # JSON has no spelling for these three; as strings every JSON reader can open the file, and `read_jsonl` restores them.
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -177,14 +177,16 @@ def _line(row: Mapping[str, Any]) -> bytes:
 
 def _plain(value: Any) -> Any:
     """`value` as strict JSON knows it."""
-    if hasattr(value, "tolist"):  # numpy and torch, scalars and arrays alike
-        value = value.tolist()
+    return _spelled(plain(value))
+
+
+def _spelled(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return {name: _spelled(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_spelled(part) for part in value]
     return value
 
 

@@ -12,14 +12,13 @@ from vaak.errors import BadInput
 from vaak.track.fan_out import FanOut
 from vaak.track.jsonl import JsonlTracker
 from vaak.track.metric import Metric
+from vaak.track.prometheus_exporter import exporter_choices, exporter_opener
 from vaak.track.queued import GATHER_LONG, QueuedTracker
 from vaak.track.tracker import Tracker
 from vaak.track.trackio_tracker import TrackioTracker
 from vaak.track.wandb_tracker import WandbTracker
 
 TRACKERS = "wandb, wandb:PROJECT, trackio, trackio:PROJECT, jsonl:PATH, prometheus or prometheus:PORT"
-# What command lines say of them.
-HELP = "wandb[:PROJECT], trackio[:PROJECT], jsonl:PATH, prometheus[:PORT]"
 NONE = "none"
 # Their libraries work for each row, wait for disks and networks, and ask for it at the end of a process.
 _APART = ("wandb", "trackio")
@@ -64,8 +63,8 @@ def tracker_opener(
             return shared[-1]
 
         return share
-    if name == "prometheus":
-        return _exporter(choice, job, metrics, say)
+    if (exporter := exporter_opener(choice, job=job, metrics=metrics, say=say)) is not None:
+        return exporter
     if name not in _APART:
         raise BadInput(f"tracker {choice!r} is unknown; use {TRACKERS}")
     if importlib.util.find_spec(name) is None:
@@ -73,16 +72,6 @@ def tracker_opener(
     if name == "wandb":
         return lambda run: WandbTracker(run, job=job, folder=folder, say=say, project=rest or None)
     return lambda run: TrackioTracker(run, project=rest or "vaak")
-
-
-def _exporter(choice: str, job: str, metrics: Sequence[Metric], say: Callable[[str], None]) -> OpenTracker:
-    from vaak.track.prometheus_exporter import (  # pyright: ignore[reportMissingImports]
-        PrometheusTracker,
-        exporter_port,
-    )
-
-    port = exporter_port(choice, job)
-    return lambda run: PrometheusTracker(run, job=job, metrics=metrics, port=port, say=say)
 
 
 def tracker_openers(
@@ -109,11 +98,12 @@ def opened_trackers(
     folder: str | Path,
     metrics: Sequence[Metric] = (),
     say: Callable[[str], None] = print,
-) -> Iterator[FanOut | None]:
-    """The trackers of one run while the block runs, each behind a queue, or None where there are none. They are opened beside the
-    run, so that is said there and raised nowhere; what `tracker_opener` raises is raised here.
+    direct: Sequence[Tracker] = (),
+) -> Iterator[FanOut]:
+    """The trackers of one run while the block runs, each behind a queue. They are opened beside the run, so that is said there
+    and raised nowhere; what `tracker_opener` raises is raised here.
 
-    W&B and trackio run in processes of their own. folder: the run's.
+    W&B and trackio run in processes of their own. folder: the run's. direct: trackers that need no queue, see `FanOut`.
     """
     openers: dict[str, tuple[str, OpenTracker]] = {}
     for choice in choices:  # all of them before one is opened: what is refused is refused before anything is written
@@ -127,10 +117,7 @@ def opened_trackers(
             trackers[name] = QueuedTracker(name, apart, say, again=again, gather=GATHER_LONG)
         else:
             trackers[name] = QueuedTracker(name, partial(opener, run), say, again=again)
-    if not trackers:
-        yield None
-        return
-    told = FanOut(trackers)
+    told = FanOut(trackers, direct)
     try:
         yield told
     finally:
@@ -145,7 +132,7 @@ def _apart(choice: str, *, run: str, job: str, folder: str | Path, say: Callable
 
 def _again(choice: str, folder: str | Path) -> str:
     """What tells a run's rows again; an exporter has the newest numbers only."""
-    return "" if choice.startswith("prometheus") else f"vaak replay {folder} --track {choice}"
+    return "" if exporter_choices(choice) else f"vaak replay {folder} --track {choice}"
 
 
 def _name(choice: str, taken: Iterable[str]) -> str:
