@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,8 +12,7 @@ from vaak.checkpoint.folder import Checkpoint
 from vaak.checkpoint.leases import lease
 from vaak.checkpoint.outbox import WAITING, Kind, Record
 from vaak.errors import BadInput
-
-_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+from vaak.track.sentences import without_keys
 
 Say = Callable[[str], None]
 
@@ -95,6 +93,4 @@ def sentence_of(error: Exception) -> str:
         text = str(error)
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    for value in filter(None, map(os.environ.get, _SECRETS)):
-        text = text.replace(value, "…")
-    return " ".join(text.split())[:500]
+    return " ".join(without_keys(text).split())[:500]

@@ -1,4 +1,4 @@
-"""What went wrong with a tracker, in words for a person, without the keys that an error may quote."""
+"""What went wrong, in words for a person, without the keys that an error may quote."""
 
 from __future__ import annotations
 
