@@ -40,7 +40,10 @@ def test_each_stage_has_its_profile_and_the_way_to_its_own_report(tmp_path: Path
 
 
 def test_seconds_in_steps_are_their_sum_or_follow_from_the_speed() -> None:
-    noted, older = Curves(), Curves()
-    noted.add({"step": step, "step_s": 0.5} for step in range(1, 3001))
-    older.add({"step": step, "tokens_per_s": 2048.0} for step in range(1, 3001))
-    assert step_seconds(noted, 1024) == step_seconds(older, 1024) == 1500.0
+    timed: dict[str, Curves] = {"every step": Curves(), "none": Curves(), "the last third": Curves()}
+    for step in range(1, 3001):
+        timed["every step"].add([{"step": step, "step_s": 0.5, "tokens_per_s": 2048.0}])
+        timed["none"].add([{"step": step, "tokens_per_s": 2048.0}])
+        late = {"step_s": 0.5} if step > 2000 else {}
+        timed["the last third"].add([{"step": step, "tokens_per_s": 2048.0, **late}])
+    assert {name: step_seconds(curves, 1024) for name, curves in timed.items()} == dict.fromkeys(timed, 1500.0)

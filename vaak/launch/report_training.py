@@ -56,7 +56,7 @@ class StageRun:
 def step_seconds(curves: Curves, tokens_per_step: int) -> float:
     """Seconds spent in steps: their sum, or, of a run that did not note them, the tokens of each over its measured speed."""
     steps, speed = curves.curve("step_s"), curves.curve("tokens_per_s")
-    if steps.count.sum() == speed.count.sum():  # not of a run that began before it was noted
+    if steps.count.sum() >= speed.count.sum():  # fewer of a run that began before steps were timed
         return float(np.nansum(steps.mean * steps.count))
     return float(np.nansum(tokens_per_step * speed.count / np.where(speed.mean > 0, speed.mean, np.nan)))
 
