@@ -23,7 +23,7 @@ def test_rewards_are_told_by_language_and_by_part():
     assert np.isclose(figures["reward"], 0.425) and np.isclose(figures["reward/language/en"], 0.4)
     assert np.isclose(figures["reward/language/hi"], 0.45) and np.isclose(figures["reward/content/language/en"], 0.3)
     assert "reward/content/language/hi" not in figures
-    assert figures["gated"] == 0.25 and figures["gated/short"] == 1.0
+    assert figures["gated"] == 0.25 and figures["gated/short"] == 1.0 and figures["gated/loop"] == 0.0
     assert figures["stopped"] == 1.0 and figures["codes"] == 3.5
     assert np.isclose(figures["length_ratio"], np.mean([3, 9, 1, 1]) / 6)
     assert np.isclose(figures["length_spread"], np.std(np.array([3, 9, 1, 1]) / 6))

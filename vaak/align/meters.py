@@ -10,6 +10,7 @@ import numpy as np
 from vaak.align.judges import EQUAL
 from vaak.align.rollouts import Rollout
 from vaak.score.prosody import f0_spread
+from vaak.score.reward import GATES
 
 # What is counted over processes; of the rest they have the mean.
 _SUMMED = ("gated/", "judges/")
@@ -39,8 +40,8 @@ def rollout_values(rollouts: Sequence[Rollout]) -> dict[str, list[float]]:
             values["reward"].append(judged.reward)
             values[f"reward/language/{language}"].append(judged.reward)
             values["gated"].append(float(bool(judged.gate)))
-            if judged.gate:
-                values[f"gated/{judged.gate}"].append(1.0)
+            for gate in GATES:  # those with none too: a chart draws its line across a figure that is absent
+                values[f"gated/{gate}"].append(float(judged.gate == gate))
             for part, worth in judged.parts.items():
                 values[f"reward/{part}"].append(worth)
                 values[f"reward/{part}/language/{language}"].append(worth)
