@@ -46,6 +46,24 @@ def test_every_sample_comes_once_before_one_comes_again():
     assert [order[place].item for place in range(pool)] != [order[pool + place].item for place in range(pool)]
 
 
+def test_a_share_of_the_prompts_brings_another_sample_of_its_speaker_to_continue():
+    order = gathered(200, languages={"en": 1.0}, tiers=("clean",), cloned=0.4)
+    samples = {one.sample_id: (one, codes) for one, codes in _with_codes(GROUP)}
+    cloned = [one for one in order.all if one.sample.voice_codes is not None]
+    assert 0.3 < len(cloned) / len(order.all) < 0.5
+    for prompt in cloned:
+        said, codes = prompt.sample.voice_text, prompt.sample.voice_codes
+        assert said is not None and codes is not None and said != prompt.text
+        sources = [one for one, its in samples.values() if one.transcript == said and np.array_equal(its, codes)]
+        assert [one.speaker for one in sources] == [prompt.sample.speaker] and not sources[0].held_out
+        assert 2.0 <= len(codes) / CODEC.tokens_per_second <= 12.0
+        np.testing.assert_array_equal(prompt.ids[-len(codes) :], VOCABULARY.speech_ids(codes))
+        assert TOKENIZER.encode(f"{said} {prompt.text}") == _text_of(prompt)
+    described = gathered(200, languages={"en": 1.0}, tiers=("clean",))
+    assert [one.item for one in described.all] == [one.item for one in order.all]
+    assert described.fingerprint != order.fingerprint
+
+
 def test_a_prompt_is_what_training_had_and_may_be_twice_as_long():
     prompt = gathered(10)[0]
     number = next(i for i, one in enumerate(_samples(prompt)) if one.sample_id == prompt.item)
@@ -99,3 +117,13 @@ def test_a_voice_is_near_another_sample_of_its_speaker():
     others = [voice for speaker, voices in by_speaker.items() if speaker in ("rms", "joe", "awb") for voice in voices]
     assert len(heart) > 5 and others
     assert np.mean([heart[0] @ one for one in heart[1:]]) > np.mean([heart[0] @ one for one in others]) + 0.1
+
+
+def _with_codes(group):
+    return [(one, group.tokens(number)) for number, one in enumerate(group.samples())]
+
+
+def _text_of(prompt) -> list[int]:
+    """The ids between the description of the voice and the speech."""
+    ids = prompt.ids.tolist()
+    return ids[ids.index(VOCABULARY.voice_end) + 1 : ids.index(VOCABULARY.speech_start)]

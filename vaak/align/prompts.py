@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain, islice
+from functools import cached_property, partial
+from itertools import chain, islice, starmap
 
 import numpy as np
 
 from vaak.codec import Codec
 from vaak.corpus import Corpus
 from vaak.corpus.pack_items import Prompt
+from vaak.corpus.pack_material import VOICE_SECONDS
 from vaak.corpus.reader import Group
 from vaak.corpus.samples import Sample
 from vaak.errors import BadInput
-from vaak.evaluate.items import most_codes, prompt_of
+from vaak.evaluate.items import most_codes
 from vaak.evaluate.measures import voice_of
 from vaak.grammar.tokenizer import TextTokenizer
 from vaak.grammar.vocabulary import Vocabulary
 from vaak.mixture.order import Interleave, apportion, key_of, permute
 from vaak.recipe.align_tree import PromptSettings
+from vaak.speak.speech import build_prompt
 from vaak.storage.files import hash_json
 
 # Samples of a corpus that are looked at together.
 _BLOCK = 256
 # Shares of languages hold in every so many prompts.
 _ROUND = 1000
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A sample whose voice is continued: what it says, and its codes, uint16[n]."""
+
+    text: str
+    codes: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,9 @@ class PromptOrder:
     def fingerprint(self) -> str:
         """Names the prompts and their order: another one is another run."""
         items = {language: [one.item for one in pool] for language, pool in self.pools.items()}
-        return hash_json({"seed": self.seed, "rows": self._cells.rows.tolist(), "items": items})
+        named = {"seed": self.seed, "rows": self._cells.rows.tolist(), "items": items}
+        cloned = [one.item for one in self.all if one.sample.voice_codes is not None]
+        return hash_json(named | ({"cloned": cloned} if cloned else {}))
 
 
 def gather_prompts(
@@ -129,15 +141,11 @@ def gather_prompts(
             if stream == "paired" and code == language and (settings.tiers is None or tier in settings.tiers)
         ]
         fits = _fits(settings, frozenset(excluded))
+        ask = partial(_prompt, vocabulary=vocabulary, tokenizer=tokenizer, codec=codec, positions=positions)
         drawn = [
-            filter(
-                None,
-                (
-                    _prompt(sample, codes, vocabulary, tokenizer, codec, positions)
-                    for sample, codes in _drawn(group, key_of("align", seed, corpus.id, language), fits)
-                ),
-            )
+            filter(None, starmap(ask, _with_voices(_drawn(group, key, fits), settings.cloned, key, codec)))
             for corpus, group in groups
+            for key in [key_of("align", seed, corpus.id, language)]
         ]
         pool: list[AlignPrompt] = []
         for prompts, part in zip(drawn, _parts([group.n_samples for _, group in groups], count), strict=True):
@@ -154,7 +162,13 @@ def gather_prompts(
 
 
 def as_item(
-    sample_id: str, language: str, text: str, speaker: str | None, voice_description: str | None, codes: np.ndarray
+    sample_id: str,
+    language: str,
+    text: str,
+    speaker: str | None,
+    voice_description: str | None,
+    codes: np.ndarray,
+    voice: Voice | None = None,
 ) -> Prompt:
     """A paired sample of training as an item of a gold pack: its voice and its text are known, and its sound is its codes."""
     return Prompt(
@@ -166,9 +180,9 @@ def as_item(
         voice_description=voice_description,
         reference_codes=codes,
         reference_audio=None,
-        voice_text=None,
-        voice_codes=None,
-        voice_language=None,
+        voice_text=voice and voice.text,
+        voice_codes=voice and voice.codes,
+        voice_language=voice and language,
         seen_voice=True,
         seen_text=True,
         sample_id=sample_id,
@@ -209,9 +223,26 @@ def _drawn(group: Group, key: int, fits: Callable[[Sample], bool]) -> Iterator[t
                 yield sample, np.asarray(group.tokens(number), np.uint16)
 
 
+def _with_voices(
+    drawn: Iterable[tuple[Sample, np.ndarray]], cloned: float, key: int, codec: Codec
+) -> Iterator[tuple[Sample, np.ndarray, Voice | None]]:
+    """Samples, `cloned` of them with a voice to continue: the last sample of their speaker that came before and is of a good
+    length. A speaker's first sample has none."""
+    shortest, longest = (seconds * codec.tokens_per_second for seconds in VOICE_SECONDS)
+    voices: dict[str, Voice] = {}
+    for sample, codes in drawn:
+        chosen = key_of("cloned", key, sample.sample_id) < cloned * 2**64
+        yield sample, codes, voices.get(sample.speaker or "") if chosen else None
+        if sample.speaker and shortest <= len(codes) <= longest:
+            assert sample.transcript is not None
+            voices[sample.speaker] = Voice(sample.transcript, codes)
+
+
 def _prompt(
     sample: Sample,
     codes: np.ndarray,
+    voice: Voice | None,
+    *,
     vocabulary: Vocabulary,
     tokenizer: TextTokenizer,
     codec: Codec,
@@ -222,9 +253,16 @@ def _prompt(
     if not len(codes):
         return None
     item = as_item(
-        sample.sample_id, sample.language, sample.transcript, sample.speaker, sample.voice_description, codes
+        sample.sample_id, sample.language, sample.transcript, sample.speaker, sample.voice_description, codes, voice
     )
-    ids = prompt_of(item, vocabulary, tokenizer)
+    ids = build_prompt(
+        vocabulary,
+        tokenizer,
+        item.text,
+        voice_description=item.voice_description,
+        voice_text=item.voice_text,
+        voice_codes=item.voice_codes,
+    )
     limit = most_codes(item)
     if positions is not None and len(ids) + limit > positions:
         return None

@@ -15,7 +15,7 @@ from vaak.corpus.reader import Corpus, Group
 from vaak.corpus.samples import Sample
 
 # A reference to clone from should be long enough to hear a voice and short enough to leave room for speech.
-_VOICE_SECONDS = (2.0, 12.0)
+VOICE_SECONDS = (2.0, 12.0)
 
 # Whose voices speak: anybody's that is held out; first those that training never hears; those alone.
 Voices = Literal["any", "new-first", "new-only"]
@@ -41,7 +41,7 @@ class HeldOut:
 
     @property
     def good_to_clone(self) -> bool:
-        low, high = _VOICE_SECONDS
+        low, high = VOICE_SECONDS
         return low <= self.seconds <= high
 
 

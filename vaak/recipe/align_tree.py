@@ -20,13 +20,15 @@ class PromptSettings(Frozen):
     """Which paired samples give the texts that are spoken, and the voices that they are to be spoken in.
 
     languages: share of the prompts of each. tiers, sources: of these alone; all where it is not given. most_seconds: longer
-    samples are left out. Held-out samples, and those of the recipe's pack, are never among them.
+    samples are left out. cloned: share of the prompts that also bring another sample of their speaker, whose voice the model
+    is to continue. Held-out samples, and those of the recipe's pack, are never among them.
     """
 
     languages: dict[str, Positive]
     tiers: tuple[str, ...] | None = None
     sources: tuple[str, ...] | None = None
     most_seconds: Positive = 20.0
+    cloned: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @field_validator("languages")
     @classmethod
