@@ -225,7 +225,9 @@ def publish(
     run: Run,
     to: Annotated[str | None, typer.Option(help="Where full checkpoints go: s3://bucket/run.")] = None,
     hub: Annotated[str | None, typer.Option(help="The Hub repository that milestones go to: owner/name.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Wait for the run, and go on until it is done and sent.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Wait for the run, and go on until it is done and sent.")
+    ] = False,
     db: Annotated[str | None, typer.Option("--db", help="Results database: milestones wait for their notes.")] = None,
     track: Annotated[list[str] | None, typer.Option(help="Export how it stands: prometheus[:PORT].")] = None,
     as_json: Json = False,
