@@ -111,7 +111,8 @@ def _aligning() -> Panels:
         curves("Reward", "none", f"Of aligned runs: mean over completions, and of each language.{_SEE}", Query(_metric("vaak_reward")),
                Query(_metric("vaak_reward_language", ',language=~"$language"'), "{{run}} {{language}}")),
         curves("Parts of the reward", "none", f"Content, similarity, quality; of preferences, what was chosen and rejected.{_SEE}",
-               Query(_metric("vaak_reward_part"), "{{run}} {{part}}")),
+               Query(_metric("vaak_reward_part"), "{{run}} {{part}}"), Query(_metric("vaak_reward_chosen"), "{{run}} chosen"),
+               Query(_metric("vaak_reward_rejected"), "{{run}} rejected")),
         curves("Dropped, dead and gated", "percentunit", "Groups without rewards since a judge failed; groups whose rewards are equal; "
                f"completions that fell to a gate. docs/ops.md: VaakJudgesFail.{_SEE}", Query(_metric("vaak_dropped"), "{{run}} dropped"),
                Query(_metric("vaak_dead"), "{{run}} dead"), Query(_metric("vaak_gated"), "{{run}} gated"), least=0, most=1),

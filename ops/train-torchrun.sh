@@ -11,6 +11,7 @@
 # PORT       where they find it; 29500
 # RESTARTS   how often all processes are started again, from the last checkpoint, when one has died; 0
 # PYTHON     the interpreter that has vaak; python
+# TORCH_ELASTIC_SHUTDOWN_TIMEOUT   seconds that the processes have to save when this is told to stop; 1800, torchrun's own is 30
 set -eu
 python=${PYTHON:-python}
 processes=${PROCESSES:-$("$python" -c 'import torch; print(max(1, torch.cuda.device_count()))')}
@@ -27,5 +28,6 @@ else
 fi
 # A new store for every start: torchrun's own still holds the addresses of processes that are gone.
 export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
+export TORCH_ELASTIC_SHUTDOWN_TIMEOUT="${TORCH_ELASTIC_SHUTDOWN_TIMEOUT:-1800}"
 # Whoever fails ends all with its sentence, and the next start continues at the last checkpoint.
 exec "$python" -m torch.distributed.run --max-restarts "${RESTARTS:-0}" "$@"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tests.checkpoint.remote_runs import save
-from vaak.checkpoint import publish_checkpoint
+from tests.checkpoint.remote_runs import done, save
+from vaak.checkpoint import list_remote, publish_checkpoint
+from vaak.cli import checkpoints
 from vaak.storage.locks import lock_file, unlock
 from vaak.storage.objects import open_objects, write_object
 
@@ -117,6 +121,31 @@ def test_what_still_waits_without_follow_is_named_and_is_no_success(tmp_path, mo
     code, _, err = leave("publish", run, "--hub", "me/one", "--db", tmp_path / "results.db")
     assert code == 1 and "step 10 for me/one (its evaluation is not there yet)" in err
     assert leave("publish", run, "--hub", "me/one")[0] == 0
+
+
+def test_a_publisher_that_follows_waits_for_a_run_that_has_not_begun(tmp_path, model, leave, monkeypatch):
+    run, there = tmp_path / "run", f"file://{tmp_path}/there"
+
+    def train(_: float) -> None:
+        save(recipe_of(run), 10, model)
+        done(run)
+
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(sleep=train))
+    code, out, _ = leave("publish", run, "--to", there, "--follow")
+    assert code == 0 and out.count("recipe.yaml is not there yet; waiting for the run to begin") == 1
+    assert "1 published" in out and [one.step for one in list_remote(there)] == [10]
+
+
+def test_a_publisher_may_be_stopped_before_the_run_begins_and_without_follow_it_does_not_wait(
+    tmp_path, leave, monkeypatch
+):
+    given = ("publish", tmp_path / "run", "--to", f"file://{tmp_path}/there")
+    told = SimpleNamespace(sleep=lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(checkpoints, "time", told)
+    code, _, err = leave(*given, "--follow")
+    assert code == 130 and "has not begun; run the same command again" in err
+    assert leave(*given)[0] == 2
+    assert leave(*given[:2], "--follow")[0] == 2  # and nobody waits to hear that there is nowhere to publish to
 
 
 def test_a_publisher_tells_no_tracker_of_curves(tmp_path, model, leave):

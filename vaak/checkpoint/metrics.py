@@ -6,7 +6,7 @@ from vaak.track.metric import Metric
 
 PUBLISHING = (
     Metric("publish/waiting", "checkpoints", "that wait to be sent, to both targets together; a milestone for the Hub also waits up to six hours for "
-           "its evaluation", "it grows", "publisher"),
+           "its evaluation", "it stays at three or more: newer ones go first, and what the policy does not keep is given up", "publisher"),
     Metric("publish/oldest_s", "s", "how long the oldest of these has waited, milestones that have no evaluation yet left out; 0 where none waits",
            "longer than an upload and a pause together", "publisher"),
     Metric("publish/step", "steps", "of the newest checkpoint that was ever published of this run", "it stands still while `checkpoint/step` goes on",

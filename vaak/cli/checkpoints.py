@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from vaak.checkpoint.folder import Checkpoint
 from vaak.checkpoint.outbox import Record
 from vaak.checkpoint.remote import RemoteCheckpoint, RemotePruned
 from vaak.cli.show import print_json, print_table
-from vaak.errors import BadInput, CheckFailed
+from vaak.errors import BadInput, CheckFailed, Interrupted
 
 Json = Annotated[bool, typer.Option("--json", help="Print the same content as JSON.")]
 Run = Annotated[Path, typer.Argument(help="The folder of a run.")]
@@ -23,6 +24,9 @@ RunOrUrl = Annotated[
     str, typer.Argument(help="The folder of a run, or the address it was published to: s3://bucket/run.")
 ]
 CheckpointFolder = Annotated[Path, typer.Argument(help="A checkpoint, or a run (its newest complete one).")]
+
+# Between looks for a run that has not begun.
+_POLL_SECONDS = 0.5
 
 checkpoint_app = typer.Typer(help="List, verify, export, prune, publish and pull checkpoints.", no_args_is_help=True)
 
@@ -221,7 +225,9 @@ def publish(
     run: Run,
     to: Annotated[str | None, typer.Option(help="Where full checkpoints go: s3://bucket/run.")] = None,
     hub: Annotated[str | None, typer.Option(help="The Hub repository that milestones go to: owner/name.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until the run is done and all is published.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Wait for the run, and go on until it is done and sent.")
+    ] = False,
     db: Annotated[str | None, typer.Option("--db", help="Results database: milestones wait for their notes.")] = None,
     track: Annotated[list[str] | None, typer.Option(help="Export how it stands: prometheus[:PORT].")] = None,
     as_json: Json = False,
@@ -238,10 +244,12 @@ def publish(
     from vaak.launch.console import stopping
     from vaak.recipe import load_policy
 
-    policy = load_policy(run / "recipe.yaml")
     notes = None if db is None else _notes_from(db)
     say = (lambda line: None) if as_json else typer.echo
     with stopping() as stop, publish_exporter(track or [], run, say) as tracker:
+        if follow and (to or hub):
+            _wait_for(run / "recipe.yaml", stop, say)
+        policy = load_policy(run / "recipe.yaml")
         done = publish_run(run, to=to, hub=hub, policy=policy, notes=notes, follow=follow, stop=stop, say=say,
                            tracker=tracker)  # fmt: skip
     if as_json:
@@ -253,6 +261,16 @@ def publish(
         raise CheckFailed(f"still waiting: {', '.join(left)}; publish again and it continues")
     if done.unseen:
         raise CheckFailed(f"{done.unseen}; publish again when that is mended")
+
+
+def _wait_for(recipe: Path, stop: Callable[[], bool], say: Callable[[str], None]) -> None:
+    """Return when a run has begun, of which its recipe is the first file. Raises `Interrupted` if asked to stop before."""
+    if not recipe.is_file():
+        say(f"{recipe} is not there yet; waiting for the run to begin")
+    while not recipe.is_file():
+        if stop():
+            raise Interrupted(f"{recipe.parent} has not begun")
+        time.sleep(_POLL_SECONDS)
 
 
 def _why(one: Record) -> str:

@@ -24,7 +24,7 @@ from vaak.storage.locks import lock_file, unlock
 
 POLL_SECONDS = 1.0
 # Saving a checkpoint of a large model to a slow disk takes its time.
-_SAVING_SECONDS = 900.0
+_SAVING_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ def _environment(processes: int) -> dict[str, str]:
     }
     # Each computes on its GPU; on a CPU they share the cores.
     environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    # By itself it kills after 30 s what it has told to stop.
+    environment.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", f"{_SAVING_SECONDS:.0f}")
     # A new store for every start: torchrun's own still holds the addresses of processes that are gone.
     return environment | {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 
