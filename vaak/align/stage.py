@@ -188,7 +188,7 @@ def _pairs(recipe: AlignRecipe, model: dict[str, Any], say: Say) -> tuple[PairOr
     """The pairs that the recipe names, and where a recogniser had judged them; `model` is the `identity` of its parent."""
     assert recipe.pairs is not None
     pairs = open_pairs(resolve_path(recipe.pairs))
-    check_pairs(pairs, model)
+    check_pairs(pairs, model, recipe.rollouts.temperature)
     say(f"{len(pairs.rows)} pairs of {pairs.folder}")
     if pairs.manifest["parent"] != model["parent"]:
         say(f"{pairs.folder} was spoken by {pairs.manifest['parent']}, so its completions are not this model's own")
