@@ -73,6 +73,11 @@ _ALIGNMENT = """\
 A row for each step of `vaak align`; [what to do about them](align.md). Rows of checkpoints are those above. Of both kinds:
 """
 
+_BATCHES = """\
+With `updates_per_batch` above 1 the figures of a batch (rewards, gates, lengths, seconds of drawing and judging) stand only in the row of the first
+step that learns from it; `judges/…`, counts since the run began, in every row.
+"""
+
 _FIGURES = """\
 ## Evaluation
 
@@ -126,7 +131,7 @@ def page() -> str:
         *(_VALIDATION, _defined(VALIDATION)),
         *(_CHECKPOINTS, _defined(CHECKPOINTS)),
         *(_TRACKERS, _defined(UNTOLD)),
-        *(_ALIGNMENT, _defined(SHARED), "### GRPO\n", _defined(GRPO), "### DPO\n", _defined(DPO)),
+        *(_ALIGNMENT, _defined(SHARED), "### GRPO\n", _BATCHES, _defined(GRPO), "### DPO\n", _defined(DPO)),
         *(_FIGURES, _table(["figure", "unit", "meaning", "look at it when"], figures)),
         *("They, and what goes with them, stand in a row as:\n", _defined(EVALUATION)),
         *(_SIDECAR, _defined(SIDECAR)),

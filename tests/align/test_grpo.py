@@ -153,14 +153,26 @@ def test_several_updates_of_one_batch_clip_and_use_old_probabilities(tmp_path):
     assert max(row["clipped"] for row in rows[1:4]) > 0
 
 
-@pytest.mark.parametrize("kl", [0.0, 0.1])
-def test_interrupted_and_resumed_it_is_the_run_that_was_not(tmp_path, kl):
+def test_the_figures_of_a_batch_are_told_once_however_many_steps_it_serves(tmp_path):
+    """So that what all rows sum up to is what happened; the counts of the judges go on in every row."""
+    recipe = make_recipe(steps=4, updates_per_batch=2)
+    stage = make_stage(tmp_path / "run", recipe, [make_prompt("one two three")])
+    rows = run_stage(stage, SetJudges(lambda _, one: float(one is GOOD)), alternating)
+    of_a_batch = {"reward", "reward/language/en", "gated", "gated/short", "dropped", "codes", "drawing_s", "judging_s"}
+    assert [of_a_batch & row.keys() for row in rows] == [of_a_batch, set(), of_a_batch, set()]
+    assert all({"loss", "grad_norm", "lr", "judges/groups", "judges/judged"} <= row.keys() for row in rows)
+
+
+@pytest.mark.parametrize(("kl", "updates"), [(0.0, 1), (0.1, 1), (0.0, 3)])
+def test_interrupted_and_resumed_it_is_the_run_that_was_not(tmp_path, kl, updates):
     """Bit for bit, with the optimizer's state and the rates; the rows follow each other."""
     from vaak.align.stage import continue_from
     from vaak.checkpoint import list_checkpoints
 
     prompts = [make_prompt(text) for text in ("one two", "red blue", "old new")]
-    recipe = make_recipe(steps=6, kl=kl, schedule={"peak_lr": 3e-3, "min_lr": 1e-3, "warmup_ratio": 0.2})
+    recipe = make_recipe(steps=6, kl=kl, updates_per_batch=updates,
+                         checkpoints={"every": 3, "model_only_every": None, "milestones": None},
+                         schedule={"peak_lr": 3e-3, "min_lr": 1e-3, "warmup_ratio": 0.2})  # fmt: skip
     judges = SetJudges(lambda _, one: 1.0 - len(one.codes) / 12)
     whole = make_stage(tmp_path / "whole", recipe, prompts)
     rows = run_stage(whole, judges)
@@ -174,6 +186,6 @@ def test_interrupted_and_resumed_it_is_the_run_that_was_not(tmp_path, kl):
     continued = run_stage(again, judges)
     assert [row["step"] for row in continued] == [1, 2, 3, 4, 5, 6]
     for name in ("reward", "lr", "codes", "grad_norm", "loss"):
-        assert [row[name] for row in continued] == [row[name] for row in rows], name
+        assert [row.get(name) for row in continued] == [row.get(name) for row in rows], name
     for a, b in zip(whole.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(a, b)

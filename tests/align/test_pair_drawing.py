@@ -15,6 +15,7 @@ from vaak.align.prompts import PromptOrder
 from vaak.align.rollouts import Rollout
 from vaak.cli.main import main
 from vaak.errors import BadInput, CheckFailed, Interrupted
+from vaak.model.sampling import TEMPERATURE
 from vaak.recipe import load_align_recipe
 from vaak.speak.generation import generate
 from vaak.storage.files import list_files
@@ -182,3 +183,4 @@ def test_the_shipped_recipes_are_valid_and_small_steps():
     real, tiny = load_align_recipe("dpo"), load_align_recipe("dpo-tiny")
     assert real.kind == tiny.kind == "dpo" and real.schedule.peak_lr == 5e-7
     assert tiny.schedule.peak_lr > real.schedule.peak_lr
+    assert tiny.rollouts.temperature == TEMPERATURE  # as an evaluation speaks

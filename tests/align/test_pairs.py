@@ -24,7 +24,8 @@ def pair(number: int, chosen: list[int], rejected: list[int], stopped: bool = Tr
 
 def make_folder(folder, count: int = 3):
     model = identity("toy/0/0", VOCABULARY, TOKENIZER, open_codec("embedded"))
-    write_pairs(folder, [pair(n, [n, n + 1], [9, 8, 7], n != 1) for n in range(count)], {**model, "trusted": ["en"]})
+    metadata = {**model, "trusted": ["en"], "temperature": 0.7}
+    write_pairs(folder, [pair(n, [n, n + 1], [9, 8, 7], n != 1) for n in range(count)], metadata)
     return open_pairs(folder)
 
 
@@ -76,9 +77,16 @@ def test_an_array_that_would_run_code_is_not_loaded(tmp_path):
 def test_pairs_of_another_vocabulary_are_refused_and_of_another_checkpoint_are_not(tmp_path):
     pairs = make_folder(tmp_path / "pairs")
     model = identity("toy/0/9", VOCABULARY, TOKENIZER, open_codec("embedded"))
-    check_pairs(pairs, model)
+    check_pairs(pairs, model, 0.7)
     with pytest.raises(BadInput, match=r"vocabulary .* make pairs with this model"):
-        check_pairs(pairs, {**model, "vocabulary": {**model["vocabulary"], "base_size": 17}})
+        check_pairs(pairs, {**model, "vocabulary": {**model["vocabulary"], "base_size": 17}}, 0.7)
+
+
+def test_pairs_drawn_at_another_temperature_are_refused_with_both_named(tmp_path):
+    """Their log-probabilities would be of a policy that never spoke them."""
+    model = identity("toy/0/0", VOCABULARY, TOKENIZER, open_codec("embedded"))
+    with pytest.raises(BadInput, match=r"pairs: .* at temperature 0\.7, and rollouts\.temperature is 1; say --set"):
+        check_pairs(make_folder(tmp_path / "pairs"), model, 1.0)
 
 
 @settings(max_examples=20, deadline=None)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
+from typing import cast
+from unicodedata import normalize
 
 import numpy as np
 import pytest
 
 import vaak.demo
-from vaak.align.prompts import PromptOrder, gather_prompts
+from tests.align.toy_alignment import make_recipe
+from vaak.align.prompts import PromptOrder, gather_prompts, held_text
+from vaak.align.stage import prompts_of
 from vaak.codec import open_codec
 from vaak.corpus import open_corpus
+from vaak.corpus.pack_items import GoldPack
 from vaak.errors import BadInput
 from vaak.grammar.tokenizer import load_tokenizer
+from vaak.model.speech_lm import SpeechLM
 from vaak.recipe.align_tree import PromptSettings
 
 CORPUS = open_corpus(vaak.demo.corpus_folder())
@@ -97,6 +104,24 @@ def test_what_a_recipe_leaves_out_is_left_out():
     assert not gone & {again[number].item for number in range(50)}
     short = gathered(50, languages={"en": 1.0}, positions=200)
     assert all(len(short[number].ids) + short[number].limit <= 200 for number in range(50))
+
+
+def test_a_text_of_the_pack_is_no_prompt_in_whatever_corpus_it_stands():
+    """Other corpora have it under another id, in another Unicode form, with spaces around it."""
+    texts = {one.text for one in gathered(50, languages={"ta": 1.0}).all}
+    theirs, spelt = next((one, nfd) for one in texts if (nfd := normalize("NFD", one)) != one)
+    left = {one.text for one in gathered(50, languages={"ta": 1.0}, excluded={held_text(f" {spelt}\n")}).all}
+    assert theirs not in left and texts - {theirs} <= left
+
+
+def test_a_run_has_no_text_of_a_prompt_of_its_pack():
+    """As if the pack were of another corpus: none of its ids is in this one."""
+    theirs = gathered(20, languages={"en": 1.0}).all
+    pack = SimpleNamespace(excluded_ids={"of another corpus"}, prompts=[one.sample for one in theirs])
+    recipe = make_recipe(corpora=(str(CORPUS.folder),), steps=20)
+    model = SimpleNamespace(vocabulary=VOCABULARY, config=None)
+    run = prompts_of(recipe, cast(SpeechLM, model), TOKENIZER, CODEC, cast(GoldPack, pack))
+    assert not {one.text for one in theirs} & {one.text for one in run.all}
 
 
 def test_a_language_without_a_sample_is_refused_by_name():

@@ -124,6 +124,7 @@ def test_the_alarm_is_in_the_log_on_the_page_and_told_to_trackers(pack, options,
     page = write_panel(run, tmp_path / "panel.html", pack=pack.folder, db=tmp_path / "r.db", codec=codec).read_text()
     assert "<strong>Reward up, others down:</strong> step 20 against step 0, all languages" in page
     assert "Reward and held-out judges" in page and "Reward of an alignment" in page and "gets worse" in page
+    assert "items in which nothing was said" in page
 
 
 def test_a_run_that_only_gets_better_says_so_on_its_page(pack, options, tmp_path, codec, monkeypatch):

@@ -24,6 +24,8 @@ from vaak.score.reward_settings import RewardSettings
 SETTINGS = RewardSettings()
 ITEMS = 40
 OTHERS = {"plcmos": 4.0, "utmos": 3.5, "f0_spread": 2.0, "speaking_rate": 14.0}
+SILENCE = {"silence_share": 1.0, "level_db": -120.0, "wer": 1.0, "cer": 1.0, "dnsmos": 1.0, "plcmos": 1.0, "utmos": 1.0,
+           "f0_spread": 0.0, "speaking_rate": 0.0}  # fmt: skip
 OF = {judge.metric: judge for judge in JUDGES}
 
 
@@ -41,19 +43,34 @@ def counted(metric, errors, item, checkpoint, language="en", asr="tiny@2") -> Re
 
 def evaluated(db, step, values, *, errors=10, items=ITEMS, language="en", spread=0.0, name="i"):
     """An evaluation of `items` items with these figures, each of which strays by `spread` of itself."""
-    identity, rng = f"run/{step}/{step:064x}", np.random.default_rng(7)
+    rng = np.random.default_rng(7)
     for number in range(items):
-        item, strays = f"{name}-{number}", 1 + spread * float(rng.standard_normal())
+        strays = 1 + spread * float(rng.standard_normal())
         own = GOOD | OTHERS | values
         of_sound = {metric: value * strays if metric in OTHERS else value for metric, value in own.items()}
-        db.write([row for row in rows(of_sound, item, language, identity) if row.metric not in ("wer", "cer")])
-        heard = [
-            counted(metric, round(50 * own[metric]), item, identity, language, "base@1") for metric in ("wer", "cer")
-        ]
-        db.write(
-            [*heard, *(counted(f"held_out_{metric}", errors, item, identity, language) for metric in ("wer", "cer"))]
-        )
-    db.finish(identity, "pack", "quick", "abc", items, 1.0)
+        heard_item(db, step, f"{name}-{number}", of_sound, errors, language)
+    db.finish(identity_of(step), "pack", "quick", "abc", items, 1.0)
+
+
+def identity_of(step) -> str:
+    return f"run/{step}/{step:064x}"
+
+
+def heard_item(db, step, item, values, errors=10, language="en"):
+    """The rows of one item."""
+    identity = identity_of(step)
+    db.write([row for row in rows(values, item, language, identity) if row.metric not in ("wer", "cer")])
+    heard = [
+        counted(metric, round(50 * values[metric]), item, identity, language, "base@1") for metric in ("wer", "cer")
+    ]
+    db.write([*heard, *(counted(f"held_out_{metric}", errors, item, identity, language) for metric in ("wer", "cer"))])
+
+
+def with_silences(db, step, values, silent):
+    """An evaluation in which nothing was said in the last `silent` of the items."""
+    evaluated(db, step, values, items=ITEMS - silent)
+    for number in range(ITEMS - silent, ITEMS):
+        heard_item(db, step, f"i-{number}", GOOD | SILENCE, errors=50)
 
 
 def trust(db, *recognisers, languages=("en",)):
@@ -123,6 +140,43 @@ def test_errors_of_a_recogniser_that_is_not_trusted_say_nothing(db):
     evaluated(db, 20, RISEN, errors=50)
     one = compared(db)
     assert one is not None and not one.is_alarm and OF["held_out_wer"] not in one.judges
+
+
+@pytest.mark.parametrize(("before", "after"), [(10, 190), (190, 10)])
+def test_what_a_recogniser_makes_up_in_one_item_counts_as_all_of_its_words_and_no_more(db, before, after):
+    """190 errors in one of 40 items of 50 words would alone be .09, four margins and a half."""
+    trust(db, "tiny@2")
+    for step, values, errors in ((0, {}, before), (20, RISEN, after)):
+        heard_item(db, step, "i-0", GOOD | OTHERS | values, errors)
+        evaluated(db, step, values)  # what is there already stays
+    one = compared(db)
+    assert one is not None
+    assert one.judges[OF["held_out_wer"]].change == pytest.approx((min(after, 50) - min(before, 50)) / (50 * ITEMS))
+
+
+@pytest.mark.parametrize(("before", "after"), [(8, 0), (0, 8), (8, 8)])
+def test_silences_are_a_figure_of_their_own_and_no_flat_or_slow_or_bad_speech(db, before, after):
+    """Sound is compared where something was said in both: a repaired silence is no livelier pitch, a new one no flatter."""
+    trust(db, "tiny@2")
+    with_silences(db, 0, {}, before)
+    with_silences(db, 20, RISEN, after)
+    one = compared(db)
+    assert one is not None
+    assert (one.silent.before, one.silent.after, one.silent.items) == (before / ITEMS, after / ITEMS, ITEMS)
+    of_sound = [one.judges[OF[metric]] for metric in OTHERS]
+    assert [(was.change, was.items) for was in of_sound] == [(0.0, ITEMS - 8)] * len(OTHERS)
+    words = one.judges[OF["held_out_wer"]]  # there they count: 40 words more of 50
+    assert words.items == ITEMS and words.change == pytest.approx(0.8 * (after - before) / ITEMS)
+    [entry] = change_entries([one], "pack", "abc")
+    assert entry.values["evaluate/held_out/change/silent"] == one.silent.change
+
+
+def test_an_alarm_says_how_often_nothing_was_said(db):
+    with_silences(db, 0, {}, 2)
+    with_silences(db, 20, RISEN | {"f0_spread": 1.0}, 1)
+    one = compared(db)
+    assert one is not None and one.is_alarm
+    assert "margin -10%); nothing was said in 5.0% → 2.5% of the items. The model may" in words_of(one)
 
 
 def test_without_a_rise_of_the_reward_a_fall_is_no_alarm(db):

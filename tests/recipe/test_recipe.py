@@ -225,6 +225,14 @@ def test_steps_of_a_stage_that_counts_in_passes():
     assert steps_of(load_recipe("pt-s1-tiny"), Planned()) == 200  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("override", ["optimizer.betas=[0.9, 0.98]", "optimizer={grad_clip: 0.5}", "seed=2"])
+def test_an_alignment_has_weight_decay_only_where_it_is_asked_for(override):
+    from vaak.recipe import load_align_recipe
+
+    assert load_align_recipe("dpo-tiny", [override]).optimizer.weight_decay == 0.0
+    assert load_align_recipe("dpo-tiny", [override, "optimizer.weight_decay=0.1"]).optimizer.weight_decay == 0.1
+
+
 def test_the_policy_of_an_alignment_and_of_a_stage_are_found_alike(tmp_path):
     from vaak.recipe import load_align_recipe, load_policy
 

@@ -62,7 +62,10 @@ class Batches:
         return rollouts
 
     def figures(self) -> dict[str, float]:
-        """Of the batch that came last, over all processes, which call this together; seconds are this process's."""
+        """Of the batch that came last, over all processes, which call this together; seconds are this process's.
+
+        A batch is told once, so that sums over steps are right where it serves several: then only the judges' counts are.
+        """
         values = self._values | {f"judges/{name}": [n] for name, n in self.judges.counters.as_figures().items()}
         if self.stage.world.size > 1:
             every: list[Any] = [None] * self.stage.world.size
@@ -70,6 +73,7 @@ class Batches:
             names = sorted({name for one in every for name in one})
             values = {name: [number for one in every for number in one.get(name, [])] for name in names}
         found = {**figures_of(values), **self._seconds}
+        self._values, self._seconds = {}, {}
         for name, count in self._before.items():
             found[name] = found.get(name, 0.0) + count
         return found

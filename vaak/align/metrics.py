@@ -28,7 +28,7 @@ GRPO = (
     Metric("reward_spread", "0 to 1", "mean over groups of the deviation of rewards inside them: what there is to learn from",
            "it nears 0", "aligner"),
     Metric("gated", "share", "completions that fell to a gate and have reward 0", "it rises", "aligner"),
-    Metric("gated/{gate}", "completions", "of this step, how many fell to this gate", "one gate takes many", "aligner"),
+    Metric("gated/{gate}", "completions", "of the step's batch, how many fell to this gate", "one gate takes many", "aligner"),
     Metric("dropped", "share", "groups without rewards, since a judge failed", "more than .1: `judges/failed/{reason}` names it", "aligner"),
     Metric("dead", "share", "of the other groups, those whose rewards are equal: they teach nothing", "more than .5", "aligner"),
     Metric("stopped", "share", "completions that ended with the stop token", "it falls", "aligner"),

@@ -137,11 +137,18 @@ def identity(parent: str, vocabulary: Vocabulary, tokenizer: TextTokenizer, code
     }
 
 
-def check_pairs(pairs: PairFolder, model: Mapping[str, Any]) -> None:
-    """Raises `BadInput` unless ids and codes of the pairs mean the same to a model of this `identity`; its weights may be others."""
+def check_pairs(pairs: PairFolder, model: Mapping[str, Any], temperature: float) -> None:
+    """Raises `BadInput` unless ids and codes of the pairs mean the same to a model of this `identity` (its weights may be others),
+    and they were drawn at the `temperature` at which a run takes their log-probabilities: another one is another policy."""
     for name in ("vocabulary", "tokenizer_hash", "codec_hash"):
         if pairs.manifest[name] != model[name]:
             raise BadInput(
                 f"{pairs.folder}: its {name} {pairs.manifest[name]} is another one than this model's {model[name]}; "
                 "make pairs with this model, `vaak align pairs`"
             )
+    drawn = pairs.manifest["temperature"]
+    if drawn != temperature:
+        raise BadInput(
+            f"{pairs.folder}: its completions were drawn at temperature {drawn:g}, and rollouts.temperature is {temperature:g}; "
+            f"say --set rollouts.temperature={drawn:g}, or make pairs at {temperature:g}, `vaak align pairs`"
+        )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, islice, starmap
+from unicodedata import normalize
 
 import numpy as np
 
@@ -127,8 +128,8 @@ def gather_prompts(
     """The prompts of a run: of each language as many samples as `wanted` prompts in all need, or all that there are.
 
     They are drawn without reading the rest, so that a corpus of a million hours costs no more than a small one. excluded:
-    ids of samples that are held out. positions: how many ids the model can read. Raises `BadInput` for a language without
-    a sample.
+    ids of samples that are held out, and texts that are, as `held_text` has them. positions: how many ids the model can
+    read. Raises `BadInput` for a language without a sample.
     """
     pools: dict[str, list[AlignPrompt]] = {}
     total = sum(settings.languages.values())
@@ -196,12 +197,19 @@ def _parts(sizes: Sequence[int], count: int) -> list[int]:
     return [int(np.ceil(count * size / sum(sizes))) for size in sizes]
 
 
+def held_text(text: str) -> str:
+    """A text as it is looked for among what is held out: another Unicode form of it, or spaces around it, are the same text."""
+    return normalize("NFC", text).strip()
+
+
 def _fits(settings: PromptSettings, excluded: frozenset[str]) -> Callable[[Sample], bool]:
     def fits(sample: Sample) -> bool:
+        text = held_text(sample.transcript or "")
         return (
-            bool(sample.transcript and sample.transcript.strip())
+            bool(text)
             and not sample.held_out
             and sample.sample_id not in excluded
+            and text not in excluded
             and (settings.sources is None or sample.source in settings.sources)
             and (sample.duration_s is None or sample.duration_s <= settings.most_seconds)
         )

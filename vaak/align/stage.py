@@ -11,7 +11,7 @@ import torch
 
 from vaak.align.judges import Judges
 from vaak.align.pairs import PairOrder, check_pairs, identity, open_pairs
-from vaak.align.prompts import PromptOrder, gather_prompts
+from vaak.align.prompts import PromptOrder, gather_prompts, held_text
 from vaak.align.trust import trust_of
 from vaak.checkpoint import Checkpoint, find_model, list_checkpoints, load_state, training_folder
 from vaak.codec import Codec, open_codec
@@ -163,7 +163,10 @@ def prompts_of(
     pack: GoldPack | None,
     wanted: int | None = None,
 ) -> PromptOrder:
-    """The prompts of the whole run, or `wanted` ones; none of the pack's. Raises `BadInput` for a corpus of another codec, and as `gather_prompts` does."""
+    """The prompts of the whole run, or `wanted` ones; no sample of the pack, and none with the text of one of its prompts.
+
+    Raises `BadInput` for a corpus of another codec, and as `gather_prompts` does.
+    """
     corpora = [open_corpus(resolve_path(path)) for path in recipe.corpora]
     for corpus in corpora:
         if corpus.codec_hash is not None and corpus.codec_hash != codec.hash:
@@ -180,7 +183,7 @@ def prompts_of(
         wanted=wanted or recipe.prompts_by(recipe.steps),
         seed=recipe.seed,
         positions=positions_of(model),
-        excluded=pack.excluded_ids if pack else (),
+        excluded={*pack.excluded_ids, *(held_text(one.text) for one in pack.prompts)} if pack else (),
     )
 
 
@@ -188,7 +191,7 @@ def _pairs(recipe: AlignRecipe, model: dict[str, Any], say: Say) -> tuple[PairOr
     """The pairs that the recipe names, and where a recogniser had judged them; `model` is the `identity` of its parent."""
     assert recipe.pairs is not None
     pairs = open_pairs(resolve_path(recipe.pairs))
-    check_pairs(pairs, model)
+    check_pairs(pairs, model, recipe.rollouts.temperature)
     say(f"{len(pairs.rows)} pairs of {pairs.folder}")
     if pairs.manifest["parent"] != model["parent"]:
         say(f"{pairs.folder} was spoken by {pairs.manifest['parent']}, so its completions are not this model's own")

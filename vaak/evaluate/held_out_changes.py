@@ -5,12 +5,16 @@ It is an alarm where the reward rises and a held-out judge falls. The reward ris
 difference lies above zero. A judge falls where its difference is beyond its margin, and the interval of the difference all
 on that side of zero. Simulated on forty items of about ten words and without any change, the mean alone passes a margin of
 .02 in 27 of 100 runs, and both conditions hold in 1 or 2.
+
+Silence is no flat voice and no bad sound: judges of sound compare items with speech in both, and how often nothing was said
+is a figure of its own, which the word error rate counts already. One item has at most as many errors as it has words, as in
+the reward: what a recogniser makes up in one item would else move the rate of all by more than its margin.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,12 +25,15 @@ from vaak.evaluate.rewards import reward_rows
 from vaak.evaluate.store import Result, Results
 from vaak.languages import LANGUAGES
 from vaak.score.reward_settings import RewardSettings
+from vaak.score.sanity import MIN_SPEECH_SHARE
 
 # Fewer items in common than this say nothing of a language, or of all.
 LEAST_ITEMS = 16
 # What a tracker is told of a comparison, 1.0 or 0.0; an entry with it is of two checkpoints.
 ALARM = "evaluate/held_out/alarm"
 _DRAWS, _SEED, _LEVEL = 1000, 0, 0.95
+# The metric of silences, told from the rows and kept nowhere: 1.0 for an item in which nothing was said.
+_SILENT = "silent"
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ JUDGES = (
     Judge("f0_spread", "spread of the pitch", 0.10, -1, relative=True),
     Judge("speaking_rate", "speaking rate", 0.10, 0, relative=True),
 )
+# The others listen to sound, and have a figure for silence too that says nothing of speech.
+_OF_SOUND = {judge.metric for judge in JUDGES} - HELD_OUT_COUNTED.keys()
 
 
 @dataclass(frozen=True)
@@ -66,13 +75,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changed in a language (`EVERY`: in all together) between the checkpoints of two steps."""
+    """What changed in a language (`EVERY`: in all together) between the checkpoints of two steps. silent: the share of items
+    in which nothing was said; it has no margin."""
 
     language: str
     first: int
     newest: int
     newest_id: str
     reward: Change
+    silent: Change
     judges: dict[Judge, Change]
 
     @property
@@ -117,7 +128,9 @@ def compare_run(
     # Of the newest: what the first was not measured with yet leaves its items out, and does not change what the reward is.
     trusted = trusted_with(results, pair[1], COUNTED)
     believed = trusted_with(results, pair[1], HELD_OUT_COUNTED)
-    before, after = (_table([*reward_rows(rows, trusted, settings), *rows], believed) for rows in pair)
+    before, after = (
+        _table([*reward_rows(rows, trusted, settings), *_silent_rows(rows), *rows], believed) for rows in pair
+    )
     languages = sorted({row.language for row in pair[0]})
     found = (
         _compared(language, before, after, steps[first[0].checkpoint_id], steps[newest[0].checkpoint_id], newest[0])
@@ -142,9 +155,11 @@ def words_of(one: Comparison) -> str:
     where = "all languages" if one.language == EVERY else LANGUAGES[one.language].name
     falls = "; ".join(f"{judge.name} {change_words(judge, one.judges[judge])}" for judge in one.fallen)
     reward = f"{one.reward.before:.3f} → {one.reward.after:.3f}"
+    silences = f"; nothing was said in {one.silent.before:.1%} → {one.silent.after:.1%} of the items"
+    silences = silences if one.silent.before or one.silent.after else ""
     return (
         f"step {one.newest:,} against step {one.first:,}, {where}, {one.reward.items} items: the reward rises ({reward}) while "
-        f"judges that it is not made of get worse: {falls}. The model may please its judges and speak worse; listen "
+        f"judges that it is not made of get worse: {falls}{silences}. The model may please its judges and speak worse; listen "
         "before it goes on"
     )
 
@@ -180,6 +195,7 @@ def change_entries(comparisons: Sequence[Comparison], pack_id: str, instruments:
     for one in comparisons:
         if one.language == EVERY:
             values["evaluate/held_out/change/reward"] = one.reward.change
+            values["evaluate/held_out/change/silent"] = one.silent.change
             values |= {f"evaluate/held_out/change/{judge.metric}": was.change for judge, was in one.judges.items()}
     key = f"{newest.newest_id} against {newest.first} {pack_id} {instruments} {newest.reward.items}"
     return [Entry(key, newest.newest, values)]
@@ -199,6 +215,14 @@ def _of_one_version(first: Sequence[Result], newest: Sequence[Result]) -> tuple[
     version = {row.metric: row.metric_version for row in newest}
     kept = [[row for row in rows if version.get(row.metric) == row.metric_version] for rows in (first, newest)]
     return kept[0], kept[1]
+
+
+def _silent_rows(rows: Sequence[Result]) -> list[Result]:
+    return [
+        replace(row, metric=_SILENT, value=float(row.value > 1 - MIN_SPEECH_SHARE), detail={})
+        for row in rows
+        if row.metric == "silence_share"
+    ]
 
 
 _Table = dict[str, dict[str, Result]]  # metric -> item -> row
@@ -222,16 +246,23 @@ def _compared(
         # A language's own error rate is over its own units: those of English in words, of Indic ones in written units.
         if metric in HELD_OUT_COUNTED:
             items = [item for item in items if metric == held_out_figure(pair[0][item].language)]
+        elif metric in _OF_SOUND:
+            items = [item for item in items if all(_speaks(table, item) for table in (before, after))]
         if len(items) < LEAST_ITEMS:
             return None
         return _change(metric, [[rows[item] for item in items] for rows in pair], relative)
 
-    reward = change("reward")
-    if reward is None:
+    reward, silent = change("reward"), change(_SILENT)
+    if reward is None or silent is None:
         return None
     judged = {judge: change(judge.metric, judge.relative) for judge in JUDGES}
     judges = {judge: one for judge, one in judged.items() if one is not None}
-    return Comparison(language, first, newest, of_newest.checkpoint_id, reward, judges)
+    return Comparison(language, first, newest, of_newest.checkpoint_id, reward, silent, judges)
+
+
+def _speaks(table: _Table, item: str) -> bool:
+    row = table[_SILENT].get(item)
+    return row is not None and not row.value
 
 
 def _change(metric: str, pair: Sequence[Sequence[Result]], relative: bool) -> Change:
@@ -252,10 +283,11 @@ def _change(metric: str, pair: Sequence[Sequence[Result]], relative: bool) -> Ch
 
 
 def _centres(metric: str, rows: Sequence[Result], picks: np.ndarray) -> np.ndarray:
-    """The figure of each draw of items: picks int[draws, n] to float64[draws]; a rate of summed counts, a median or a mean."""
+    """The figure of each draw of items: picks int[draws, n] to float64[draws]; a rate of summed counts (no
+    item has more errors than units), a median or a mean."""
     if metric in ALL_COUNTED:
         counts = [counts_of(row) for row in rows]
-        errors, units = (np.array(one, np.float64) for one in zip(*((c.errors, c.ref) for c in counts), strict=True))
+        errors, units = np.array([(min(one.errors, one.ref), one.ref) for one in counts], np.float64).T
         return errors[picks].sum(1) / np.maximum(units[picks].sum(1), 1)
     values = np.array([row.value for row in rows], np.float64)[picks]
     return np.median(values, axis=1) if metric in MEDIANS else values.mean(1)

@@ -65,7 +65,8 @@ EVALUATION = (
            "beyond doubt", "it is 1: listen before it goes on", "sidecar"),
     Metric("evaluate/held_out/alarm_text", "text", "which judge, by how much; no number", "", "sidecar"),
     Metric("evaluate/held_out/first_step", "steps", "of the checkpoint that the newest is held against", "", "sidecar"),
-    Metric("evaluate/held_out/change/{figure}", "the figure's", "newest less first on the items of both; of `f0_spread` and `speaking_rate` as a share of the first",
+    Metric("evaluate/held_out/change/{figure}", "the figure's", "newest less first on the items of both; of `f0_spread` and `speaking_rate` as a share of the first; "
+           "`silent`: the share of items in which nothing was said, which has no margin",
            "beyond the [margin](evaluate.md)", "sidecar"),
 )  # fmt: skip
 

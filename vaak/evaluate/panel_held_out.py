@@ -27,7 +27,8 @@ def held_out_parts(compared: Sequence[Comparison]) -> list[Markup | str]:
     said: list[Markup | str] = [
         f"Step {one.first:,}, the first that held-out judges heard, against step {one.newest:,}, on the items of both. A judge "
         "gets worse where it changes by more than its margin, and the 95% interval of the paired change (a bootstrap over "
-        "items) holds nothing but change for the worse. With few items a change may be missed."
+        "items) holds nothing but change for the worse. With few items a change may be missed. An item counts at most as many "
+        "errors as it has words; figures of sound are of items with speech in both checkpoints."
     ]
     if not alarms_of(compared):
         rise = (
@@ -44,6 +45,7 @@ def _rows(compared: Sequence[Comparison]) -> list[tuple[str | int | Cell, ...]]:
     for one in compared:
         where = "all" if one.language == EVERY else LANGUAGES[one.language].name
         rows.append((where, "reward", *_numbers(one.reward, None), "–", "rises" if one.rises else "not beyond doubt"))
+        rows.append((where, "items in which nothing was said", *_numbers(one.silent, None), "–", "–"))
         for judge, change in one.judges.items():
             verdict = "gets worse" if judge in one.fallen else "holds"
             rows.append((where, judge.name, *_numbers(change, judge), margin_words(judge), verdict))

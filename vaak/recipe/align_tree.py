@@ -75,6 +75,12 @@ class RolloutSettings(Frozen):
         return self
 
 
+class AlignOptimizerSettings(OptimizerSettings):
+    """As in training, without weight decay unless a recipe asks for it."""
+
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
 class AlignRecipe(Frozen):
     """One alignment, whole. `parent` is a checkpoint, a run or an export, fine-tuned; `example:model` is the shipped one.
 
@@ -103,7 +109,7 @@ class AlignRecipe(Frozen):
     microbatch: Count = 8
     steps: Count
     updates_per_batch: Count = 1
-    optimizer: OptimizerSettings = OptimizerSettings(weight_decay=0.0)
+    optimizer: AlignOptimizerSettings = AlignOptimizerSettings()
     schedule: ScheduleSettings
     kl: Annotated[float, Field(ge=0)] = 0.0
     clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
