@@ -28,7 +28,7 @@ _SOUND = "vaak sound"
 
 
 class TrackerApart:
-    """The tracker `choice` of `vaak.track.open`, in a process of its own: opened, told and closed there.
+    """The tracker `choice` of `vaak.track.open`, in a process of its own: opened, told and closed there. folder: the run's.
 
     Every method waits for the answer, so it is used behind a `QueuedTracker`. Raises `Untold` with the tracker's own sentence for
     what it did not do, and `OSError` where its process has ended; `kill` may be called from another thread, and ends whatever is waited for.
@@ -133,7 +133,7 @@ def main() -> None:
 def _opened(choice: str, run: str, job: str, folder: str, say: Callable[[str], None]) -> Tracker:
     from vaak.track.open import tracker_opener
 
-    return tracker_opener(choice, job=job, folder=folder, say=say)(run)
+    return tracker_opener(choice, job=job, folder=folder, runs={run: folder}, say=say)(run)
 
 
 def _framed(cell: Any) -> Any:
