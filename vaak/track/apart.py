@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from vaak.track.queued import Untold, tell
+from vaak.track.queued import TrackerDied, Untold, tell
 from vaak.track.sentences import sentence_of, without_keys
 from vaak.track.tracker import Row, Sound, Tracker
 
@@ -31,7 +31,7 @@ class TrackerApart:
     """The tracker `choice` of `vaak.track.open`, in a process of its own: opened, told and closed there. folder: the run's.
 
     Every method waits for the answer, so it is used behind a `QueuedTracker`. Raises `Untold` with the tracker's own sentence for
-    what it did not do, and `OSError` where its process has ended; `kill` may be called from another thread, and ends whatever is waited for.
+    what it did not do, and `TrackerDied` where its process has ended; `kill` may be called from another thread, and ends whatever is waited for.
     """
 
     def __init__(self, choice: str, *, run: str, job: str, folder: str | Path, say: Callable[[str], None]) -> None:
@@ -95,7 +95,7 @@ class TrackerApart:
         except OSError:
             answer = None
         if answer is None:
-            raise OSError(f"its process has ended ({self._process.wait()})")
+            raise TrackerDied(f"its process has ended ({self._process.wait()})")
         _, taken, why = answer
         if why:
             raise Untold(taken, why)
