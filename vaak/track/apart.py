@@ -22,6 +22,9 @@ from vaak.track.sentences import sentence_of, without_keys
 from vaak.track.tracker import Row, Sound, Tracker
 
 _NICENESS = 10
+# What asks a run to stop may reach all its processes (a machine that is shut down): it saves and tells on, and the end of the pipe
+# is this one's end.
+_OF_THE_RUN = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 _LENGTH = struct.Struct("<I")
 # What stands for a sound in a frame: a mapping that no cell of a table is.
 _SOUND = "vaak sound"
@@ -104,7 +107,8 @@ class TrackerApart:
 def main() -> None:
     """The other side: answers each frame with ("done", messages taken, what went wrong or an empty text)."""
     os.nice(_NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _OF_THE_RUN:
+        signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     tracker: Tracker | None = None
