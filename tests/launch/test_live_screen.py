@@ -23,7 +23,7 @@ from vaak.launch.live_screen import LiveScreen
 from vaak.launch.run_figures import RunFigures, direction, duration, sparkline
 from vaak.launch.screen_lines import plain_line, screen_lines
 from vaak.recipe import save_recipe
-from vaak.track import read_jsonl
+from vaak.track import JsonlTracker, read_jsonl
 
 LAST = row_of(STEPS)
 FIGURES = {
@@ -175,6 +175,19 @@ def test_how_long_is_left_does_not_believe_the_first_steps():
     assert figures_of(rows[:1]).step_s is None and figures_of(rows[:1], 9).seconds_until(9) is None
 
 
+def test_a_run_that_goes_on_from_an_earlier_step_forgets_what_came_after_it():
+    rows = [{"step": step, "time": 2.0 * step, "loss": 3.0} for step in range(1, 501)]
+    rows.insert(400, {"step": 400, "val/loss": 5.0})
+    again = [{"step": step, "time": 1.0 * step, "loss": 2.0} for step in range(301, 304)]
+    figures = figures_of([*rows, *again], 1000)
+    assert figures.step == 303 and figures.course("loss") == [2.0] * 3 and figures.validation is None
+    assert figures.step_s == pytest.approx(1.0) and figures.seconds_until(1000) == pytest.approx(697)
+    more = [{"step": step, "time": 0.5 * step, "loss": 2.0} for step in range(304, 312)]
+    assert figures_of([*rows, *again, *more]).course("loss") == [2.0] * 11
+    # A validation before the step that it goes on from stands.
+    assert figures_of([*rows, {"step": 450, "time": 1.0}]).validation == (400, rows[400])
+
+
 def test_an_alignment_shows_its_rewards_in_place_of_losses():
     row = {"step": 7, "time": 70.0, "step_s": 9.9, "loss": 0.01, "reward": 0.4321, "reward/content": 0.5, "kl": 0.002,
            "reward/language/hi": 0.3, "gated": 0.125, "dropped": 0.25, "skipped": 0, "lr": 1e-6, "grad_norm": 0.5}  # fmt: skip
@@ -216,6 +229,32 @@ def test_a_run_of_another_process_is_followed_by_its_file(tmp_path):
     (tmp_path / "new").rename(metrics)
     screen.on_step(3, 9, "loss 1.0000")
     assert screen.figures.number("loss") == 1.0
+
+
+def test_figures_of_a_followed_run_that_are_not_finite_are_numbers_as_they_were(tmp_path):
+    rows = [
+        {"time": 1.0, "loss": 3.0, "grad_norm": 1.0},
+        {"time": 2.0, "loss": float("nan"), "grad_norm": float("inf")},
+    ]
+    with JsonlTracker(tmp_path / "metrics.jsonl") as tracker:
+        for step, row in enumerate(rows, 1):
+            tracker.log({**row, "val/loss": float("nan")}, step)
+    screen = LiveScreen(Console(quiet=True), "pt-s1", tmp_path)
+    screen.follow()
+    screen.on_step(2, 9, "loss nan")
+    text = screen._drawn().plain
+    assert re.search(r"loss\s+not finite", text) and re.search(r"gradient\s+inf", text)
+    assert "validation   step 2: loss nan" in text and "cannot be drawn" not in text
+
+
+def test_the_line_that_stays_of_a_followed_run_is_of_its_last_step(tmp_path, capsys):
+    with JsonlTracker(tmp_path / "metrics.jsonl") as tracker, LiveScreen(Console(), "pt-s1", tmp_path) as screen:
+        screen.follow()
+        for step in (1, 2):
+            tracker.log({"time": float(step), "loss": 3.0 - step}, step)
+            screen.on_step(step, 3)
+        tracker.log({"time": 3.0, "loss": 0.5}, 3)  # it ends before anybody looks again
+    assert capsys.readouterr().out.strip().startswith("pt-s1 3/3, loss 0.5000")
 
 
 def test_what_is_kept_of_a_run_does_not_grow():

@@ -65,6 +65,7 @@ class LiveScreen:
     def __exit__(self, *_: object) -> None:
         """Takes the screen away, gives the cursor back, and leaves its last figures as a line."""
         self._ended.set()
+        self._safely(self._read_tail)  # what came since the last look
         if self._thread is not None:
             self._thread.join(5.0)
         self._safely(lambda: self._live.stop() if self._live else None)
@@ -80,12 +81,15 @@ class LiveScreen:
         """After each step, or each look at a run that is followed. words: shown while there is no row to show."""
         figures = self.figures
         if self._tail is not None:
-            for row in self._tail.read():
-                figures.log(row, int(row["step"]))
+            self._read_tail()
             self._note = "" if words.startswith("loss") else words
         figures.step, figures.steps = max(figures.step, int(done)), int(total)
         if self._live is None and time.monotonic() - self._printed >= PLAIN_SECONDS:
             self._print()
+
+    def _read_tail(self) -> None:
+        for row in self._tail.read() if self._tail is not None else ():
+            self.figures.log(row, int(row["step"]))
 
     def say(self, text: str) -> None:
         """A sentence above the screen, where it stays: printed by the screen's thread, so that a terminal that takes nothing (it
