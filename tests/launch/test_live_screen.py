@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tests.launch.on_a_terminal import Terminal, started
 from tests.launch.screen_process import STEPS, row_of
 from tests.speak.tiny_speaker import ToneCodec
 from tests.train.toy_stage import make_corpus, make_recipe
+from vaak.evaluate import open_results
+from vaak.evaluate.store import Result
 from vaak.launch.console import Console
 from vaak.launch.evaluated import NewestEvaluation
 from vaak.launch.live_screen import LiveScreen
@@ -284,13 +287,55 @@ def test_nothing_is_printed_by_a_process_that_is_not_the_first(tmp_path, capsys)
 
 def test_the_newest_evaluation_of_the_run_is_a_sentence(tmp_path):
     newest = NewestEvaluation(str(tmp_path / "results.db"), "run")
-    assert newest() == "" and not (tmp_path / "results.db").exists()
+    assert newest(9000) == "" and not (tmp_path / "results.db").exists()
     synthetic_run(tmp_path, make_pack(tmp_path), ToneCodec(), 3)
-    said = newest()
+    said = newest(9000)
     assert re.fullmatch(r"step 3,000 \(full\): stopped by itself \d+%, DNSMOS \d\.\d\d, similarity \d\.\d\d", said), (
         said
     )
-    assert newest() == said and NewestEvaluation(str(tmp_path / "results.db"), "another")() == ""
+    assert newest(9000) == said and NewestEvaluation(str(tmp_path / "results.db"), "another")(9000) == ""
+
+
+def test_the_newest_evaluation_is_of_the_last_step_whatever_was_finished_last(tmp_path):
+    results = open_results(tmp_path / "results.db")
+    newest = NewestEvaluation(str(tmp_path / "results.db"), "run")
+
+    def scored(step: int, level: str, version: str, stopped: float) -> None:
+        identity = f"run/{step}/{step:064x}"
+        results.write([Result(identity, "p", "stopped", version, "hi", f"{step}-{n}", stopped) for n in range(4)])
+        results.finish(identity, "p", level, version, 4, 1.0)
+
+    scored(2000, "quick", "1", 0.5)
+    scored(1000, "full", "1", 0.25)  # an older one, which was asked for later
+    assert newest(3000) == "step 2,000 (quick): stopped by itself 50%"
+    scored(2000, "full", "2", 1.0)  # scored again, by another version
+    assert newest(3000) == "step 2,000 (full): stopped by itself 100%"
+    assert newest(1500) == "step 1,000 (full): stopped by itself 25%"  # the run goes on from an earlier step
+    results.close()
+
+
+def test_a_results_server_that_does_not_answer_holds_neither_the_screen_nor_its_end(tmp_path):
+    asked, begun, answers = [], threading.Event(), threading.Event()
+
+    def evaluated(step: int) -> str:
+        asked.append(step)
+        begun.set()
+        answers.wait(60)
+        return "step 5 (quick)"
+
+    with LiveScreen(Console(quiet=True), "pt-s1", tmp_path, evaluated) as screen:
+        screen._ask()
+        assert not asked  # before the first step there is nothing
+        screen.figures.log(row_of(5), 5)
+        for _ in range(3):
+            screen._asked = -1000.0
+            screen._ask()
+            assert begun.wait(30)
+        assert asked == [5] and not screen._evaluation
+    answers.set()
+    assert screen._asking is not None
+    screen._asking.join(30)
+    assert screen._evaluation == "step 5 (quick)"
 
 
 @pytest.mark.slow

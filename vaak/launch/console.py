@@ -47,7 +47,7 @@ class Console:
             yield Bar(self, what, live)
 
     @contextmanager
-    def screen(self, what: str, run: Path, evaluated: Callable[[], str] | None = None) -> Iterator[LiveScreen]:
+    def screen(self, what: str, run: Path, evaluated: Callable[[int], str] | None = None) -> Iterator[LiveScreen]:
         """The screen of a training in the folder `run`; see `LiveScreen`."""
         with LiveScreen(self, what, run, evaluated) as screen:
             self._screen = screen
