@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from tests.launch.on_a_terminal import Terminal, started
 from tests.launch.screen_process import STEPS, row_of
 from tests.speak.tiny_speaker import ToneCodec
 from tests.train.toy_stage import make_corpus, make_recipe
+from vaak.checkpoint import list_checkpoints
 from vaak.evaluate import open_results
 from vaak.evaluate.store import Result
 from vaak.launch.console import Console
@@ -113,14 +115,24 @@ def test_a_screen_that_cannot_be_drawn_harms_nothing(tmp_path):
     assert "ended 1" in terminal.shown and "Traceback" not in terminal.raw.decode()
 
 
-def test_a_terminal_that_goes_away_harms_nothing(tmp_path):
-    ignore = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
-    program = f"{ignore}; from tests.launch.screen_process import main; main({str(tmp_path)!r}, 'short')"
-    terminal = started(["-c", program])
+def test_a_terminal_that_is_closed_asks_the_run_to_stop_and_harms_nothing(tmp_path):
+    terminal = begun(tmp_path, "waits")
+    terminal.until(lambda: "step 40 of 100" in terminal.shown)
+    os.close(terminal.master)
+    assert terminal.process.wait(60) >= 0  # by itself, not by the signal
+    assert (tmp_path / "ended").exists()
+
+
+def test_a_terminal_that_is_closed_is_no_matter_under_nohup(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it when it starts a command
+    try:
+        terminal = begun(tmp_path, "short")
+    finally:
+        signal.signal(signal.SIGHUP, before)
     terminal.until(lambda: "step 40 of 100" in terminal.shown)
     os.close(terminal.master)
     terminal.process.wait(60)
-    assert (tmp_path / "ended").exists()
+    assert (tmp_path / "ended").read_text() == "not asked to stop"
 
 
 def test_colours_are_left_out_where_nobody_wants_them(tmp_path):
@@ -336,6 +348,22 @@ def test_a_results_server_that_does_not_answer_holds_neither_the_screen_nor_its_
     assert screen._asking is not None
     screen._asking.join(30)
     assert screen._evaluation == "step 5 (quick)"
+
+
+@pytest.mark.slow
+def test_a_real_training_whose_terminal_is_closed_saves_where_it_is(tmp_path):
+    recipe = make_recipe(make_corpus(tmp_path), length={"steps": 5000})
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    arguments = ["-m", "vaak.cli.main", "train", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "run")]
+    terminal = started([*arguments, "--track", f"jsonl:{tmp_path / 'told.jsonl'}"], OMP_NUM_THREADS="1")
+    terminal.until(lambda: re.search(r"step [1-9]\d* of 5,000", terminal.shown) is not None, 180)
+    os.close(terminal.master)
+    assert terminal.process.wait(120) >= 0
+    rows, told = (read_jsonl(tmp_path / name) for name in ("run/metrics.jsonl", "told.jsonl"))
+    steps = [row["step"] for row in rows if "loss" in row]
+    newest = list_checkpoints(tmp_path / "run")[-1]
+    assert newest.complete and newest.full and newest.step == steps[-1] < 5000
+    assert [row["step"] for row in told if "loss" in row] == steps
 
 
 @pytest.mark.slow

@@ -104,7 +104,8 @@ class LiveScreen:
     def answer(self, text: str) -> None:
         """A sentence from inside a signal, which may have come in the middle of a line."""
         if self._live is None:
-            os.write(2, f"\n{text}\n".encode())
+            with suppress(OSError):  # raised from here it would end the run
+                os.write(2, f"\n{text}\n".encode())
         else:
             self._said.append(text)
 
