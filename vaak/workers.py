@@ -22,9 +22,9 @@ _AHEAD = 3
 
 
 def end_with_parent() -> None:
-    """Let this worker process end when its parent is gone: one that is killed cannot end its workers. Ctrl-C, which reaches every
-    process of a terminal, and what a scheduler sends to all of a job, is left to the parent."""
-    for number in (signal.SIGINT, signal.SIGUSR1):
+    """Let this worker process end when its parent is gone: one that is killed cannot end its workers. Ctrl-C and the end of a
+    terminal, which reach every process of it, and what a scheduler sends to all of a job, are left to the parent."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from tests.align.test_pairs import pair, side
 from tests.align.toy_alignment import TOKENIZER, VOCABULARY, make_model, make_recipe, step_rows
 from vaak.align import run
+from vaak.align.dpo import SpeechDPO
 from vaak.align.log_probabilities import log_probabilities
 from vaak.align.pairs import Pair, PairOrder, identity, open_pairs, write_pairs
 from vaak.align.stage import AlignStage, continue_from
@@ -126,6 +127,19 @@ def test_equal_completions_leave_everything_finite(tmp_path):
     rows = run_stage(stage)
     assert all(row["loss"] == pytest.approx(math.log(2), abs=1e-6) and math.isfinite(row["grad_norm"]) for row in rows)
     assert all(bool(torch.isfinite(one).all()) for one in stage.model.parameters())
+
+
+def test_a_loss_that_is_not_finite_is_told_as_such_and_the_step_skipped(tmp_path, monkeypatch):
+    stage = dpo_stage(tmp_path / "run", dpo_recipe(steps=2))
+    compute = SpeechDPO._compute_loss
+
+    def first_broken(self, model, inputs, *more):
+        return compute(self, model, inputs, *more) * (float("nan") if self.state.global_step == 0 else 1.0)
+
+    monkeypatch.setattr(SpeechDPO, "_compute_loss", first_broken)
+    first, second = run_stage(stage)
+    assert math.isnan(first["loss"]) and math.isfinite(second["loss"])
+    assert first["skipped"] == second["skipped"] == 1
 
 
 def test_it_learns_the_preference_and_tells_what_becomes_of_the_chosen_alone(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.align.toy_alignment import SetJudges, make_prompt, make_recipe, make_stage, run_stage, said
+from vaak.align.grpo import SpeechGRPO
 from vaak.align.log_probabilities import log_probabilities
 from vaak.align.rollouts import completion_ids
 from vaak.errors import Interrupted
@@ -116,8 +117,21 @@ def test_a_step_that_is_not_finite_is_skipped_and_saved(tmp_path, monkeypatch):
     monkeypatch.setattr("vaak.align.grpo.SpeechGRPO._compute_loss",
                         lambda self, model, inputs: sum(one.sum() for one in model.parameters()) * float("nan"))  # fmt: skip
     rows = run_stage(stage, SetJudges(lambda _, one: float(one is GOOD)), alternating)
-    assert rows[-1]["skipped"] == 2
+    assert rows[-1]["skipped"] == 2 and all(math.isnan(row["loss"]) for row in rows)
     assert all(torch.equal(a, b) for a, b in zip(before, stage.model.parameters(), strict=True))
+
+
+def test_after_a_loss_that_is_not_finite_the_next_ones_are_told_as_they_are(tmp_path, monkeypatch):
+    stage = make_stage(tmp_path / "run", make_recipe(steps=3), [make_prompt("one two three")])
+    compute = SpeechGRPO._compute_loss
+
+    def first_broken(self, model, inputs):
+        return compute(self, model, inputs) * (float("inf") if self.state.global_step == 0 else 1.0)
+
+    monkeypatch.setattr(SpeechGRPO, "_compute_loss", first_broken)
+    rows = run_stage(stage, SetJudges(lambda _, one: float(one is GOOD)), alternating)
+    assert [math.isfinite(row["loss"]) for row in rows] == [False, True, True]
+    assert [row["skipped"] for row in rows] == [1, 1, 1]
 
 
 def test_equal_rewards_teach_nothing_and_are_counted(tmp_path):

@@ -43,7 +43,7 @@ def main(folder: str, how: str) -> None:
                 time.sleep(0.05)
         elif how != "at once":
             time.sleep(1.2)
-    (run / "ended").write_text("")
+    (run / "ended").write_text("asked to stop" if stop() else "not asked to stop")
     print("ended", threading.active_count())
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,13 +19,16 @@ from tests.launch.on_a_terminal import Terminal, started
 from tests.launch.screen_process import STEPS, row_of
 from tests.speak.tiny_speaker import ToneCodec
 from tests.train.toy_stage import make_corpus, make_recipe
+from vaak.checkpoint import list_checkpoints
+from vaak.evaluate import open_results
+from vaak.evaluate.store import Result
 from vaak.launch.console import Console
 from vaak.launch.evaluated import NewestEvaluation
 from vaak.launch.live_screen import LiveScreen
 from vaak.launch.run_figures import RunFigures, direction, duration, sparkline
 from vaak.launch.screen_lines import plain_line, screen_lines
 from vaak.recipe import save_recipe
-from vaak.track import read_jsonl
+from vaak.track import JsonlTracker, read_jsonl
 
 LAST = row_of(STEPS)
 FIGURES = {
@@ -110,14 +115,24 @@ def test_a_screen_that_cannot_be_drawn_harms_nothing(tmp_path):
     assert "ended 1" in terminal.shown and "Traceback" not in terminal.raw.decode()
 
 
-def test_a_terminal_that_goes_away_harms_nothing(tmp_path):
-    ignore = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
-    program = f"{ignore}; from tests.launch.screen_process import main; main({str(tmp_path)!r}, 'short')"
-    terminal = started(["-c", program])
+def test_a_terminal_that_is_closed_asks_the_run_to_stop_and_harms_nothing(tmp_path):
+    terminal = begun(tmp_path, "waits")
+    terminal.until(lambda: "step 40 of 100" in terminal.shown)
+    os.close(terminal.master)
+    assert terminal.process.wait(60) >= 0  # by itself, not by the signal
+    assert (tmp_path / "ended").exists()
+
+
+def test_a_terminal_that_is_closed_is_no_matter_under_nohup(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it when it starts a command
+    try:
+        terminal = begun(tmp_path, "short")
+    finally:
+        signal.signal(signal.SIGHUP, before)
     terminal.until(lambda: "step 40 of 100" in terminal.shown)
     os.close(terminal.master)
     terminal.process.wait(60)
-    assert (tmp_path / "ended").exists()
+    assert (tmp_path / "ended").read_text() == "not asked to stop"
 
 
 def test_colours_are_left_out_where_nobody_wants_them(tmp_path):
@@ -175,6 +190,19 @@ def test_how_long_is_left_does_not_believe_the_first_steps():
     assert figures_of(rows[:1]).step_s is None and figures_of(rows[:1], 9).seconds_until(9) is None
 
 
+def test_a_run_that_goes_on_from_an_earlier_step_forgets_what_came_after_it():
+    rows = [{"step": step, "time": 2.0 * step, "loss": 3.0} for step in range(1, 501)]
+    rows.insert(400, {"step": 400, "val/loss": 5.0})
+    again = [{"step": step, "time": 1.0 * step, "loss": 2.0} for step in range(301, 304)]
+    figures = figures_of([*rows, *again], 1000)
+    assert figures.step == 303 and figures.course("loss") == [2.0] * 3 and figures.validation is None
+    assert figures.step_s == pytest.approx(1.0) and figures.seconds_until(1000) == pytest.approx(697)
+    more = [{"step": step, "time": 0.5 * step, "loss": 2.0} for step in range(304, 312)]
+    assert figures_of([*rows, *again, *more]).course("loss") == [2.0] * 11
+    # A validation before the step that it goes on from stands.
+    assert figures_of([*rows, {"step": 450, "time": 1.0}]).validation == (400, rows[400])
+
+
 def test_an_alignment_shows_its_rewards_in_place_of_losses():
     row = {"step": 7, "time": 70.0, "step_s": 9.9, "loss": 0.01, "reward": 0.4321, "reward/content": 0.5, "kl": 0.002,
            "reward/language/hi": 0.3, "gated": 0.125, "dropped": 0.25, "skipped": 0, "lr": 1e-6, "grad_norm": 0.5}  # fmt: skip
@@ -218,6 +246,32 @@ def test_a_run_of_another_process_is_followed_by_its_file(tmp_path):
     assert screen.figures.number("loss") == 1.0
 
 
+def test_figures_of_a_followed_run_that_are_not_finite_are_numbers_as_they_were(tmp_path):
+    rows = [
+        {"time": 1.0, "loss": 3.0, "grad_norm": 1.0},
+        {"time": 2.0, "loss": float("nan"), "grad_norm": float("inf")},
+    ]
+    with JsonlTracker(tmp_path / "metrics.jsonl") as tracker:
+        for step, row in enumerate(rows, 1):
+            tracker.log({**row, "val/loss": float("nan")}, step)
+    screen = LiveScreen(Console(quiet=True), "pt-s1", tmp_path)
+    screen.follow()
+    screen.on_step(2, 9, "loss nan")
+    text = screen._drawn().plain
+    assert re.search(r"loss\s+not finite", text) and re.search(r"gradient\s+inf", text)
+    assert "validation   step 2: loss nan" in text and "cannot be drawn" not in text
+
+
+def test_the_line_that_stays_of_a_followed_run_is_of_its_last_step(tmp_path, capsys):
+    with JsonlTracker(tmp_path / "metrics.jsonl") as tracker, LiveScreen(Console(), "pt-s1", tmp_path) as screen:
+        screen.follow()
+        for step in (1, 2):
+            tracker.log({"time": float(step), "loss": 3.0 - step}, step)
+            screen.on_step(step, 3)
+        tracker.log({"time": 3.0, "loss": 0.5}, 3)  # it ends before anybody looks again
+    assert capsys.readouterr().out.strip().startswith("pt-s1 3/3, loss 0.5000")
+
+
 def test_what_is_kept_of_a_run_does_not_grow():
     figures = figures_of(row_of(step) | {"step": step} for step in range(1, 2001))
     assert len(figures.course("loss")) == len(figures.course("lr")) == 300
@@ -245,13 +299,71 @@ def test_nothing_is_printed_by_a_process_that_is_not_the_first(tmp_path, capsys)
 
 def test_the_newest_evaluation_of_the_run_is_a_sentence(tmp_path):
     newest = NewestEvaluation(str(tmp_path / "results.db"), "run")
-    assert newest() == "" and not (tmp_path / "results.db").exists()
+    assert newest(9000) == "" and not (tmp_path / "results.db").exists()
     synthetic_run(tmp_path, make_pack(tmp_path), ToneCodec(), 3)
-    said = newest()
+    said = newest(9000)
     assert re.fullmatch(r"step 3,000 \(full\): stopped by itself \d+%, DNSMOS \d\.\d\d, similarity \d\.\d\d", said), (
         said
     )
-    assert newest() == said and NewestEvaluation(str(tmp_path / "results.db"), "another")() == ""
+    assert newest(9000) == said and NewestEvaluation(str(tmp_path / "results.db"), "another")(9000) == ""
+
+
+def test_the_newest_evaluation_is_of_the_last_step_whatever_was_finished_last(tmp_path):
+    results = open_results(tmp_path / "results.db")
+    newest = NewestEvaluation(str(tmp_path / "results.db"), "run")
+
+    def scored(step: int, level: str, version: str, stopped: float) -> None:
+        identity = f"run/{step}/{step:064x}"
+        results.write([Result(identity, "p", "stopped", version, "hi", f"{step}-{n}", stopped) for n in range(4)])
+        results.finish(identity, "p", level, version, 4, 1.0)
+
+    scored(2000, "quick", "1", 0.5)
+    scored(1000, "full", "1", 0.25)  # an older one, which was asked for later
+    assert newest(3000) == "step 2,000 (quick): stopped by itself 50%"
+    scored(2000, "full", "2", 1.0)  # scored again, by another version
+    assert newest(3000) == "step 2,000 (full): stopped by itself 100%"
+    assert newest(1500) == "step 1,000 (full): stopped by itself 25%"  # the run goes on from an earlier step
+    results.close()
+
+
+def test_a_results_server_that_does_not_answer_holds_neither_the_screen_nor_its_end(tmp_path):
+    asked, begun, answers = [], threading.Event(), threading.Event()
+
+    def evaluated(step: int) -> str:
+        asked.append(step)
+        begun.set()
+        answers.wait(60)
+        return "step 5 (quick)"
+
+    with LiveScreen(Console(quiet=True), "pt-s1", tmp_path, evaluated) as screen:
+        screen._ask()
+        assert not asked  # before the first step there is nothing
+        screen.figures.log(row_of(5), 5)
+        for _ in range(3):
+            screen._asked = -1000.0
+            screen._ask()
+            assert begun.wait(30)
+        assert asked == [5] and not screen._evaluation
+    answers.set()
+    assert screen._asking is not None
+    screen._asking.join(30)
+    assert screen._evaluation == "step 5 (quick)"
+
+
+@pytest.mark.slow
+def test_a_real_training_whose_terminal_is_closed_saves_where_it_is(tmp_path):
+    recipe = make_recipe(make_corpus(tmp_path), length={"steps": 5000})
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    arguments = ["-m", "vaak.cli.main", "train", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "run")]
+    terminal = started([*arguments, "--track", f"jsonl:{tmp_path / 'told.jsonl'}"], OMP_NUM_THREADS="1")
+    terminal.until(lambda: re.search(r"step [1-9]\d* of 5,000", terminal.shown) is not None, 180)
+    os.close(terminal.master)
+    assert terminal.process.wait(120) >= 0
+    rows, told = (read_jsonl(tmp_path / name) for name in ("run/metrics.jsonl", "told.jsonl"))
+    steps = [row["step"] for row in rows if "loss" in row]
+    newest = list_checkpoints(tmp_path / "run")[-1]
+    assert newest.complete and newest.full and newest.step == steps[-1] < 5000
+    assert [row["step"] for row in told if "loss" in row] == steps
 
 
 @pytest.mark.slow

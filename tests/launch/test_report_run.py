@@ -145,6 +145,15 @@ def test_a_run_that_has_just_begun_or_is_torn_has_a_page(tmp_path: Path) -> None
     assert "Checkpoints of the run" in write_run_report(run).read_text()
 
 
+def test_a_length_in_tokens_is_as_many_steps_as_the_run_will_have(tmp_path: Path) -> None:
+    run = make_run(tmp_path, 3)
+    text = (
+        (run / "recipe.yaml").read_text().replace("{steps: 4000}", "{tokens: 102500}")
+    )  # 100.1 steps: the last is begun
+    write_bytes(run / "recipe.yaml", text.encode())
+    assert "3 of 101" in plain(section(write_run_report(run).read_text(), "The run"))
+
+
 def test_an_alignment_has_rewards_in_place_of_losses(tmp_path: Path) -> None:
     write_bytes(tmp_path / "recipe.yaml", b"name: grpo-tiny\nkind: grpo\nparent: runs/sft\nsteps: 50\n")
     with JsonlTracker(tmp_path / "metrics.jsonl") as tracker:

@@ -9,6 +9,7 @@ import pytest
 
 import vaak.demo
 from vaak.errors import BadInput
+from vaak.evaluate.told_to import told_to
 from vaak.launch.project import load_project
 from vaak.track import Sound, chosen_trackers, default_trackers, opened_trackers, read_jsonl, tracker_opener
 
@@ -52,6 +53,17 @@ def test_an_unknown_one_among_several_is_refused_before_any_is_opened(tmp_path):
     ):
         pass
     assert not (tmp_path / "a.jsonl").exists()
+
+
+def test_a_run_s_own_log_is_refused_for_it_has_every_row_already(tmp_path):
+    choice = f"jsonl:{tmp_path}/sft/../sft/metrics.jsonl"
+    with (
+        pytest.raises(BadInput, match="is the run's own log, which has every row already; name another file"),
+        opened_trackers([choice], run="sft", job="train", folder=tmp_path / "sft"),
+    ):
+        pass
+    with pytest.raises(BadInput, match="is the run's own log"):
+        told_to([choice], tmp_path, print, ["s3://bucket/one", tmp_path / "sft"])
 
 
 def test_what_cannot_be_opened_is_said_and_not_raised(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from vaak.track import FanOut, JsonlTracker, QueuedTracker, RunTracker, Sound, queued, read_jsonl
+from vaak.track.queued import TrackerDied
 
 
 class Kept:
@@ -38,6 +39,23 @@ class Kept:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class Mortal(Kept):
+    """One that takes many rows at once, and whose process is gone at some."""
+
+    def __init__(self, dies: Callable[[int], bool]) -> None:
+        super().__init__()
+        self.dies = dies
+
+    def log(self, values: Mapping[str, Any], step: int) -> None:
+        if self.dies(step):
+            raise TrackerDied("its process has ended (-9)")
+        super().log(values, step)
+
+    def log_many(self, rows: Sequence[tuple[Mapping[str, Any], int]]) -> None:
+        for values, step in rows:
+            self.log(values, step)
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +174,73 @@ def test_after_failures_in_a_row_it_rests_and_is_opened_again():
     until(lambda: len(lines) == 2)
     tracker.close()
     assert tracker.dropped == 3 and ["takes rows again" in line for line in lines[:2]] == [False, True]
+
+
+def mortals(dies: Callable[[int, int], bool], begin: threading.Event) -> tuple[list[Mortal], Callable[[], Mortal]]:
+    """Trackers as they are opened one after another, and what opens them; dies: asked with the number of the tracker, from 1, and
+    a step."""
+    opened: list[Mortal] = []
+
+    def open_one() -> Mortal:
+        begin.wait(30)
+        number = len(opened) + 1
+        opened.append(Mortal(lambda step: dies(number, step)))
+        return opened[-1]
+
+    return opened, open_one
+
+
+def test_one_that_dies_is_opened_again_at_once_and_told_all_that_it_may_not_have_taken():
+    begin, lines = threading.Event(), []
+    opened, open_one = mortals(lambda number, step: number == 1 and step == 3, begin)
+    tracker = QueuedTracker("mine", open_one, lines.append)
+    for step in range(1, 11):
+        tracker.log({"loss": 1.0}, step)
+    begin.set()
+    until(lambda: len(lines) == 2)
+    tracker.close()
+    assert [[step for step, _ in one.rows] for one in opened] == [[1, 2], list(range(1, 11))]
+    assert tracker.dropped == 0 and [one.closed for one in opened] == [1, 1]
+    assert "is opened again (its process has ended (-9))" in lines[0] and "it has missed 0 so far" in lines[1]
+
+
+def test_a_row_at_which_two_die_is_lost_alone():
+    begin = threading.Event()
+    opened, open_one = mortals(lambda number, step: step == 5, begin)
+    tracker = QueuedTracker("mine", open_one, lambda line: None)
+    for step in range(1, 11):
+        tracker.log({"loss": 1.0}, step)
+    begin.set()
+    until(lambda: tracker.dropped == 1 and 10 in [step for step, _ in opened[-1].rows])
+    tracker.close()
+    assert {step for one in opened for step, _ in one.rows} == set(range(1, 11)) - {5} and tracker.dropped == 1
+
+
+def test_those_that_die_whatever_they_are_told_rest_and_lose_a_row_in_two_deaths():
+    begin = threading.Event()
+    tries: list[float] = []
+    opened, open_one = mortals(lambda number, step: tries.append(time.monotonic()) or number <= 4, begin)
+    tracker = QueuedTracker("mine", open_one, lambda line: None)
+    for step in range(1, 11):
+        tracker.log({"loss": 1.0}, step)
+    begin.set()
+    until(lambda: len(opened) == 5 and len(opened[4].rows) == 8)
+    tracker.close()
+    assert [step for step, _ in opened[4].rows] == list(range(3, 11)) and tracker.dropped == 2
+    assert tries[3] - tries[2] >= 0.02 and tries[4] - tries[3] >= 0.04  # before, it is opened at once
+
+
+@pytest.mark.parametrize(("deaths", "told"), [(1, 10), (2, 0)])
+def test_at_the_end_one_that_dies_is_opened_again_once(deaths, told):
+    begin = threading.Event()
+    opened, open_one = mortals(lambda number, step: number <= deaths, begin)
+    tracker = QueuedTracker("mine", open_one, lambda line: None)
+    for step in range(1, 11):
+        tracker.log({"loss": 1.0}, step)
+    tracker.end()
+    begin.set()
+    tracker.close()
+    assert len(opened) == 2 and len(opened[1].rows) == told and tracker.dropped == 10 - told
 
 
 def test_pauses_between_tries_to_open_it_grow():

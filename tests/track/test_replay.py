@@ -9,8 +9,9 @@ import pytest
 from tests.track.trackio_process import in_child, needs_trackio, rows_of
 from tests.track.wandb_files import history, offline_runs
 from vaak.errors import BadInput
+from vaak.evaluate.told_to import told_to
 from vaak.launch.replaying import replay_run
-from vaak.track import JsonlTracker, read_jsonl, replay
+from vaak.track import JsonlTracker, opened_trackers, read_jsonl, replay
 
 HERE = "tests.track.test_replay"
 
@@ -64,6 +65,26 @@ def test_a_table_is_told_as_one_and_a_stop_leaves_the_rest(tmp_path):
 def _to_trackio(run: str) -> None:
     replay_run(Path(run), ["trackio:mine"])
     replay_run(Path(run), ["trackio:mine"])
+
+
+def _told_by_all_and_again(run: str) -> None:
+    """The training, in a process of its own; the sidecar; and a replay."""
+    with opened_trackers(["trackio:mine"], run="sft", job="train", folder=run) as tracker:
+        for row in read_jsonl(Path(run) / "metrics.jsonl"):
+            tracker.log(row, row.pop("step"))
+    told = told_to(["trackio:mine"], Path(run).parent, print, [run, "s3://bucket/another"])["trackers"]
+    told["trackio"]("sft").log({"evaluate/step": 30}, 30)
+    replay_run(Path(run), ["trackio:mine"])
+    from trackio.sqlite_storage import SQLiteStorage  # pyright: ignore[reportMissingImports]
+
+    print(SQLiteStorage.get_runs("mine"), SQLiteStorage.get_log_count("mine", "sft"))
+
+
+@needs_trackio
+def test_the_training_the_sidecar_and_a_replay_tell_trackio_of_one_run(tmp_path):
+    run = make_run(tmp_path)
+    told = in_child(HERE, "_told_by_all_and_again", tmp_path / "home", str(run))
+    assert told.splitlines()[-1] == "['sft'] 37"
 
 
 @needs_trackio

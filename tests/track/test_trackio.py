@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,37 @@ def _read_back() -> None:
 def test_trackio_itself_finds_the_run_and_its_rows(tmp_path):
     in_child(HERE, "_tell", tmp_path)
     assert in_child(HERE, "_read_back", tmp_path).startswith("[10, 5, 7] ['sft']")
+
+
+def _tell_runs(*folders: str) -> None:
+    for folder in folders:
+        run = Path(folder)
+        opener = tracker_opener("trackio:mine", job="train", folder=run, runs={run.name: run}, say=print)
+        for step in (1, 2):
+            opener(run.name).log({"checkpoint/step": step}, step)  # continued, it is opened again
+    from trackio.sqlite_storage import SQLiteStorage  # pyright: ignore[reportMissingImports]
+
+    found = SQLiteStorage.get_run_records("mine")
+    print([(one["name"], SQLiteStorage.get_log_count("mine", run_id=one["id"])) for one in found])
+
+
+def test_two_runs_of_one_name_are_two_curves_and_a_continued_one_is_one(tmp_path):
+    first, second = tmp_path / "monday" / "pt-s1", tmp_path / "tuesday" / "pt-s1"
+    for folder in (first, second):
+        folder.mkdir(parents=True)
+    told = in_child(HERE, "_tell_runs", tmp_path / "home", str(first), str(second), str(first))
+    assert told.strip() == "[('pt-s1', 2), ('pt-s1', 2)]"  # what the first one told again is there once
+    ids = [(folder / "run-id").read_text() for folder in (first, second)]
+    assert ids[0] != ids[1] and [path.name for path in first.iterdir()] == ["run-id"]
+    shutil.rmtree(first)
+    first.mkdir()
+    told = in_child(HERE, "_tell_runs", tmp_path / "home", str(first))
+    assert told.strip() == "[('pt-s1', 2), ('pt-s1', 2), ('pt-s1', 2)]"  # begun anew, it is another run
+
+
+def test_a_run_that_was_not_begun_gets_no_folder(tmp_path):
+    told = in_child(HERE, "_tell_runs", tmp_path / "home", str(tmp_path / "away"))
+    assert told.strip() == "[('away', 2)]" and not (tmp_path / "away").exists()
 
 
 def _refused() -> None:

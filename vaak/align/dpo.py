@@ -17,10 +17,17 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
 from vaak.align.pairs import PairOrder
 from vaak.align.stage import AlignStage, open_reference
-from vaak.align.trl_border import on_one_gpu, optimizers, score_by_policy, shared_settings, trl_tokenizer
+from vaak.align.trl_border import (
+    SaysBrokenLoss,
+    on_one_gpu,
+    optimizers,
+    score_by_policy,
+    shared_settings,
+    trl_tokenizer,
+)
 
 
-class SpeechDPO(DPOTrainer):
+class SpeechDPO(SaysBrokenLoss, DPOTrainer):
     """TRL's trainer with a policy over codes and the stop token, for the steps of a stage that are left."""
 
     def __init__(self, stage: AlignStage[PairOrder], callbacks: list[TrainerCallback]) -> None:

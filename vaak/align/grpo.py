@@ -25,13 +25,20 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from vaak.align.prompts import PromptOrder
 from vaak.align.rollouts import Rollout, completion_ids
 from vaak.align.stage import AlignStage, open_reference
-from vaak.align.trl_border import on_one_gpu, optimizers, score_by_policy, shared_settings, trl_tokenizer
+from vaak.align.trl_border import (
+    SaysBrokenLoss,
+    on_one_gpu,
+    optimizers,
+    score_by_policy,
+    shared_settings,
+    trl_tokenizer,
+)
 
 # From numbers of prompts in the run to their completions, judged.
 RollOut = Callable[[Sequence[int]], list[Rollout]]
 
 
-class SpeechGRPO(GRPOTrainer):
+class SpeechGRPO(SaysBrokenLoss, GRPOTrainer):
     """TRL's trainer with a policy over codes and the stop token, for the steps of a stage that are left."""
 
     def __init__(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import types
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, Trainer
 from trl.trainer.utils import FusedCausalLMOutput
 
 from vaak.align.log_probabilities import log_probabilities
@@ -52,6 +53,30 @@ def on_one_gpu(config: Any) -> Any:
     """TRL's settings, of which a process has one GPU, also where it sees more: others would make transformers divide batches."""
     config._n_gpu = min(config.n_gpu, 1)
     return config
+
+
+class SaysBrokenLoss(Trainer):
+    """Before one of TRL's trainers: it logs a loss of NaN where that of a microbatch in any process was not finite.
+
+    transformers leaves such a one out of its sum (`logging_nan_inf_filter`), so that the step says 0.0; without that filter the
+    sum, which is reset by subtracting it from itself, would be NaN in every later step, too.
+    """
+
+    _broken: Tensor | None = None
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        loss = super().training_step(*args, **kwargs)
+        # A tensor, which is asked once for a step: that waits for the GPU.
+        broken = (~torch.isfinite(loss.detach())).float().reshape(1)
+        self._broken = broken if self._broken is None else self._broken + broken
+        return loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "loss" in logs and self._broken is not None:
+            anywhere: Any = self.accelerator.gather(self._broken)
+            logs["loss"] = math.nan if float(anywhere.sum()) else logs["loss"]
+            self._broken = None
+        super().log(logs, start_time)
 
 
 def optimizers(stage: AlignStage) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:

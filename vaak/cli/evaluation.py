@@ -123,7 +123,7 @@ def sidecar(
     from vaak.evaluate.told_to import told_to
     from vaak.launch.console import stopping
 
-    told = told_to(track, folder_of(db), typer.echo)
+    told = told_to(track, folder_of(db), typer.echo, runs)
     with stopping() as stop:
         done = follow(runs, pack, db, stop_file=stop_file, codec=codec, full=full or [], every=every, held_out=held_out,
                       say=typer.echo, stop=stop, **told)  # fmt: skip

@@ -128,7 +128,7 @@ def _follow(options: argparse.Namespace, say, stop) -> int:
             held_out=options.held_out,
             threads=options.threads,
             requests=options.requests,
-            **told_to(options.track, folder_of(options.db), say),
+            **told_to(options.track, folder_of(options.db), say, options.runs),
             say=say,
             stop=stop,
         )

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console as RichConsole
@@ -47,7 +47,7 @@ class Console:
             yield Bar(self, what, live)
 
     @contextmanager
-    def screen(self, what: str, run: Path, evaluated: Callable[[], str] | None = None) -> Iterator[LiveScreen]:
+    def screen(self, what: str, run: Path, evaluated: Callable[[int], str] | None = None) -> Iterator[LiveScreen]:
         """The screen of a training in the folder `run`; see `LiveScreen`."""
         with LiveScreen(self, what, run, evaluated) as screen:
             self._screen = screen
@@ -61,7 +61,7 @@ class Console:
         if self._screen is not None:
             self._screen.answer(text)
         else:
-            os.write(2, f"\n{text}\n".encode())
+            _answer_plainly(text)
 
 
 class Bar:
@@ -80,8 +80,13 @@ class Bar:
             self._console.line(f"{self._what} {done:.0f}/{total:.0f} {words}")
 
 
-# From a person, a launcher, and a scheduler that says that the time ends (Slurm's --signal=USR1@…).
-_ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+def _answer_plainly(text: str) -> None:
+    with suppress(OSError):  # the terminal is gone, and what a signal raises would end the work
+        os.write(2, f"\n{text}\n".encode())
+
+
+# From a person, a launcher, a scheduler that says that the time ends (Slurm's --signal=USR1@…), and a terminal that is closed.
+_ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 # Seconds within which signals mean the same request.
 _ONE_REQUEST = 2.0
@@ -89,24 +94,26 @@ _ONE_REQUEST = 2.0
 
 @contextmanager
 def stopping(answer: str = "", console: Console | None = None) -> Iterator[Callable[[], bool]]:
-    """A flag that the first Ctrl-C, SIGTERM or SIGUSR1 raises, so that work ends cleanly; another one later ends it at once.
+    """A flag that the first Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP raises, so that work ends cleanly; another one later ends it at
+    once. SIGHUP, of a terminal that is closed, does only the first, and nothing where it is ignored already (nohup).
 
     `answer` is what the person who asks is told meanwhile: by the console, else on standard error.
     """
-    tell = console.answer if console is not None else lambda text: os.write(2, f"\n{text}\n".encode())
+    tell = console.answer if console is not None else _answer_plainly
 
     asked: list[float] = []
 
     def ask(number: int, frame: object) -> None:
         now = time.monotonic()
         # A launcher passes on what its processes have from the terminal already: both are one request.
-        if asked and now - asked[0] > _ONE_REQUEST:
+        if asked and now - asked[0] > _ONE_REQUEST and number != signal.SIGHUP:
             raise KeyboardInterrupt
         if answer and not asked:
             tell(answer)
         asked.append(now)
 
-    before = {number: signal.signal(number, ask) for number in _ASKING}
+    heard = [one for one in _ASKING if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield lambda: bool(asked)
     finally:

@@ -1,7 +1,8 @@
 """One screen of a run while it goes on: figures, course, what is saved and measured. Plain lines where there is no terminal.
 
-The training only puts its rows down; a thread of the screen's own draws them twice a second. Whatever goes wrong while drawing,
-a terminal that is gone included, is the screen's matter and never the run's.
+The training only puts its rows down; a thread of the screen's own draws them twice a second, and another one asks the results
+database, which may be away. Whatever goes wrong while drawing, a terminal that is gone included, is the screen's matter and never
+the run's.
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ class LiveScreen:
     """The screen of one run, open while its block runs; `figures` is a tracker, `on_step` and `say` go where a run wants them.
 
     what: the job or stage in a word. run: its folder, whose recipe.yaml has the name of the recipe. evaluated: asked now and
-    then for a sentence about the newest evaluation, in the screen's own thread.
+    then, with the step that the run is at, for a sentence about the newest evaluation; in a thread that nobody waits for.
     """
 
-    def __init__(self, console: Console, what: str, run: Path, evaluated: Callable[[], str] | None = None) -> None:
+    def __init__(self, console: Console, what: str, run: Path, evaluated: Callable[[int], str] | None = None) -> None:
         self.console, self.what, self.run, self.figures = console, what, run, RunFigures()
         self._evaluated, self._evaluation, self._asked = evaluated, "", -_EVALUATED_SECONDS
+        self._asking: threading.Thread | None = None
         self._recipe = self._note = ""
         self._said: deque[str] = deque()
         self._tail: NewRows | None = None
@@ -65,6 +67,7 @@ class LiveScreen:
     def __exit__(self, *_: object) -> None:
         """Takes the screen away, gives the cursor back, and leaves its last figures as a line."""
         self._ended.set()
+        self._safely(self._read_tail)  # what came since the last look
         if self._thread is not None:
             self._thread.join(5.0)
         self._safely(lambda: self._live.stop() if self._live else None)
@@ -80,12 +83,15 @@ class LiveScreen:
         """After each step, or each look at a run that is followed. words: shown while there is no row to show."""
         figures = self.figures
         if self._tail is not None:
-            for row in self._tail.read():
-                figures.log(row, int(row["step"]))
+            self._read_tail()
             self._note = "" if words.startswith("loss") else words
         figures.step, figures.steps = max(figures.step, int(done)), int(total)
         if self._live is None and time.monotonic() - self._printed >= PLAIN_SECONDS:
             self._print()
+
+    def _read_tail(self) -> None:
+        for row in self._tail.read() if self._tail is not None else ():
+            self.figures.log(row, int(row["step"]))
 
     def say(self, text: str) -> None:
         """A sentence above the screen, where it stays: printed by the screen's thread, so that a terminal that takes nothing (it
@@ -98,7 +104,8 @@ class LiveScreen:
     def answer(self, text: str) -> None:
         """A sentence from inside a signal, which may have come in the middle of a line."""
         if self._live is None:
-            os.write(2, f"\n{text}\n".encode())
+            with suppress(OSError):  # raised from here it would end the run
+                os.write(2, f"\n{text}\n".encode())
         else:
             self._said.append(text)
 
@@ -127,9 +134,17 @@ class LiveScreen:
         """What the screen shows and no row has."""
         if not self._recipe:
             self._recipe = _recipe_name(self.run)
-        if self._evaluated is not None and time.monotonic() - self._asked >= _EVALUATED_SECONDS:
+        waits = self._asking is not None and self._asking.is_alive()
+        if self._evaluated is None or waits or not self.figures.step:
+            return
+        if time.monotonic() - self._asked >= _EVALUATED_SECONDS:
             self._asked = time.monotonic()
-            self._evaluation = self._evaluated()
+            self._asking = threading.Thread(target=self._ask_evaluated, name="vaak-evaluated", daemon=True)
+            self._asking.start()
+
+    def _ask_evaluated(self) -> None:
+        with suppress(Exception):  # a server that is away: the sentence before stays
+            self._evaluation = self._evaluated(self.figures.step) if self._evaluated else ""
 
     def _drawn(self) -> Text:
         try:

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from vaak.track.jsonl import restored
+
 # A row of metrics has one to two kilobytes: so many bytes at the end of the file are where the first look begins, and of what is
 # new at most this much is read at a time.
 _FIRST_BYTES, _MOST_BYTES = 1 << 19, 1 << 22
@@ -37,7 +39,8 @@ class NewRows:
         for line in data.splitlines():
             try:
                 row = json.loads(line)
-                found.append(row | {"step": int(row["step"])})
+                step = int(row["step"])
+                found.append({name: restored(value) for name, value in row.items()} | {"step": step})
             except (ValueError, TypeError, KeyError):  # the half of a line that the first look began in
                 continue
         return found

@@ -40,7 +40,7 @@ def run_launch(
     minutes: replaces the project's training budget; with another one the stages are sized and trained anew, so give it again to
     continue.
     overrides: (gate, reason) pairs. Raises `CheckFailed` at a gate, `BadInput` for bad input, and `KeyboardInterrupt`
-    once the work has been put down safely after Ctrl-C or SIGTERM.
+    once the work has been put down safely after Ctrl-C, SIGTERM or the end of its terminal.
     """
     console = Console()
     with room_on_disk(out), held(out), stopping(_STOPPING, console) as stop:

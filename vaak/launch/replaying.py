@@ -30,7 +30,8 @@ def replay_run(
     for choice in choices:
         _check(choice, metrics)
     folder, steps = metrics.resolve().parent, last_step(metrics)
-    openers = [tracker_opener(choice, job="replay", folder=folder, say=say) for choice in choices]
+    runs = {folder.name: folder} if metrics.name == "metrics.jsonl" else {}  # else it is a copy, in any folder
+    openers = [tracker_opener(choice, job="replay", folder=folder, runs=runs, say=say) for choice in choices]
     with ExitStack() as opened:
         trackers: list[Tracker] = []
         for opener in openers:

@@ -60,7 +60,7 @@ class RunPage:
             and length.get("tokens")
             and self.recipe.get("tokens_per_step")
         ):
-            steps = int(length["tokens"]) // int(self.recipe["tokens_per_step"])
+            steps = math.ceil(int(length["tokens"]) / int(self.recipe["tokens_per_step"]))
         return int(steps) if steps else None
 
 

@@ -38,6 +38,8 @@ class RunFigures:
             self.validation = (step, values)
         if "time" not in values:
             return
+        if self._times and step <= self._times[-1][0]:
+            self._forget_after(step)
         self.step, self.told = step, time.monotonic()
         self._steps_seen += 1
         self._recent.append((step, values))
@@ -45,6 +47,14 @@ class RunFigures:
         if self._steps_seen == 2 * SLOW_STEPS:
             for _ in range(SLOW_STEPS):
                 self._times.popleft()
+
+    def _forget_after(self, step: int) -> None:
+        """The run goes on from an earlier step: what it did beyond is gone, and its times are those of another process."""
+        self._times.clear()
+        self._recent.clear()
+        self._steps_seen = 0
+        if self.validation is not None and self.validation[0] > step:
+            self.validation = None
 
     def log_table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> None:
         """Tables are not shown."""

@@ -17,21 +17,24 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from vaak.track.queued import Untold, tell
+from vaak.track.queued import TrackerDied, Untold, tell
 from vaak.track.sentences import sentence_of, without_keys
 from vaak.track.tracker import Row, Sound, Tracker
 
 _NICENESS = 10
+# What asks a run to stop may reach all its processes (a machine that is shut down): it saves and tells on, and the end of the pipe
+# is this one's end.
+_OF_THE_RUN = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 _LENGTH = struct.Struct("<I")
 # What stands for a sound in a frame: a mapping that no cell of a table is.
 _SOUND = "vaak sound"
 
 
 class TrackerApart:
-    """The tracker `choice` of `vaak.track.open`, in a process of its own: opened, told and closed there.
+    """The tracker `choice` of `vaak.track.open`, in a process of its own: opened, told and closed there. folder: the run's.
 
     Every method waits for the answer, so it is used behind a `QueuedTracker`. Raises `Untold` with the tracker's own sentence for
-    what it did not do, and `OSError` where its process has ended; `kill` may be called from another thread, and ends whatever is waited for.
+    what it did not do, and `TrackerDied` where its process has ended; `kill` may be called from another thread, and ends whatever is waited for.
     """
 
     def __init__(self, choice: str, *, run: str, job: str, folder: str | Path, say: Callable[[str], None]) -> None:
@@ -95,7 +98,7 @@ class TrackerApart:
         except OSError:
             answer = None
         if answer is None:
-            raise OSError(f"its process has ended ({self._process.wait()})")
+            raise TrackerDied(f"its process has ended ({self._process.wait()})")
         _, taken, why = answer
         if why:
             raise Untold(taken, why)
@@ -104,7 +107,8 @@ class TrackerApart:
 def main() -> None:
     """The other side: answers each frame with ("done", messages taken, what went wrong or an empty text)."""
     os.nice(_NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _OF_THE_RUN:
+        signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     tracker: Tracker | None = None
@@ -133,7 +137,7 @@ def main() -> None:
 def _opened(choice: str, run: str, job: str, folder: str, say: Callable[[str], None]) -> Tracker:
     from vaak.track.open import tracker_opener
 
-    return tracker_opener(choice, job=job, folder=folder, say=say)(run)
+    return tracker_opener(choice, job=job, folder=folder, runs={run: folder}, say=say)(run)
 
 
 def _framed(cell: Any) -> Any:

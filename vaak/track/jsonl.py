@@ -131,7 +131,7 @@ def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
                     return
                 raise BadInput(f"{path} line {number} is not a JSON object; remove that line") from None
             if b'"NaN"' in line or b'Infinity"' in line:  # looking into every value would take longer than parsing did
-                row = {name: _restored(value) for name, value in row.items()}
+                row = {name: restored(value) for name, value in row.items()}
             yield line if whole else line + b"\n", row
 
 
@@ -190,11 +190,12 @@ def _spelled(value: Any) -> Any:
     return value
 
 
-def _restored(value: Any) -> Any:
+def restored(value: Any) -> Any:
+    """A value of a row as it was told: NaN and the infinities, which stand in the file as words, are floats again."""
     if isinstance(value, str):
         return _NON_FINITE.get(value, value)
     if isinstance(value, list):
-        return [_restored(part) for part in value]
+        return [restored(part) for part in value]
     if isinstance(value, dict):
-        return {name: _restored(part) for name, part in value.items()}
+        return {name: restored(part) for name, part in value.items()}
     return value

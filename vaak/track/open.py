@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,8 @@ NONE = "none"
 _APART = ("wandb", "trackio")
 
 OpenTracker = Callable[[str], Tracker]
+# Folders of runs by the names of the runs.
+RunFolders = Mapping[str, str | Path]
 
 
 def chosen_trackers(track: str | Sequence[str] | None, default: Sequence[str] = ()) -> tuple[str, ...]:
@@ -45,16 +47,26 @@ def default_trackers() -> tuple[str, ...]:
 
 
 def tracker_opener(
-    choice: str, *, job: str, folder: str | Path, metrics: Sequence[Metric] = (), say: Callable[[str], None] = print
+    choice: str,
+    *,
+    job: str,
+    folder: str | Path,
+    runs: RunFolders | None = None,
+    metrics: Sequence[Metric] = (),
+    say: Callable[[str], None] = print,
 ) -> OpenTracker:
     """A function that opens the tracker of a run by the run's name; all runs share one JSONL file.
 
     choice: one of `TRACKERS`. job: what W&B calls the kind of work, and which port an exporter has ("evaluate"). folder: where W&B
-    keeps its files. metrics: what an exporter exports. say: told why W&B goes offline. Raises `BadInput` for another choice,
-    and for a package that is not installed.
+    keeps its files. runs: the folders of the runs, as far as they are on this machine; trackio keeps the id of each there.
+    metrics: what an exporter exports. say: told why W&B goes offline. Raises `BadInput` for another choice, for a package that is
+    not installed, and for the metrics.jsonl of one of the runs.
     """
     name, _, rest = choice.partition(":")
+    folders = runs or {}
     if name == "jsonl" and rest:
+        if any(Path(rest).resolve() == (Path(one) / "metrics.jsonl").resolve() for one in folders.values()):
+            raise BadInput(f"--track {choice} is the run's own log, which has every row already; name another file")
         shared: list[JsonlTracker] = []
 
         def share(run: str) -> Tracker:
@@ -71,7 +83,7 @@ def tracker_opener(
         raise BadInput(f"the tracker {name} is not installed; run: pip install 'vaak[{name}]'")
     if name == "wandb":
         return lambda run: WandbTracker(run, job=job, folder=folder, say=say, project=rest or None)
-    return lambda run: TrackioTracker(run, project=rest or "vaak")
+    return lambda run: TrackioTracker(run, project=rest or "vaak", folder=folders.get(run))
 
 
 def tracker_openers(
@@ -79,13 +91,16 @@ def tracker_openers(
     *,
     job: str,
     folder: str | Path,
+    runs: RunFolders | None = None,
     metrics: Sequence[Metric] = (),
     say: Callable[[str], None] = print,
 ) -> dict[str, OpenTracker]:
     """`tracker_opener` for each of several choices, by a short name of each."""
     opened: dict[str, OpenTracker] = {}
     for choice in chosen_trackers(track):
-        opened[_name(choice, opened)] = tracker_opener(choice, job=job, folder=folder, metrics=metrics, say=say)
+        opened[_name(choice, opened)] = tracker_opener(
+            choice, job=job, folder=folder, runs=runs, metrics=metrics, say=say
+        )
     return opened
 
 
@@ -107,7 +122,7 @@ def opened_trackers(
     """
     openers: dict[str, tuple[str, OpenTracker]] = {}
     for choice in choices:  # all of them before one is opened: what is refused is refused before anything is written
-        opener = tracker_opener(choice, job=job, folder=folder, metrics=metrics, say=say)
+        opener = tracker_opener(choice, job=job, folder=folder, runs={run: folder}, metrics=metrics, say=say)
         openers[_name(choice, openers)] = choice, opener
     trackers: dict[str, QueuedTracker] = {}
     for name, (choice, opener) in openers.items():

@@ -46,6 +46,10 @@ class Untold(Exception):
         self.taken = taken
 
 
+class TrackerDied(OSError):
+    """The tracker's process has ended, and it is not known what of the messages it took."""
+
+
 class QueuedTracker:
     """A tracker whose methods neither block nor raise. `dropped` counts rows, tables and references that it did not take.
 
@@ -74,6 +78,9 @@ class QueuedTracker:
         self._tracker: Tracker | None = None
         self._failures, self._rest, self._open_at = 0, _FIRST_REST, 0.0
         self._trouble = self._full = False
+        # How often in a row it died, how often since the end, and the first message that it was told last before it died.
+        self._deaths = self._deaths_at_end = 0
+        self._suspect: _Message | None = None
         self._thread = threading.Thread(target=self._work, name=f"track-{name}", daemon=True)
         self._thread.start()
 
@@ -184,8 +191,9 @@ class QueuedTracker:
         return outcomes == {True}
 
     def _next(self) -> list[_Message]:
-        """What is handed on at once: rows as far as the next table, where the tracker takes many."""
-        many = hasattr(self._tracker, "log_many")
+        """What is handed on at once: rows as far as the next table, where the tracker takes many. A row that may be why it died
+        goes alone."""
+        many = hasattr(self._tracker, "log_many") and not (self._waiting and self._waiting[0] is self._suspect)
         found: list[_Message] = []
         while self._waiting and (not found or (many and found[0].kind == self._waiting[0].kind == "row")):
             found.append(self._waiting.popleft())
@@ -199,8 +207,12 @@ class QueuedTracker:
             tell(tracker, messages[0].kind, [message.what for message in messages])
         except Untold as error:
             taken, why = error.taken, str(error)
+        except TrackerDied as error:
+            self._died(messages, str(error))
+            return False
         except BaseException as error:
             taken, why = 0, sentence_of(error)
+        self._deaths, self._suspect = 0, None
         failed = taken < len(messages)
         with self._lock:
             if self._over:  # given up meanwhile, and counted
@@ -218,6 +230,26 @@ class QueuedTracker:
         else:
             self._rest = _FIRST_REST
         return not failed
+
+    def _died(self, messages: list[_Message], why: str) -> None:
+        """All that it was told waits again, for the next one, which is opened at once; after several deaths in a row, after a
+        rest; and at the end once. A row that was the first at two deaths is dropped."""
+        self._deaths, self._deaths_at_end = self._deaths + 1, self._deaths_at_end + self._closing
+        with self._lock:
+            if self._over:  # given up meanwhile, and counted
+                return
+            self._at_hand = 0
+            guilty = messages[0] is self._suspect
+            self._dropped += guilty
+            self._waiting.extendleft(reversed(messages[guilty:]))
+            self._bytes += sum(message.size for message in messages[guilty:])
+        self._suspect = messages[0]
+        self._say_trouble(f"is opened again ({why})")
+        self._shut()
+        if self._deaths_at_end > 1:
+            self._over = True
+        elif self._deaths >= _FAILURES:
+            self._rests()
 
     def _rests(self) -> None:
         self._open_at = time.monotonic() + self._rest
@@ -278,6 +310,8 @@ def tell(tracker: Tracker, kind: str, messages: Sequence[tuple[Any, ...]]) -> No
                 tracker.log_table(*message)
             else:
                 log_reference(tracker, *message)
+        except TrackerDied:
+            raise
         except Exception as error:
             raise Untold(number, sentence_of(error)) from error
 

@@ -6,7 +6,8 @@ import os
 import re
 
 _SECRET_NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSW", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+# A password that should have been spelled may have `/` and `@`: it is taken to end at the last `@` of its word.
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/\s]*:\S*|[^/@\s]+)@")
 # A value shorter than this is no key, and would take words out of a sentence.
 _SHORTEST_KEY = 6
 _LONGEST = 300
@@ -20,7 +21,8 @@ def sentence_of(error: BaseException) -> str:
 
 def without_keys(text: str) -> str:
     """The text with `***` for what the environment holds as keys, and for names and passwords in addresses."""
-    for name, value in os.environ.items():
-        if _SECRET_NAMES.search(name) and len(value) >= _SHORTEST_KEY:
+    secrets = [value for name, value in os.environ.items() if _SECRET_NAMES.search(name)]
+    for value in sorted(secrets, key=len, reverse=True):  # of one that begins as another does no end is left
+        if len(value) >= _SHORTEST_KEY:
             text = text.replace(value, "***")
     return _CREDENTIALS.sub("***@", text)
