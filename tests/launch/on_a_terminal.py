@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -75,8 +76,15 @@ class Terminal:
         self.stream = pyte.ByteStream(self.screen)
 
 
-def started(arguments: Sequence[str], columns: int = 80, lines: int = 24, **environment: str) -> Terminal:
-    """`python ARGUMENTS` on a terminal of that size."""
+def started(
+    arguments: Sequence[str], columns: int = 80, lines: int = 24, nohup: bool = False, **environment: str
+) -> Terminal:
+    """`python ARGUMENTS` on a terminal of that size, with or without nohup, however these tests were started themselves."""
+
+    def on_its_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     known = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR", "CI")}
@@ -87,7 +95,7 @@ def started(arguments: Sequence[str], columns: int = 80, lines: int = 24, **envi
         stderr=slave,
         env=known | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | environment,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=on_its_terminal,
     )
     os.close(slave)
     return Terminal(process, master, pyte.HistoryScreen(columns, lines, history=1000))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -38,10 +37,12 @@ FIGURES = {
 }  # fmt: skip
 
 
-def begun(tmp_path: Path, how: str, columns: int = 80, lines: int = 24, **environment: str) -> Terminal:
+def begun(
+    tmp_path: Path, how: str, columns: int = 80, lines: int = 24, nohup: bool = False, **environment: str
+) -> Terminal:
     (tmp_path / "recipe.yaml").write_text("name: pt-s1-tiny\n")
     arguments = ["-m", "tests.launch.screen_process", str(tmp_path), how]
-    return started(arguments, columns, lines, **environment)
+    return started(arguments, columns, lines, nohup, **environment)
 
 
 def seen(text: str) -> dict[str, str]:
@@ -124,11 +125,7 @@ def test_a_terminal_that_is_closed_asks_the_run_to_stop_and_harms_nothing(tmp_pa
 
 
 def test_a_terminal_that_is_closed_is_no_matter_under_nohup(tmp_path):
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it when it starts a command
-    try:
-        terminal = begun(tmp_path, "short")
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    terminal = begun(tmp_path, "short", nohup=True)
     terminal.until(lambda: "step 40 of 100" in terminal.shown)
     os.close(terminal.master)
     terminal.process.wait(60)
