@@ -46,7 +46,7 @@ ABSENT = {
     "vaak_evaluate_held_out_change_figure": _EVALUATED,
     **dict.fromkeys(
         ("vaak_dead", "vaak_drawing_s", "vaak_dropped", "vaak_entropy", "vaak_gated", "vaak_judging_s", "vaak_length_ratio",
-         "vaak_reward", "vaak_reward_language", "vaak_reward_part"), _ALIGNED),
+         "vaak_reward", "vaak_reward_chosen", "vaak_reward_language", "vaak_reward_part", "vaak_reward_rejected"), _ALIGNED),
 }  # fmt: skip
 
 
