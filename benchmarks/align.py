@@ -67,6 +67,7 @@ def compared(run: Path, pack: Path) -> Comparison:
 def figures_of(one: Comparison) -> list[Figure]:
     reward = one.reward
     interval = f"0; {reward.before:.3f} → {reward.after:.3f}, 95% interval {reward.low:+.4f} to {reward.high:+.4f}"
+    print(f"nothing was said: in {one.silent.before:.1%} → {one.silent.after:.1%} of the prompts")
     found = [
         at_least("prompts compared", reward.items, 64, "the goal"),
         at_least("rise of the reward, low end of its interval", reward.low, 0.0, interval),

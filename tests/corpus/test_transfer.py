@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.corpus.toy import CODEC, write_corpus
+from tests.small_disk import on_small_disk
 from tests.storage.proxy import Fault, gets
 from vaak.corpus import CorpusWriter, Sample, open_corpus, verify_corpus
 from vaak.corpus.transfer import pull_corpus, push_corpus
@@ -287,20 +286,12 @@ try:
 except BadInput as error:
     print(error)
 """
-    (tmp_path / "small").mkdir()
-    mount = f"mount -t tmpfs -o size=20m none {tmp_path}/small"
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "sh", "-c", mount]).returncode:
-        pytest.skip("no file system can be mounted here without more rights")
-    inside = f"{mount} && $PYTHON -c '{script}'; find {tmp_path}/small -name .parts -exec du -sm {{}} + ; "
-    grow = f"mount -o remount,size=60m {tmp_path}/small && $PYTHON -c '{script}' && "
-    look = f"ls {tmp_path}/small/copy/MANIFEST.json && du -sm {tmp_path}/small/copy"
-    script_file = tmp_path / "inside.sh"
-    script_file.write_text((inside + grow + look).replace(f"-c '{script}'", str(tmp_path / "pull.py")))
     (tmp_path / "pull.py").write_text(script)
-    environment = {**os.environ, "PYTHON": sys.executable, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", str(script_file)], env=environment, capture_output=True, text=True, timeout=120
-    )
+    pull = f"{sys.executable} {tmp_path}/pull.py"
+    inside = f"{pull}; find {tmp_path}/small -name .parts -exec du -sm {{}} + ; "
+    grow = f"mount -o remount,size=60m {tmp_path}/small && {pull} && "
+    look = f"ls {tmp_path}/small/copy/MANIFEST.json && du -sm {tmp_path}/small/copy"
+    done = on_small_disk(tmp_path / "small", "20m", inside + grow + look)
     lines = done.stdout.splitlines()
     assert "is full; make room, then run it again and it continues" in lines[0], done
     assert 8 <= int(lines[1].split()[0]) <= 20, done  # what fitted is kept

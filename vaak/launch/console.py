@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from vaak.launch.live_screen import PLAIN_SECONDS, LiveScreen
+from vaak.launch.live_screen import PLAIN_SECONDS, LiveScreen, answer_plainly
 
 
 class Console:
@@ -61,7 +60,7 @@ class Console:
         if self._screen is not None:
             self._screen.answer(text)
         else:
-            _answer_plainly(text)
+            answer_plainly(text)
 
 
 class Bar:
@@ -80,11 +79,6 @@ class Bar:
             self._console.line(f"{self._what} {done:.0f}/{total:.0f} {words}")
 
 
-def _answer_plainly(text: str) -> None:
-    with suppress(OSError):  # the terminal is gone, and what a signal raises would end the work
-        os.write(2, f"\n{text}\n".encode())
-
-
 # From a person, a launcher, a scheduler that says that the time ends (Slurm's --signal=USR1@…), and a terminal that is closed.
 _ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
@@ -99,7 +93,7 @@ def stopping(answer: str = "", console: Console | None = None) -> Iterator[Calla
 
     `answer` is what the person who asks is told meanwhile: by the console, else on standard error.
     """
-    tell = console.answer if console is not None else _answer_plainly
+    tell = console.answer if console is not None else answer_plainly
 
     asked: list[float] = []
 

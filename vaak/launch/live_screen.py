@@ -34,6 +34,12 @@ _EVALUATED_SECONDS = 20.0
 _SPARE_LINES = 2
 
 
+def answer_plainly(text: str) -> None:
+    """A sentence on standard error from inside a signal."""
+    with suppress(OSError):  # the terminal is gone, and what a signal raises would end the work
+        os.write(2, f"\n{text}\n".encode())
+
+
 class LiveScreen:
     """The screen of one run, open while its block runs; `figures` is a tracker, `on_step` and `say` go where a run wants them.
 
@@ -104,8 +110,7 @@ class LiveScreen:
     def answer(self, text: str) -> None:
         """A sentence from inside a signal, which may have come in the middle of a line."""
         if self._live is None:
-            with suppress(OSError):  # raised from here it would end the run
-                os.write(2, f"\n{text}\n".encode())
+            answer_plainly(text)
         else:
             self._said.append(text)
 
