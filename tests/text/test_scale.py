@@ -3,76 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import sysconfig
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from tests import real_slurm
-from tests.text.dumps import real_documents, write_configuration, write_jsonl
-from vaak.corpus import open_corpus
+from tests.text.dumps import write_jsonl
+from tests.text.scaled_builds import ALL, COMMAND, HINDI, dump, of_one_machine, outcome, scaled
 from vaak.errors import BadInput
-from vaak.storage.files import read_json
 from vaak.storage.locks import lock_file, only_one, unlock
 from vaak.text.build import build_text, finished_report, prepare_share
 from vaak.text.prepared import PreparedWriter
-from vaak.text.scale import FreezeCorpus, build_scaled
+from vaak.text.scale import FreezeCorpus
 from vaak.text.scale_options import executor_options
 from vaak.text.settings import Scale, load_settings
 
 pytest.importorskip("datatrove", reason="datatrove is not installed (pip install vaak[scale])")
 
-ENGLISH, HINDI = real_documents("en")[:12], real_documents("hi")[:12]
-ODD = [
-    {"id": "short", "text": "A few words.", "language": "en"},
-    {**ENGLISH[0], "id": "copy", "text": ENGLISH[0]["text"].upper()},
-    {**ENGLISH[1], "id": "near", "text": ENGLISH[1]["text"] + " Another word."},
-    {**HINDI[0], "id": "false", "language": "en"},
-]
-ALL = [*ENGLISH, *HINDI, *ODD]
-COMMAND = [sys.executable, "-m", "vaak.cli.main", "text", "build"]
-
-
-def dump(folder: Path, inputs: int = 5, **scale: object) -> Path:
-    """The same documents in so many files, and a configuration, scaled or not."""
-    for at in range(inputs):
-        write_jsonl(folder / "in" / f"{at}.jsonl", ALL[at::inputs])
-    return write_configuration(folder, **({"scale": scale} if scale else {}))
-
-
-def scaled(configuration: Path) -> list[str]:
-    """Runs or submits a build; everything that it says, what happened at last."""
-    said: list[str] = []
-    said.append(build_scaled(load_settings(configuration), said.append))
-    return said
-
-
-def outcome(folder: Path) -> tuple[object, ...]:
-    """The id of a corpus, the documents in it, and why each other one is not."""
-    corpus = open_corpus(folder / "corpus", verify=True)
-    kept = sorted((key[1], one.source_id) for key, group in corpus.groups.items() for one in group.samples())
-    rows = pq.read_table(folder / "corpus.report" / "dropped.parquet").to_pylist()
-    dropped = sorted((row["document_id"], row["reason"], row["detail"]) for row in rows)
-    report = read_json(folder / "corpus.report" / "report.json")
-    assert report["corpus"]["id"] == read_json(folder / "corpus" / "MANIFEST.json")["id"]
-    return report["corpus"]["id"], kept, dropped, report["sources"]
-
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
-    """What one machine comes to, without datatrove."""
-    folder = tmp_path_factory.mktemp("plain")
-    build_text(load_settings(dump(folder)), 1)
-    return outcome(folder)
+    return of_one_machine(tmp_path_factory.mktemp("plain"))
 
 
 @pytest.mark.parametrize(("tasks", "workers"), [(1, 1), (3, 2), (9, 1)])
@@ -244,63 +200,6 @@ def test_the_command_prints_json_alone_and_then_only_reports(tmp_path, plain):
     assert scaled(configuration) == [f"{tmp_path / 'corpus'} is frozen"]
     again = subprocess.run([*COMMAND, str(configuration)], capture_output=True, text=True, check=True)
     assert "frozen as" in again.stdout and len(list((tmp_path / "corpus.logs").glob("run-*"))) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("whole_group", [True, False])
-def test_a_killed_run_comes_to_the_same_corpus(tmp_path, plain, whole_group):
-    configuration = dump(tmp_path, executor="local", tasks=5, options={"workers": 2})
-    groups, ended = [], []
-    try:
-        for inputs in ("*", "*/DONE.json"):  # killed when the first input is begun, and when one is done
-            process = subprocess.Popen(
-                [*COMMAND, str(configuration)], stdout=subprocess.DEVNULL, start_new_session=True
-            )
-            groups.append(process.pid)
-            while process.poll() is None and not list((tmp_path / "corpus.build" / "inputs").glob(inputs)):
-                time.sleep(0.001)
-            os.killpg(process.pid, signal.SIGKILL) if whole_group else process.kill()
-            ended.append(process.wait())
-        assert ended[0] == -signal.SIGKILL
-        built_at_last(configuration)
-    finally:
-        for group in groups:  # what one that is killed alone leaves behind
-            with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
-    assert outcome(tmp_path) == plain
-
-
-def built_at_last(configuration: Path) -> None:
-    """A task of a run that was killed alone may take a moment to end, and is not disturbed."""
-    end = time.monotonic() + 60
-    while True:
-        try:
-            scaled(configuration)
-            return
-        except BadInput as error:
-            assert "another process" in str(error) and time.monotonic() < end
-            time.sleep(0.2)
-
-
-@pytest.mark.slow
-def test_a_task_that_is_killed_ends_the_run_in_one_sentence(tmp_path, plain):
-    configuration = dump(tmp_path, executor="local", tasks=2, options={"workers": 2})
-    os.mkfifo(tmp_path / "in" / "5.jsonl")  # its task waits for somebody to write
-    command = [*COMMAND, str(configuration)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
-        locks = tmp_path / "corpus.build" / "inputs"
-        log = tmp_path / "corpus.logs" / "run-1" / "prepare" / "logs" / "task_00001.log"
-        while not log.exists() or len(list(locks.glob("*/DONE.json"))) < 4:
-            assert run.poll() is None
-            time.sleep(0.05)
-        children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        for child in children:
-            os.kill(int(child), signal.SIGKILL)
-        _, said = run.communicate(timeout=60)
-    assert run.returncode == 2 and "a task was ended" in said and "Traceback" not in said
-    (tmp_path / "in" / "5.jsonl").unlink()
-    scaled(configuration)
-    assert outcome(tmp_path) == plain
 
 
 @pytest.fixture(scope="module")

@@ -45,27 +45,27 @@ def build(
 
     settings = load_settings(configuration)
     report = finished_report(settings)
-    if report is None and settings.scale is not None:
-        from vaak.text.scale import build_scaled
+    try:
+        if report is None and settings.scale is not None:
+            from vaak.text.scale import build_scaled
 
-        if processes is not None:
-            raise BadInput(
-                "--processes is for a build without 'scale'; there, 'scale.options' says it: see docs/text.md"
-            )
-        words = build_scaled(settings, (lambda words: None) if as_json else print)
-        report = finished_report(settings)
+            if processes is not None:
+                raise BadInput(
+                    "--processes is for a build without 'scale'; there, 'scale.options' says it: see docs/text.md"
+                )
+            words = build_scaled(settings, (lambda words: None) if as_json else print)
+            report = finished_report(settings)
+            if report is None:
+                if as_json:
+                    print_json({"frozen": False, "said": words})
+                else:
+                    print(words)
+                return
         if report is None:
-            if as_json:
-                print_json({"frozen": False, "said": words})
-            else:
-                print(words)
-            return
-    if report is None:
-        try:
             with Console(quiet=as_json).progress("text") as bar:
                 report = build_text(settings, processes, bar)
-        except KeyboardInterrupt as stopped:
-            raise Interrupted("stopped; inputs that are done are kept") from stopped
+    except KeyboardInterrupt as stopped:
+        raise Interrupted("stopped; inputs that are done are kept") from stopped
     if as_json:
         print_json(report)
         return

@@ -17,7 +17,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -32,6 +31,7 @@ from vaak.storage.locks import only_one
 from vaak.text.build import build_text, finished_report, inputs_done, prepare_share
 from vaak.text.scale_options import check_slurm_path, executor_class, executor_options
 from vaak.text.settings import TextSettings
+from vaak.workers import end_with_parent
 
 _ERROR = re.compile(r"(?:\w+\.)*\w*(?:Error|BadInput|Exception): (.+)")
 
@@ -127,10 +127,13 @@ def _run(prepare: Any, freeze: Any, run: Path, on_ray: bool) -> None:
 
 def _run_local(executor: Any) -> None:
     """Each task in a process, as many at once as `workers`. datatrove's own pool waits without an end for one that is killed."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(executor.workers, executor.world_size), context, _begin)
+    executor.save_executor_as_json()
+    context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
+    pool = ProcessPoolExecutor(min(executor.workers, executor.world_size), context, end_with_parent)
     try:
-        futures = [pool.submit(_run_rank, executor, rank) for rank in range(executor.world_size)]
+        # Not the executor's `run`: for each task it forks a process of its own, which outlives a task that is killed, holds
+        # what tells the pool of that death, and lets it wait without an end.
+        futures = [pool.submit(executor._run_for_rank, rank) for rank in range(executor.world_size)]
         for future in as_completed(futures):
             if isinstance(future.exception(), BrokenProcessPool):
                 raise BadInput(
@@ -138,28 +141,13 @@ def _run_local(executor: Any) -> None:
                     "'workers'"
                 )
             # Any other exception stands in the task's log, and its task is not complete.
+    except BaseException:  # whoever interrupts does not wait for tasks, which are long
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _run_rank(executor: Any, rank: int) -> None:
-    executor.local_tasks, executor.local_rank_offset, executor.workers = 1, rank, 1
-    executor.run()
-
-
-def _begin() -> None:
-    """Let this process end when the build is killed, and what datatrove started for it with it."""
-    from multiprocess.process import active_children
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        assert parent is not None
-        parent.join()
-        for child in active_children():
-            child.kill()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _submit(prepare: Any, freeze: Any, run: Path) -> str:
