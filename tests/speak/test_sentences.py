@@ -44,6 +44,7 @@ def test_two_sentences_are_two_in_every_language(language):
         ("all is small. so what? yes.", ["all is small.", "so what?", "yes."]),
         ("A heading\n\nIts first\nsentence.", ["A heading", "Its first sentence."]),
         ("see example.com/a?b=c or v1.2", ["see example.com/a?b=c or v1.2"]),
+        ("So '. 5 is .a. B, a..b. C", ["So '.", "5 is .a.", "B, a..b.", "C"]),  # full stops after no word
         (" \n\n ", []),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 
 # Of the example's paired utterances 95% have at most 88 characters in English, 83 in Hindi, 127 in Tamil, 146 in Malayalam. A chunk
 # and another one before it, whose voice it continues, are about as long as the longest of them (262, 209, 288, 219).
@@ -130,7 +131,7 @@ def _is_initial(word: str) -> bool:
 def _is_syllable(word: str) -> bool:
     """Whether an Indic word is written with one letter that has a vowel, with whatever signs stand at it."""
     letters = 0
-    for letter, after in zip(word, word[1:] + " ", strict=True):
+    for letter, after in pairwise(word + " "):
         category = unicodedata.category(letter)
         if category == "Lo":
             letters += unicodedata.combining(after) != _VIRAMA and ord(letter) not in _CHILLUS

@@ -5,11 +5,14 @@ Numbers of the host go through gloo, whatever the device, so asking for them nev
 
 from __future__ import annotations
 
+import atexit
 import os
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +24,7 @@ from vaak.host import choose_device
 
 # How long a rank waits for another one in a collective; planning over a large corpus happens on the first rank alone.
 PATIENCE = timedelta(hours=2)
+_GLOO_THREAD = "pt_gloo_runloop"
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,36 @@ def joined(wanted_device: str = "auto") -> Iterator[World]:
         )
     if _number("RANK", "0") >= size:
         raise BadInput(f"RANK is {os.environ['RANK']} of WORLD_SIZE {size}; start the processes with torchrun")
+    atexit.unregister(_let_go)
+    atexit.register(_let_go)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield World(dist.get_rank(), size, local, device)
     finally:
         dist.destroy_process_group()
+
+
+def _let_go() -> None:
+    """At the end of the process: until no thread of gloo holds a tensor any more, or two seconds.
+
+    Such a thread lets go of the tensors of a collective a little after that is over, and takes Python's lock for it. If the
+    interpreter is being taken down by then, the process is aborted and a run that is done looks failed (PyTorch 2.13 with
+    Python before 3.14; pytorch/pytorch issue 190489). Not every group's threads end with it: DDP and DTensor keep some.
+    """
+    idle, end = 0, time.monotonic() + 2.0
+    while idle < 3 and time.monotonic() < end:
+        time.sleep(0.01)  # the lock is free meanwhile
+        idle = 0 if _gloo_at_work() else idle + 1
+
+
+def _gloo_at_work() -> bool:
+    """Whether a thread of gloo runs or wants to. False where the system does not say."""
+    for stat in Path("/proc/self/task").glob("*/stat"):
+        with suppress(OSError):  # that thread has just ended
+            name, _, state = stat.read_text().partition("(")[2].partition(") ")
+            if name == _GLOO_THREAD and not state.startswith("S"):
+                return True
+    return False
 
 
 def _number(name: str, default: str) -> int:
