@@ -7,9 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.storage.proxy import FaultProxy
 from tests.storage.server import CREDENTIALS, OTHER_VARIABLES, running_server, server_program
+
+# Where two files run at once on two cores, any example may take longer than hypothesis allows one, to make or to try.
+settings.register_profile("vaak", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vaak")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

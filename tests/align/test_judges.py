@@ -297,7 +297,7 @@ def test_closing_gives_up_what_waits(make_judges, faults):
 FAULT = st.sampled_from(["none", "short", "crash", "asr", "empty", "quality", "voice"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(chosen=st.lists(st.lists(FAULT, min_size=2, max_size=6), min_size=1, max_size=3), threads=st.integers(1, 3))
 def test_counters_are_exact_and_a_group_has_rewards_for_all_or_for_none(chosen, threads):
     with pytest.MonkeyPatch.context() as patch:

@@ -89,7 +89,7 @@ def test_pairs_drawn_at_another_temperature_are_refused_with_both_named(tmp_path
         check_pairs(make_folder(tmp_path / "pairs"), model, 1.0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(count=st.integers(1, 40), seed=st.integers(0, 5))
 def test_every_pair_comes_once_in_each_turn(tmp_path_factory, count, seed):
     order = PairOrder(make_folder(tmp_path_factory.mktemp("order") / "pairs", count), VOCABULARY, seed)

@@ -107,7 +107,7 @@ def test_what_dies_between_full_and_model_only_is_finished_the_next_time(tmp_pat
     assert not (step_folder(tmp_path, 10) / "training").exists()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.dictionaries(st.integers(1, 60), st.booleans(), min_size=1),
     st.integers(0, 4),

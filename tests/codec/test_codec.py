@@ -15,7 +15,7 @@ from vaak.errors import BadInput
 
 
 @given(samples=st.integers(1, 20000))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_code_for_each_20_ms_begun_and_320_samples_for_each_code(codec, samples):
     wave = np.sin(np.arange(samples) / 20).astype(np.float32) * 0.3
     codes = codec.encode(wave)

@@ -100,7 +100,7 @@ def pitches(seed: int, longest: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 40))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_pulses_in_pieces_are_the_pulse_train(seed, size):
     f0, voiced = pitches(seed, FADES)
     whole, stream = pulse_train(fill_unvoiced(f0, voiced), voiced), PulseStream()
@@ -109,7 +109,7 @@ def test_pulses_in_pieces_are_the_pulse_train(seed, size):
 
 
 @given(st.integers(0, 10_000))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_before_a_long_pause_only_the_fading_voice_may_differ(seed):
     f0, voiced = pitches(seed, 80)
     whole, stream = pulse_train(fill_unvoiced(f0, voiced), voiced), PulseStream()

@@ -13,7 +13,7 @@ from vaak.corpus.arrays import GrowingArray
 from vaak.errors import BadInput
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     pieces=st.lists(st.integers(0, 50), max_size=6),
     dtype=st.sampled_from(["<u2", "<u4", "<i8"]),

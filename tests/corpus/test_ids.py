@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from vaak.corpus.ids import SeenIds
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(batches=st.lists(st.lists(st.integers(0, 60).map(str), max_size=30), max_size=12), data=st.data())
 def test_it_is_a_set(tmp_path_factory, batches, data):
     """In batches and one by one, over runs on disk and continued from a save, whatever was added after that save."""

@@ -30,7 +30,7 @@ BROKEN_ROWS = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.lists(BROKEN_ROWS, min_size=1, max_size=30),
     entries=st.lists(st.tuples(st.integers(0, 29), st.integers(-3, 40), st.integers(-3, 40)), max_size=4),

@@ -129,7 +129,7 @@ def test_a_language_must_be_named(tmp_path, source):
         import_flat(source, target(tmp_path / "out"), SampleDefaults("radio", "klingon"))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(n=st.integers(1, 400), piece=st.integers(8, 50), room=st.integers(0, 100), bad=st.sets(st.integers(0, 399)))
 def test_in_is_kept_and_set_aside(tmp_path_factory, n, piece, room, bad):
     folder = tmp_path_factory.mktemp("flat")

@@ -105,7 +105,7 @@ STRANGE: list[dict[str, Any] | str] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.one_of(st.none(), st.none(), st.sampled_from(STRANGE)), min_size=1, max_size=24),
     st.sampled_from([1, 3, 8192]),

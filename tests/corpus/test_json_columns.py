@@ -124,13 +124,13 @@ likely = st.fixed_dictionaries(
 anything = st.dictionaries(st.sampled_from((*TEXTS, *NUMBERS, "held_out", "emotion", "normalisation")), values)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(likely, anything), min_size=1, max_size=6))
 def test_a_block_is_read_as_line_by_line_or_not_at_all(rows):
     read_the_same(lines_of(*rows))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(likely, min_size=1, max_size=3), st.data())
 def test_damaged_lines_too(rows, data):
     text = bytearray(b"".join(lines_of(*rows)))

@@ -48,7 +48,7 @@ def test_what_is_cut_off_still_tells_two_apart():
 STRANGE = [".hidden", "..", "a" * 250, "  two words ", "a/b\\c", "tab\there", "bell\x07", "क" * 201, 7, "...", "/"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.one_of(st.sampled_from(STRANGE), st.text(max_size=240)), min_size=5, max_size=5))
 def test_every_imported_sample_is_one_that_the_writer_would_take(tmp_path_factory, ids):
     folder = tmp_path_factory.mktemp("ids")

@@ -49,7 +49,7 @@ def test_every_token_comes_back_across_shards(corpus_folder):
         assert group.offsets.tolist() == np.cumsum([0, *range(40, 60)]).tolist()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.integers(0, 990), stop=st.integers(0, 990))
 def test_any_window_is_a_piece_of_the_whole(corpus_folder, start, stop):
     group = open_corpus(corpus_folder).groups["raw", "hi", "clean"]
@@ -58,7 +58,7 @@ def test_any_window_is_a_piece_of_the_whole(corpus_folder, start, stop):
 
 
 @given(st.integers(0, 990), st.integers(0, 990))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_where_samples_begin_is_found_without_joining_the_shards(corpus_folder, start, stop):
     group = open_corpus(corpus_folder).groups["raw", "hi", "clean"]
     offsets = group.offsets
@@ -133,7 +133,7 @@ def test_fields_come_back(corpus_folder):
 
 
 @given(numbers=st.sets(st.integers(0, 19)))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_some_samples_are_those_of_all_that_have_their_numbers(corpus_folder, numbers):
     for group in open_corpus(corpus_folder).groups.values():
         every, wanted = list(group.samples()), sorted(numbers)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vaak.errors import BadInput
@@ -28,7 +28,6 @@ def test_a_paired_document_is_the_prompt_the_codes_and_speech_end():
     assert ids.tolist() == [VOICE, 7, VOICE_END, 5, 6, START, FIRST, FIRST + 49, END]
 
 
-@settings(deadline=None)
 @given(text_ids, codes, st.none() | text_ids)
 def test_training_begins_with_what_inference_asks_with(transcript, speech, voice):
     prompt = prompt_ids(V, transcript, voice)
@@ -54,7 +53,6 @@ def test_sft_learns_speech_start_to_speech_end_and_nothing_else():
     assert sft_labels(V, ids).tolist() == [-100, -100, -100, -100, START, FIRST + 8, FIRST + 9, END, -100]
 
 
-@settings(deadline=None)
 @given(text_ids, codes, st.none() | text_ids)
 def test_sft_targets_are_exactly_start_codes_end(transcript, speech, voice):
     ids = paired_ids(V, transcript, speech, voice)

@@ -14,7 +14,7 @@ from vaak.grammar.vocabulary import CONTROL_TOKENS
 
 
 @given(text=st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_comes_back(tokenizer, text):
     text = unicodedata.normalize("NFC", text)
     assert tokenizer.decode(tokenizer.encode(text)) == text

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -29,7 +29,6 @@ def test_uint16_codes_are_widened_before_the_addition():
     assert ids.tolist() == [151673, 151674, 151673 + 65535]
 
 
-@settings(deadline=None)
 @given(hnp.arrays(np.uint16, st.integers(0, 50)))
 def test_codes_come_back(codes):
     ids = QWEN.speech_ids(codes)

@@ -79,7 +79,7 @@ def test_a_missing_language_leaves_its_share_to_the_rest_and_the_cap_holds():
 
 
 @given(st.fixed_dictionaries({code: st.floats(1e6, 1e9) for code in LANGUAGES}))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_sources_and_languages_are_met_together(amount):
     shares, notes = source_language_shares(sft_table(amount), SOURCES, SFT, "paired")
     assert notes == [] and sum(shares.values()) == pytest.approx(1.0)
@@ -125,7 +125,7 @@ def test_conflicting_demands_name_what_gives_way_and_the_rest_holds():
 
 
 @given(st.fixed_dictionaries({code: st.floats(1e6, 1e9) for code in LANGUAGES}), st.floats(0, 1))
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 def test_an_infeasible_table_always_names_a_slack(amount, extra):
     sources = {
         "wild": 0.3 * (1 - extra),
@@ -203,7 +203,7 @@ def test_with_sources_too_floors_and_fixed_shares_give_way_before_the_limit():
 
 
 @given(st.fixed_dictionaries({code: st.floats(1e6, 1e9) for code in LANGUAGES}), st.floats(1e8, 1e10))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_sources_and_languages_are_met_within_the_limit_of_each_cell(amount, wanted):
     rule = SFT.model_copy(update={"epoch_limit": 4.0})
     table = sft_table(amount)
@@ -219,7 +219,7 @@ def test_sources_and_languages_are_met_within_the_limit_of_each_cell(amount, wan
     st.dictionaries(st.sampled_from(list(LANGUAGES)), st.floats(1.0, 100.0)),
     st.floats(1e8, 1e11),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_more_data_never_makes_more_give_way(amount, growth, wanted):
     """The objective is what gives way, weighed: it can only fall when a language gets more data."""
     rule = SFT.model_copy(update={"epoch_limit": 4.0})

@@ -170,7 +170,7 @@ def served(plan, corpus, vocabulary, tokenizer, start, world, rows, steps, worke
 
 
 @given(st.sampled_from(["pretrain", "sft"]), st.integers(0, 4000), st.integers(0, 50), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_run_stopped_anywhere_goes_on_with_the_same_rows(
     plans, readers, corpus, vocabulary, tokenizer, kind, start, steps, data
 ):

@@ -13,14 +13,14 @@ shares = st.lists(st.floats(0.001, 1.0), min_size=1, max_size=40).map(np.array)
 
 
 @given(st.integers(1, 3000), st.integers(0, 2**64 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_permute_is_a_bijection(size, key):
     images = permute(np.arange(size), np.array([size]), np.array([key], dtype=np.uint64))
     assert sorted(images.tolist()) == list(range(size))
 
 
 @given(st.integers(1, 400), st.integers(1, 60), st.integers(0, 2**64 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_permute_near_is_a_bijection_that_goes_window_by_window(size, window, key):
     keys = np.array([key], dtype=np.uint64)
     images = permute_near(np.arange(size), np.array([size]), keys, window)
@@ -59,7 +59,7 @@ def test_apportion_adds_up_and_no_run_of_cells_is_off_by_more_than_a_row(weights
 
 
 @given(shares, st.integers(50, 3000), st.integers(0, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_counts_are_what_counting_gives_and_any_window_is_balanced(weights, total, seed):
     rows = apportion(weights, total)
     order = Interleave(rows, seed)

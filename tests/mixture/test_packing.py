@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vaak.mixture.packing import (
@@ -39,7 +39,6 @@ def test_pieces_end_where_documents_end():
 
 
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=300))
-@settings(deadline=None)
 def test_documents_are_whole_and_each_has_one_place(lengths):
     order, rows = fit_documents(np.array(lengths), 100)
     assert sorted(order.tolist()) == list(range(len(lengths)))

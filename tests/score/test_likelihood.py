@@ -32,7 +32,7 @@ def by_all_paths(scores: np.ndarray, text: str, pieces: list[str]) -> float:
     return total
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     frames=st.integers(0, 5),
     pieces=st.lists(st.text("ab▁", min_size=1, max_size=2), min_size=1, max_size=4),

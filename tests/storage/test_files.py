@@ -29,7 +29,7 @@ def test_broken_json_is_bad_input_naming_the_file(tmp_path):
         files.read_json(tmp_path / "x.json")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.integers())))
 def test_the_hash_of_an_object_does_not_depend_on_the_order_of_its_keys(obj):
     assert files.hash_json(obj) == files.hash_json(dict(reversed(obj.items())))

@@ -106,7 +106,7 @@ def test_rows_that_are_no_documents_and_languages_not_asked_for_are_counted():
     assert done.dropped[0].detail == "row 0 is not valid JSON"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(), st.sampled_from(sorted(LANGUAGES)))
 def test_cleaning_what_is_clean_changes_nothing(text, language):
     once = plain(text, language)

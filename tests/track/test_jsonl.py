@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vaak.errors import BadInput
@@ -56,7 +56,6 @@ def test_resume_removes_the_rows_that_will_be_done_again(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["m.jsonl"]
 
 
-@settings(deadline=None)  # it opens files
 @given(cut=st.integers(min_value=0, max_value=200), resume=st.none() | st.integers(0, 6))
 def test_death_at_any_byte_costs_at_most_the_last_row(tmp_path_factory, cut, resume):
     path = tmp_path_factory.mktemp("log") / "m.jsonl"

@@ -19,7 +19,7 @@ ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=20
 NASTY = st.lists(st.sampled_from((*MARKUP, *SENTENCES)) | ANY_TEXT, max_size=12).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ANY_TEXT | NASTY)
 def test_cleaning_again_changes_nothing(text):
     once = clean(text)
@@ -42,7 +42,7 @@ def test_the_generator_repeats_itself_and_reaches_what_it_should():
     assert all(any(sentence[:10] in text for text in texts) for sentence in SENTENCES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(NASTY)
 def test_what_is_left_is_one_spaced_and_encodable(text):
     left = clean(text)
@@ -73,7 +73,7 @@ BLOCKS = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(BLOCKS, min_size=1, max_size=4).map("\n".join))
 def test_letters_are_those_that_a_whole_parser_finds(fragment):
     """In their order; only a parser that builds the tree takes minutes for a megabyte of nested lists."""

@@ -41,7 +41,7 @@ def test_strings_of_the_generator():
         assert _places(text) == places_of_triggers(text), ascii(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(NASTY)
 def test_any_string(text):
     assert clean(text) == clean_in_whole_rounds(text)
@@ -50,7 +50,7 @@ def test_any_string(text):
 ADDRESSES = ("http://", "HTTPS://a.co.in/x", "www.", "wwww.", "Www.", "WWW.a", "a.com/", ".in:8080/", ".bharat:12345/", "//", ".com//", "/", ".", "@", " ")  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(st.sampled_from(ADDRESSES)).map("".join))
 def test_places_of_addresses(text):
     assert _places(text) == places_of_triggers(text)
@@ -59,7 +59,7 @@ def test_places_of_addresses(text):
 LINES = ("Read more", "COOKIE settings", "we use coo\u212aies", "Home > News", "a / b / c", "\u00a9 2020", "(C) 2019", "Powered By X", "इस साइट की कुकी", "Related: x", "  Home", "x")  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from((*LINES, *SENTENCES, "")), max_size=8), st.sets(st.sampled_from(SENTENCES)))
 def test_a_line_goes_whatever_the_others_are_and_is_remembered_only_if_it_stays(lines, known):
     text, looked_at = "\n".join(lines), set(known)
@@ -78,7 +78,7 @@ def test_what_left_the_controls_once_is_plain_whatever_goes_from_it(accent):
     assert plain_controls(text) == text == without_controls(text, again=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from("ae\u0301\u0338\u200c\u200dन्\n <")).map("".join))
 def test_accents_and_joiners_are_looked_for_again(text):
     assert without_controls(text, again=True) == plain_controls(text)

@@ -112,7 +112,7 @@ def test_languages_are_apart(tmp_path):
         assert outcome(tmp_path / code, [("web\x001", text(6))]) == {"web\x001": [KEPT, None, 1.0]}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 3), st.randoms(use_true_random=False), st.integers(1, 60))
 def test_order_and_blocks_do_not_show(tmp_path_factory, seed, random, block):
     docs = crawl(60, seed)

@@ -26,7 +26,7 @@ def test_what_passes_the_quick_test_is_in_nfc():
 MARKED = [chr(c) for c in range(0x10000) if unicodedata.combining(chr(c)) or unicodedata.decomposition(chr(c))]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.sampled_from(MARKED) | st.characters(min_codepoint=0x900, max_codepoint=0xD7F) | st.characters()).map(
         "".join

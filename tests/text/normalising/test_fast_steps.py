@@ -72,7 +72,7 @@ def test_strings_of_the_generator():
         assert normalise(text, language) == in_whole_passes(text, language), ascii(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(ANY_TEXT, st.sampled_from(sorted(LANGUAGES)), st.integers(0, 500))
 def test_any_string_and_behind_much_ascii(text, language, n):
     text = "river " * n + text

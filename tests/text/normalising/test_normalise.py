@@ -129,7 +129,7 @@ ANY_TEXT = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(ANY_TEXT, st.sampled_from([*sorted(LANGUAGES), "unknown"]))
 @example("\u0338<\u200b\u0338", "en")
 @example("<\u200b\u0338", "hi")

@@ -145,7 +145,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=10).map("".join),
     st.sampled_from(sorted(LANGUAGES)),
