@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -53,3 +54,8 @@ def write_configuration(folder: Path, **changes: Any) -> Path:
     path = folder / "text.yaml"
     path.write_text(yaml.safe_dump(tree), encoding="utf-8")
     return path
+
+
+def heed_ctrl_c() -> None:
+    """For a child process of a test: whoever runs the tests in the background may have them ignore Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.text.dumps import real_documents, write_configuration, write_jsonl
+from tests.text.dumps import heed_ctrl_c, real_documents, write_configuration, write_jsonl
 from vaak.errors import BadInput
 from vaak.storage.files import read_json, write_json
 from vaak.text import build
@@ -174,8 +174,7 @@ def test_who_interrupts_is_told_what_is_kept(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # Whoever runs the tests in the background may have them ignore Ctrl-C, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_ctrl_c,
     )
     until = time.monotonic() + 60
     while not (tmp_path / "corpus.build" / "inputs").exists() and time.monotonic() < until:

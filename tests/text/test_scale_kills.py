@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.text.dumps import heed_ctrl_c
 from tests.text.scaled_builds import COMMAND, dump, of_one_machine, outcome, scaled
 from vaak.errors import BadInput
 
@@ -69,8 +70,7 @@ def waiting(folder: Path, tasks: int) -> Iterator[subprocess.Popen]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Whoever runs the tests in the background may have them ignore Ctrl-C, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_ctrl_c,
     )
     with process:
         try:
